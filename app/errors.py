@@ -1,0 +1,208 @@
+"""Every error that a client can get, as one tree.
+
+PasticheError                      500 internal-error
+├── RequestError                   400 bad-request
+│   ├── InvalidOption              422 invalid-option
+│   │   └── UnknownStyle           422 unknown-style
+│   ├── NotAcceptable              406 not-acceptable
+│   ├── MalformedBody              400 malformed-body
+│   ├── BodyTooLarge               413 body-too-large
+│   ├── EmptyBody                  400 empty-body
+│   ├── Unauthorized               401 unauthorized
+│   ├── NotFound                   404 not-found
+│   ├── MethodNotAllowed           405 method-not-allowed
+│   └── PictureError               422 broken-picture
+│       ├── UnsupportedPicture     415 unsupported-picture
+│       ├── AnimatedPicture        415 animated-picture
+│       └── PictureTooLarge        413 picture-too-large
+└── ServiceError                   503 unavailable
+    ├── Overloaded                 503 overloaded           Retry-After
+    ├── DeadlineExceeded           504 deadline-exceeded
+    ├── EngineFailed               500 engine-failed
+    ├── OutOfMemory                503 out-of-memory        Retry-After
+    └── ModelUnavailable           503 model-unavailable
+
+Each class carries the status, the `type` slug and the title of its RFC 9457 problem. The message given when one is
+raised is the public `detail`: a sentence for the client, without paths, tensor shapes or tracebacks of ours. What only
+the log may know goes into `private`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class PasticheError(Exception):
+    """Root of the tree. `detail` is public, `private` is for the log, `extra` are further members of the problem."""
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Something went wrong on our side"
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        private: str | None = None,
+        retry_after_seconds: int | None = None,
+        **extra: Any,
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or f"{self.title}."
+        self.private = private
+        self.retry_after_seconds = retry_after_seconds
+        self.extra = extra
+
+
+class RequestError(PasticheError):
+    """The request is at fault; sending it again unchanged will fail again."""
+
+    status = 400
+    slug = "bad-request"
+    title = "Bad request"
+
+
+class InvalidOption(RequestError):
+    """An option has a value outside its range, or does not go with another one."""
+
+    status = 422
+    slug = "invalid-option"
+    title = "Invalid option"
+
+
+class UnknownStyle(InvalidOption):
+    """`styles` names one that the model does not have."""
+
+    slug = "unknown-style"
+    title = "Unknown style"
+
+
+class NotAcceptable(RequestError):
+    """`Accept` allows no picture format that this service writes."""
+
+    status = 406
+    slug = "not-acceptable"
+    title = "No acceptable picture format"
+
+
+class MalformedBody(RequestError):
+    """The multipart body cannot be parsed, or lacks the picture."""
+
+    slug = "malformed-body"
+    title = "Malformed body"
+
+
+class BodyTooLarge(RequestError):
+    """More bytes than the limit."""
+
+    status = 413
+    slug = "body-too-large"
+    title = "Body too large"
+
+
+class EmptyBody(RequestError):
+    """No bytes where a picture was expected."""
+
+    slug = "empty-body"
+    title = "Empty body"
+
+
+class Unauthorized(RequestError):
+    """A key is required and none, or a wrong one, was given."""
+
+    status = 401
+    slug = "unauthorized"
+    title = "Unauthorized"
+
+
+class NotFound(RequestError):
+    """No such route, style, model or job."""
+
+    status = 404
+    slug = "not-found"
+    title = "Not found"
+
+
+class MethodNotAllowed(RequestError):
+    """The route exists, with other methods."""
+
+    status = 405
+    slug = "method-not-allowed"
+    title = "Method not allowed"
+
+
+class PictureError(RequestError):
+    """The bytes start like a picture but cannot be read as one."""
+
+    status = 422
+    slug = "broken-picture"
+    title = "Broken picture"
+
+
+class UnsupportedPicture(PictureError):
+    """The bytes are not a picture of an allowed format."""
+
+    status = 415
+    slug = "unsupported-picture"
+    title = "Unsupported picture format"
+
+
+class AnimatedPicture(PictureError):
+    """More than one frame."""
+
+    status = 415
+    slug = "animated-picture"
+    title = "Animated picture"
+
+
+class PictureTooLarge(PictureError):
+    """The header declares more pixels than the limit."""
+
+    status = 413
+    slug = "picture-too-large"
+    title = "Picture too large"
+
+
+class ServiceError(PasticheError):
+    """The service is at fault; the same request may succeed later."""
+
+    status = 503
+    slug = "unavailable"
+    title = "Service unavailable"
+
+
+class Overloaded(ServiceError):
+    """The queue is full, or the predicted wait is past the deadline."""
+
+    slug = "overloaded"
+    title = "Overloaded"
+
+
+class DeadlineExceeded(ServiceError):
+    """The request was accepted but not finished in time."""
+
+    status = 504
+    slug = "deadline-exceeded"
+    title = "Deadline exceeded"
+
+
+class EngineFailed(ServiceError):
+    """The network raised while it worked on this request."""
+
+    status = 500
+    slug = "engine-failed"
+    title = "Engine failed"
+
+
+class OutOfMemory(ServiceError):
+    """The picture does not fit into the memory that is free, even alone."""
+
+    slug = "out-of-memory"
+    title = "Out of memory"
+
+
+class ModelUnavailable(ServiceError):
+    """No model is loaded, or not yet."""
+
+    slug = "model-unavailable"
+    title = "Model unavailable"

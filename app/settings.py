@@ -1,0 +1,94 @@
+"""The configuration: one frozen object, read once from PASTICHE_* variables and checked at start."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models"
+
+
+class SettingsError(Exception):
+    """A variable has a bad value; the sentence names it."""
+
+
+def usable_cores() -> int:
+    """Cores this process may use: the scheduler's affinity, lowered by a cgroup quota where there is one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return cores
+    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
+
+
+class Settings(BaseSettings):
+    """Every setting of the service. Units are in the names."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PASTICHE_", frozen=True, extra="ignore", protected_namespaces=()
+    )
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] = "json"
+    # Keys of the public routes, separated by commas. None: the routes are open.
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+
+    models_dir: Path = SHIPPED_MODELS
+    # Names of the models to load; the first is the default of `model=`. `name@version` pins a version.
+    models: Annotated[tuple[str, ...], NoDecode] = ("compact",)
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    engine_threads: int = Field(default_factory=usable_cores, ge=1, le=1024)
+    codec_threads: int = Field(default_factory=usable_cores, ge=1, le=1024)
+    batch_pictures: int = Field(8, ge=1, le=256)
+
+    body_megabytes: float = Field(16, gt=0, le=1024)
+    picture_megapixels: float = Field(40, gt=0, le=1000)
+    edge_pixels: int = Field(2048, ge=16, le=16384)
+    queue_megapixels: float = Field(64, gt=0, le=100_000)
+    deadline_seconds: float = Field(30, gt=0, le=3600)
+    # Liveness fails when one batch holds the engine for longer.
+    engine_stall_seconds: float = Field(120, gt=0, le=3600)
+
+    @field_validator("api_keys", "models", mode="before")
+    @classmethod
+    def split_commas(cls, value: object) -> object:
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("models")
+    @classmethod
+    def at_least_one_model(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("name at least one model")
+        return value
+
+    @property
+    def body_bytes(self) -> int:
+        return int(self.body_megabytes * 1_000_000)
+
+
+def load_settings() -> Settings:
+    """Settings from the environment.
+
+    Raises:
+        SettingsError: with one sentence for every variable that has a bad value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        sentences = [
+            f"PASTICHE_{'_'.join(str(p) for p in e['loc'][:1]).upper()}: {e['msg']}." for e in error.errors()
+        ]
+        raise SettingsError("\n".join(sentences)) from None
