@@ -1,0 +1,59 @@
+"""The losses of neural style transfer, as functions of features.
+
+P are the features of the content picture, F those of the painted one, A and G the Gram matrices of the style and of the
+painted picture. Features are (B, C, H, W); N = C channels, M = H W positions. Every function returns one value a sample.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def gram(F: Tensor) -> Tensor:
+    """Gram matrix G = F F^T over positions (Gatys et al., 1508.06576, equation 3): (B, C, H, W) -> (B, C, C)."""
+    flat = F.flatten(2)
+    return flat @ flat.transpose(1, 2)
+
+
+def mean_gram(F: Tensor) -> Tensor:
+    """Gram matrix per position, F F^T / M, which does not grow with the picture: (B, C, H, W) -> (B, C, C)."""
+    flat = F.flatten(2)
+    # Divided before the product: the sum over a large picture would not fit into half precision.
+    return (flat / flat.shape[2]) @ flat.transpose(1, 2)
+
+
+def content_loss(F: Tensor, P: Tensor) -> Tensor:
+    """1/2 sum (F - P)^2 (1508.06576, equation 1): (B, C, H, W) twice -> (B,)."""
+    return (F - P).square().sum(dim=(1, 2, 3)) / 2
+
+
+def style_loss(G: Tensor, A: Tensor, positions: int, style_positions: int) -> Tensor:
+    """1/(4 N^2) sum (G/M_x - A/M_a)^2 of one layer: raw Grams (B, N, N) twice -> (B,).
+
+    The paper's E_l (1508.06576, equation 4), 1/(4 N^2 M^2) sum (G - A)^2, wherever both pictures have M positions.
+    """
+    channels = G.shape[1]
+    return (G / positions - A / style_positions).square().sum(dim=(1, 2)) / (4 * channels**2)
+
+
+def balanced_content_loss(F: Tensor, P: Tensor) -> Tensor:
+    """mean (F - P)^2 / mean P^2: the error as a share of the target's energy. (B, C, H, W) twice -> (B,)."""
+    return (F - P).square().mean(dim=(1, 2, 3)) / P.square().mean(dim=(1, 2, 3)).clamp_min(1e-12)
+
+
+def balanced_style_loss(G: Tensor, A: Tensor) -> Tensor:
+    """mean (G - A)^2 / mean A^2 of one layer, for Grams per position (B, C, C) twice -> (B,).
+
+    Relative to the target's energy every style and every layer starts near 1, so no weights are tuned by style.
+    """
+    return (G - A).square().mean(dim=(1, 2)) / A.square().mean(dim=(1, 2)).clamp_min(1e-12)
+
+
+def total_variation(x: Tensor) -> Tensor:
+    """Mean squared difference of neighbouring pixels, horizontal plus vertical: (B, C, H, W) -> (B,).
+
+    The smoothness term of Johnson et al. (1603.08155, section 3.2), as a mean so that it does not grow with the picture.
+    """
+    across = (x[..., :, 1:] - x[..., :, :-1]).square().mean(dim=(1, 2, 3)) if x.shape[3] > 1 else 0 * x.sum((1, 2, 3))
+    down = (x[..., 1:, :] - x[..., :-1, :]).square().mean(dim=(1, 2, 3)) if x.shape[2] > 1 else 0 * x.sum((1, 2, 3))
+    return across + down

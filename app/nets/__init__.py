@@ -1,0 +1,1 @@
+"""The networks: torch modules that read no files and no settings."""

@@ -1,0 +1,58 @@
+"""Conditional instance normalisation (CIN) and the style rows that condition it.
+
+Dumoulin et al., "A Learned Representation for Artistic Style" (1610.07629), equation 5: z = gamma_s (x - mu) / sigma + beta_s,
+with mu and sigma over the positions of one sample and channel. One style is one row of gamma and beta.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+EPSILON = 1e-5
+
+
+def conditional_instance_norm(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+    """Normalise every channel of every sample, then scale and shift it by that sample's own values.
+
+    Args:
+        x: (B, C, H, W), any floating dtype.
+        gamma, beta: (B, C) float32.
+
+    Returns:
+        (B, C, H, W) in the dtype of `x`; mean, variance and the affine map are computed in float32.
+    """
+    batch, channels, height, width = x.shape
+    # Samples folded into channels with one group each: one fused pass serves a different style in every sample.
+    folded = x.reshape(1, batch * channels, height, width)
+    if x.device.type != "cpu":  # only the CPU kernel takes bfloat16 pictures with float32 gamma and beta
+        folded = folded.float()
+    normed = F.group_norm(folded, batch * channels, gamma.reshape(-1), beta.reshape(-1), EPSILON)
+    return normed.to(x.dtype).reshape(batch, channels, height, width)
+
+
+class StyleRows(nn.Module):
+    """Gamma and beta of N styles for all C normalised channels of one generator, a style a row.
+
+    Attributes:
+        gamma, beta: (N, C) float32 parameters.
+    """
+
+    def __init__(self, styles: int, features: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(styles, features))
+        self.beta = nn.Parameter(torch.zeros(styles, features))
+
+    def forward(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows by number: index (B,) of int64 -> gamma, beta (B, C)."""
+        return self.gamma[index], self.beta[index]
+
+    def mix(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Blend rows: weights (B, N), non-negative, each row summing to 1 -> gamma, beta (B, C).
+
+        Rows that no sample gives weight to are not read, since a NaN times zero is a NaN and one broken style would
+        spoil all others.
+        """
+        used = weights.ne(0).any(dim=0).nonzero().squeeze(1)
+        return weights[:, used] @ self.gamma[used], weights[:, used] @ self.beta[used]
