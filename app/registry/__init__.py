@@ -1,0 +1,1 @@
+"""Models on disk: versions that never change, verified before use."""

@@ -1,0 +1,73 @@
+"""The manifest of a model version: what its files are, how they were made and what they scored."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=64)]
+StyleId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=64)]
+# A file of the version's own folder or of its previews: no other folder, no way up.
+FileName = Annotated[str, Field(pattern=r"^(previews/)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=128)]
+
+
+class Part(BaseModel):
+    """Base of the manifest's parts: immutable, and a member that is not known is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class File(Part):
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(ge=0)
+
+
+class StyleLosses(Part):
+    """Mean balanced losses over photos that the training never saw."""
+
+    style: float
+    content: float
+
+
+class Style(Part):
+    """A style that the model offers, and where its painting comes from."""
+
+    id: StyleId
+    title: str = Field(min_length=1, max_length=200)
+    artist: str | None = Field(None, max_length=200)
+    year: int | None = None
+    licence: str | None = Field(None, max_length=200)
+    preview: FileName | None = None
+    losses: StyleLosses | None = None
+
+
+class Architecture(Part):
+    """A generator by the name and the arguments of app.nets.generators, and its normalisation."""
+
+    name: Literal["compact", "paper"]
+    options: dict[str, int | tuple[int, ...]] = {}
+    norm: Literal["cin"] = "cin"
+
+
+class Manifest(Part):
+    """One version of one model."""
+
+    schema_version: Literal[1] = 1
+    name: ModelName
+    version: int = Field(ge=1)
+    created: str
+    architecture: Architecture
+    styles: tuple[Style, ...] = Field(min_length=1)
+    descriptor: str
+    recipe: dict[str, Any]
+    metrics: dict[str, Any] = {}
+    files: dict[FileName, File]
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}@{self.version}"
+
+    @property
+    def style_ids(self) -> tuple[str, ...]:
+        return tuple(style.id for style in self.styles)

@@ -1,0 +1,74 @@
+"""Publishing: a new version is written beside the others and appears whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from app.nets.generators import Trunk
+from app.nets.norm import StyleRows
+from app.registry.manifest import Architecture, Manifest, Style
+from app.registry.repository import MANIFEST, WEIGHTS, Repository, describe
+
+
+def publish(
+    root: Path,
+    name: str,
+    generator: Trunk,
+    rows: StyleRows,
+    *,
+    architecture: Architecture,
+    styles: tuple[Style, ...],
+    descriptor: str,
+    recipe: dict[str, Any],
+    metrics: dict[str, Any],
+    extras: Mapping[str, bytes],
+) -> Manifest:
+    """Write the next version of `name` and return its manifest.
+
+    Weights are stored as float16, half the size at a precision (11 bits) above that of the pictures; style rows stay
+    float32, since `add` promises that old rows never change.
+
+    Args:
+        extras: further files by name: `card.md`, `previews/<style>.jpg`.
+    """
+    whole = nn.ModuleDict({"generator": generator, "rows": rows})
+    tensors = {
+        key: tensor.detach().cpu().to(torch.float16 if key.startswith("generator.") else torch.float32).contiguous()
+        for key, tensor in whole.state_dict().items()
+    }
+    contents = {WEIGHTS: save(tensors), **extras}
+    manifest = Manifest(
+        name=name,
+        version=max(Repository(root).versions(name), default=0) + 1,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        architecture=architecture,
+        styles=styles,
+        descriptor=descriptor,
+        recipe=recipe,
+        metrics=metrics,
+        files={file: describe(content) for file, content in contents.items()},
+    )
+    write_version(root / name / str(manifest.version), contents, manifest)
+    return manifest
+
+
+def write_version(folder: Path, contents: Mapping[str, bytes], manifest: Manifest) -> None:
+    """All files into a folder of another name first; renaming it is the one moment in which the version appears."""
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    for file, content in {**contents, MANIFEST: manifest.model_dump_json(indent=2).encode() + b"\n"}.items():
+        path = unfinished / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as opened:
+            opened.write(content)
+            os.fsync(opened.fileno())
+    unfinished.rename(folder)
