@@ -1,0 +1,1 @@
+"""Training: photos and paintings in, a generator and its style rows out."""

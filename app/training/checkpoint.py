@@ -1,0 +1,57 @@
+"""A training's checkpoint: one safetensors file, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a training stands. Photos depend on step and salt alone, so there is no other random state.
+
+    Attributes:
+        step: steps done.
+        retreats: how often the guard has stepped back; salts the photos and lowers the learning rate.
+        recipe: the recipe's JSON.
+        styles: style ids in the order of the rows.
+        tensors: parameters, averages and optimiser moments by name.
+    """
+
+    step: int
+    retreats: int
+    recipe: str
+    styles: tuple[str, ...]
+    tensors: dict[str, Tensor]
+
+    def save(self, path: Path) -> None:
+        about = {
+            "step": str(self.step),
+            "retreats": str(self.retreats),
+            "recipe": self.recipe,
+            "styles": json.dumps(self.styles),
+        }
+        unfinished = path.with_suffix(".unfinished")
+        save_file({name: tensor.detach().contiguous() for name, tensor in self.tensors.items()}, unfinished, about)
+        with unfinished.open("rb") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Checkpoint:
+        with safe_open(path, "pt") as file:
+            about = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
+        return cls(
+            int(about["step"]),
+            int(about["retreats"]),
+            about["recipe"],
+            tuple(json.loads(about["styles"])),
+            tensors,
+        )

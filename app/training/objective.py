@@ -1,0 +1,68 @@
+"""The objective: how far a painted batch is from its paintings and from its photos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from app.losses import balanced_content_loss, balanced_style_loss, mean_gram
+from app.nets.descriptor import Descriptor
+from app.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Losses:
+    """One value a sample, (B,): `total` is minimised; `style` and `content` are its unweighted parts."""
+
+    total: Tensor
+    style: Tensor
+    content: Tensor
+
+
+class Objective(nn.Module):
+    """The balanced losses against fixed paintings.
+
+    Args:
+        descriptor: the loss network.
+        paintings: (1, 3, H, W) in 0..1, one a style, each at its own size.
+        weights: what each style's style loss counts.
+        recipe: layers and content weight.
+    """
+
+    def __init__(
+        self, descriptor: Descriptor, paintings: Sequence[Tensor], weights: Sequence[float], recipe: Recipe
+    ) -> None:
+        super().__init__()
+        self.descriptor = descriptor
+        self.style_layers = recipe.style_layers
+        self.content_layer = recipe.content_layer
+        self.content_weight = recipe.content_weight
+        self.register_buffer("weights", torch.tensor(weights))
+        with torch.no_grad():
+            grams = [self.grams(descriptor(painting, self.style_layers)) for painting in paintings]
+        for layer in self.style_layers:
+            self.register_buffer(f"target_{layer}", torch.cat([gram[layer] for gram in grams]))
+
+    def grams(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Grams (B, C, C) in float32: in bfloat16 they would round away the differences that are left to learn."""
+        return {layer: mean_gram(features[layer].float()) for layer in self.style_layers}
+
+    def forward(self, painted: Tensor, photos: Tensor, styles: Tensor) -> Losses:
+        """Losses of `painted` (B, 3, H, W) in the styles (B,) against its `photos` (B, 3, H, W)."""
+        with torch.no_grad():
+            photo_features = self.descriptor(photos, [self.content_layer])
+        features = self.descriptor(painted, {*self.style_layers, self.content_layer})
+        style = torch.stack(
+            [
+                balanced_style_loss(gram, self.get_buffer(f"target_{layer}")[styles])
+                for layer, gram in self.grams(features).items()
+            ]
+        ).mean(dim=0)
+        content = balanced_content_loss(
+            features[self.content_layer].float(), photo_features[self.content_layer].float()
+        )
+        total = self.get_buffer("weights")[styles] * style + self.content_weight * content
+        return Losses(total, style, content)

@@ -1,0 +1,99 @@
+"""The photos of a training: which pictures a step sees, cropped and flipped.
+
+A step's pictures depend on the seed and the step alone. Nothing is remembered between steps, so a training that resumes at
+a step sees what it would have seen, and several processes take their shares of the same batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from app.training.recipe import Recipe
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+
+
+class NoPhotos(Exception):
+    """The folder has no picture that could be used."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Pictures of one step: photos (B, 3, crop, crop) in 0..1 and the style (B,) each is to be painted in."""
+
+    photos: Tensor
+    styles: Tensor
+
+
+def list_photos(folder: Path, exclude: Collection[str] = ()) -> tuple[Path, ...]:
+    """Picture files directly in `folder`, sorted by name, without those whose file names are in `exclude`.
+
+    Raises:
+        NoPhotos: if none is left.
+    """
+    excluded = set(exclude)
+    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.name not in excluded)
+    if not found:
+        raise NoPhotos(f"There is no JPEG, PNG or WebP photo to train on in {folder}.")
+    return tuple(found)
+
+
+class Photos:
+    """Random crops of photos, by step."""
+
+    def __init__(self, paths: tuple[Path, ...], styles: int, recipe: Recipe) -> None:
+        self.paths = paths
+        self.styles = styles
+        self.recipe = recipe
+
+    def sample(self, step: int, salt: int = 0, rank: int = 0, processes: int = 1) -> Sample:
+        """The pictures of one step: of the recipe's batch, the share of process `rank` out of `processes`."""
+        places = range(rank, self.recipe.batch, processes)
+        drawn = [self.draw(np.random.default_rng((self.recipe.seed, salt, step, place))) for place in places]
+        return Sample(torch.stack([photo for photo, _ in drawn]), torch.tensor([style for _, style in drawn]))
+
+    def draw(self, rng: np.random.Generator) -> tuple[Tensor, int]:
+        style = int(rng.integers(self.styles))
+        with Image.open(self.paths[rng.integers(len(self.paths))]) as opened:
+            photo = ImageOps.exif_transpose(opened).convert("RGB")
+        crop = self.recipe.crop
+        low, high = np.log(self.recipe.zoom)
+        side = min(crop / float(np.exp(rng.uniform(low, high))), *photo.size)
+        left, top = rng.uniform(0, photo.width - side), rng.uniform(0, photo.height - side)
+        box = (left, top, left + side, top + side)
+        # Area-averaging where it shrinks, smooth where it enlarges: either way no aliasing that the network would learn.
+        cut = photo.resize((crop, crop), Image.Resampling.BICUBIC, box)
+        pixels = np.asarray(cut)
+        if rng.random() < 0.5:
+            pixels = pixels[:, ::-1]
+        return to_tensor(pixels), style
+
+    def stream(self, start: int, salt: int = 0, rank: int = 0, processes: int = 1) -> Iterator[Sample]:
+        """The pictures of `start` and all steps after it, read one step ahead in a thread."""
+        with ThreadPoolExecutor(1, "photos") as pool:
+            ahead = pool.submit(self.sample, start, salt, rank, processes)
+            for step in range(start + 1, self.recipe.steps + 1):
+                ready, ahead = ahead, pool.submit(self.sample, step, salt, rank, processes)
+                yield ready.result()
+
+
+def to_tensor(pixels: np.ndarray) -> Tensor:
+    """(H, W, 3) uint8 -> (3, H, W) float32 in 0..1."""
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))).float() / 255
+
+
+def read_picture(path: Path, longer_edge: int) -> Tensor:
+    """A picture file as (1, 3, H, W) in 0..1, scaled to the longer edge in pixels."""
+    with Image.open(path) as opened:
+        picture = ImageOps.exif_transpose(opened).convert("RGB")
+    scale = longer_edge / max(picture.size)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return to_tensor(np.asarray(picture.resize(size, Image.Resampling.LANCZOS)))[None]

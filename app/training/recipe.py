@@ -1,0 +1,49 @@
+"""The recipe: every hyper-parameter of a training, in one block that is also its documentation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.nets.descriptor import STYLE_LAYERS
+
+StyleId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=64)]
+
+
+class Recipe(BaseModel):
+    """What a training does. Two trainings with equal recipes and equal inputs are equal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # The network: a name of app.nets.generators.ARCHITECTURES, and its own arguments.
+    architecture: Literal["compact", "paper"] = "compact"
+    options: dict[str, int | tuple[int, ...]] = {}
+
+    # The schedule. One step sees `batch` pictures, over all processes together.
+    steps: int = Field(8000, ge=1, le=10_000_000)
+    batch: int = Field(2, ge=1, le=1024)
+    seed: int = Field(0, ge=0, lt=2**63)
+
+    # The photos: square crops of `crop` pixels, enlarged by a factor drawn from `zoom` (never beyond the whole photo).
+    crop: int = Field(256, ge=64, le=1024)
+    zoom: tuple[float, float] = (0.8, 1.6)
+
+    # The paintings: longer edge in pixels. It sets the size of the strokes, in pixels of the output.
+    stroke: int = Field(512, ge=64, le=2048)
+
+    # The losses, all balanced (relative to the target's own energy; see app.losses).
+    style_layers: tuple[str, ...] = STYLE_LAYERS
+    content_layer: str = "relu4_2"
+    content_weight: float = Field(0.1, ge=0, le=100)
+    # Style weights by style id; 1 where a style is not named.
+    style_weights: dict[StyleId, Annotated[float, Field(gt=0, le=100)]] = {}
+
+    # The optimiser: Adam with a linear warm-up and a cosine decay to a hundredth.
+    learning_rate: float = Field(2.5e-3, gt=0, le=1)
+    betas: tuple[float, float] = (0.9, 0.99)
+    warmup_steps: int = Field(100, ge=0)
+    gradient_clip: float = Field(1.0, gt=0)
+    # Decay of the averaged weights, which are the ones that ship.
+    average: float = Field(0.999, ge=0, lt=1)
+    precision: Literal["bfloat16", "float32"] = "float32"
