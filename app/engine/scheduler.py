@@ -1,0 +1,228 @@
+"""Which picture is painted when, and which is refused: pure bookkeeping, driven by the clock handed to it.
+
+The life of a ticket: `admit` -> (the picture is decoded) -> `submit` -> `next_batch` -> `finish`. `cancel`
+ends it at any stage before the batch, `expire` while it waits, and `drain` ends all that waits. A ticket ends
+exactly once, and its megapixels are free from then on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from app.errors import DeadlineExceeded, Overloaded
+
+Payload = TypeVar("Payload")
+
+# The least that a picture counts for, 128 x 128 pixels: however small, it is decoded, handed over and run
+# through every layer, and without a least the queue bound would let in millions of pictures of one pixel.
+LEAST_PIXELS = 128 * 128
+# A batch grows to this and no further (16 pictures of 512 x 512): its activations are in memory together.
+BATCH_MEGAPIXELS = 4.2
+# What a batch older by one counts for in the speed estimate: the last ten or so decide.
+SPEED_MEMORY = 0.8
+
+
+@dataclass(frozen=True, eq=False)
+class Ticket:
+    """The right to have one picture painted, compared by identity; `deadline` is a point on the clock."""
+
+    pixels: int
+    deadline: float
+
+    @property
+    def megapixels(self) -> float:
+        return self.pixels / 1e6
+
+
+@dataclass(frozen=True, eq=False)
+class Job(Generic[Payload]):
+    """A decoded picture that waits, or is painted."""
+
+    ticket: Ticket
+    key: Hashable
+    payload: Payload
+
+
+@dataclass(frozen=True, eq=False)
+class Batch(Generic[Payload]):
+    """Jobs of one key that run together, oldest first."""
+
+    jobs: tuple[Job[Payload], ...]
+    began: float
+
+    @property
+    def pixels(self) -> int:
+        return sum(job.ticket.pixels for job in self.jobs)
+
+
+class Scheduler(Generic[Payload]):
+    """Admission, order and batches of one engine. Not thread-safe; `now` is a monotonic clock in seconds.
+
+    Args:
+        queue_megapixels: bound of everything admitted and not yet ended.
+        batch_pictures: the most pictures in one batch.
+        batch_megapixels: the most megapixels in a batch of several pictures.
+    """
+
+    def __init__(
+        self, *, queue_megapixels: float, batch_pictures: int, batch_megapixels: float = BATCH_MEGAPIXELS
+    ) -> None:
+        # Whole pixels: sums of floats would leave a rest behind, and the queue would never be empty again.
+        self._bound = int(queue_megapixels * 1e6)
+        self._batch_pictures = batch_pictures
+        self._batch_pixels = int(batch_megapixels * 1e6)
+        self._pixels = 0
+        self._decoding: set[Ticket] = set()
+        self._waiting: dict[Ticket, Job[Payload]] = {}  # in order of submission
+        self._running: Batch[Payload] | None = None
+        # Decaying sums, whose ratio is the speed: an average of speeds would count small batches too much.
+        self._painted_pixels = 0.0
+        self._painted_seconds = 0.0
+
+    @property
+    def queued_megapixels(self) -> float:
+        """Everything admitted and not yet ended: being decoded, waiting or running."""
+        return self._pixels / 1e6
+
+    @property
+    def waiting(self) -> int:
+        """Pictures that are decoded and wait for a batch."""
+        return len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        """Pictures in the batch that is painted now."""
+        return len(self._running.jobs) if self._running else 0
+
+    @property
+    def megapixels_per_second(self) -> float | None:
+        """The measured speed, None before the first measurement."""
+        return self._painted_pixels / self._painted_seconds / 1e6 if self._painted_seconds > 0 else None
+
+    def seed(self, megapixels_per_second: float) -> None:
+        """Start the speed estimate from a warm-up; batches that were measured already count for more."""
+        if self._painted_seconds == 0:
+            self._painted_pixels, self._painted_seconds = megapixels_per_second * 1e6, 1.0
+
+    def admit(self, now: float, megapixels: float, deadline: float) -> Ticket:
+        """Reserve room for a picture, before it is decoded.
+
+        An empty queue takes any picture, even one that is larger than the bound or looks too slow for its
+        deadline: a speed estimate that had become too low could otherwise never correct itself.
+
+        Raises:
+            DeadlineExceeded: if the deadline is past.
+            Overloaded: if the picture does not fit into the queue or would not be painted by its deadline;
+                `retry_after_seconds` is when it would, if nothing else came.
+        """
+        if deadline <= now:
+            raise DeadlineExceeded("The time for this request was over before its picture arrived.")
+        ticket = Ticket(max(LEAST_PIXELS, math.ceil(megapixels * 1e6)), deadline)
+        if self._pixels > 0:
+            self._refuse_beyond_bound(now, ticket)
+            self._refuse_too_late(now, ticket)
+        self._decoding.add(ticket)
+        self._pixels += ticket.pixels
+        return ticket
+
+    def _refuse_beyond_bound(self, now: float, ticket: Ticket) -> None:
+        excess = self._pixels + ticket.pixels - self._bound
+        if excess > 0:
+            # A picture larger than the bound waits for an empty queue, so never for more than what is in it.
+            seconds = self._seconds(min(excess, self._pixels)) - self._seconds_done(now)
+            raise Overloaded("The queue is full.", retry_after_seconds=whole_seconds(seconds))
+
+    def _refuse_too_late(self, now: float, ticket: Ticket) -> None:
+        late = now + self._seconds(self._pixels + ticket.pixels) - self._seconds_done(now) - ticket.deadline
+        if late > 0:
+            raise Overloaded(
+                "The queue is too long to paint this picture in time.",
+                retry_after_seconds=whole_seconds(late),
+            )
+
+    def _seconds(self, pixels: int) -> float:
+        """How long the engine needs for so many pixels, 0 while nothing was measured."""
+        return pixels * self._painted_seconds / self._painted_pixels if self._painted_pixels > 0 else 0.0
+
+    def _seconds_done(self, now: float) -> float:
+        """The part of the running batch's predicted time that has passed."""
+        return min(now - self._running.began, self._seconds(self._running.pixels)) if self._running else 0.0
+
+    def submit(self, ticket: Ticket, key: Hashable, payload: Payload) -> bool:
+        """Queue a decoded picture. False, and nothing is kept, if its ticket was cancelled meanwhile.
+
+        Args:
+            key: pictures of equal keys may share a batch.
+        """
+        if ticket not in self._decoding:
+            return False
+        self._decoding.remove(ticket)
+        self._waiting[ticket] = Job(ticket, key, payload)
+        return True
+
+    def expire(self, now: float) -> list[Payload]:
+        """Drop what waits past its deadline; the payloads, for their clients to be told."""
+        return [self._drop(ticket) for ticket in list(self._waiting) if ticket.deadline <= now]
+
+    def drain(self) -> list[Payload]:
+        """Drop everything that waits."""
+        return [self._drop(ticket) for ticket in list(self._waiting)]
+
+    def next_batch(self, now: float) -> Batch[Payload] | None:
+        """Take the oldest picture that is in time, and those behind it that fit into one batch with it.
+
+        None if nothing waits. One batch runs at a time: `finish` it before the next.
+        """
+        if self._running is not None:
+            raise ValueError("The batch before has not been finished.")
+        jobs: list[Job[Payload]] = []
+        pixels = 0
+        for job in self._waiting.values():
+            if job.ticket.deadline <= now or (jobs and job.key != jobs[0].key):
+                continue
+            if jobs and pixels + job.ticket.pixels > self._batch_pixels:
+                break
+            jobs.append(job)
+            pixels += job.ticket.pixels
+            if len(jobs) == self._batch_pictures:
+                break
+        if not jobs:
+            return None
+        for job in jobs:
+            del self._waiting[job.ticket]
+        self._running = Batch(tuple(jobs), now)
+        return self._running
+
+    def finish(self, batch: Batch[Payload], seconds: float | None) -> None:
+        """End a batch that took `seconds` to paint; None if it failed, which says nothing about the speed."""
+        if batch is not self._running:
+            raise ValueError("This batch is not running.")
+        self._running = None
+        self._pixels -= batch.pixels
+        if seconds is not None and seconds > 0:
+            self._painted_pixels = SPEED_MEMORY * self._painted_pixels + batch.pixels
+            self._painted_seconds = SPEED_MEMORY * self._painted_seconds + seconds
+
+    def cancel(self, ticket: Ticket) -> Payload | None:
+        """The client left: free its room, and give back what it had submitted.
+
+        A picture that is being painted is not interrupted; a ticket that has ended is left alone.
+        """
+        if ticket in self._waiting:
+            return self._drop(ticket)
+        if ticket in self._decoding:
+            self._decoding.remove(ticket)
+            self._pixels -= ticket.pixels
+        return None
+
+    def _drop(self, ticket: Ticket) -> Payload:
+        self._pixels -= ticket.pixels
+        return self._waiting.pop(ticket).payload
+
+
+def whole_seconds(seconds: float) -> int:
+    """For `Retry-After`: rounded up, at least 1."""
+    return max(1, math.ceil(seconds))
