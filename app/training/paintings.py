@@ -1,0 +1,66 @@
+"""The paintings of a training: picture files, their ids, and what is known of them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from app.training.photos import SUFFIXES
+from app.training.recipe import StyleId
+
+CATALOGUE = "styles.csv"
+
+
+class UnusablePaintings(Exception):
+    """The folder has no painting, lacks one that was named, or has one whose file name is no style id."""
+
+
+@dataclass(frozen=True)
+class Painting:
+    """A style picture. Its id is the stem of its file name."""
+
+    id: str
+    path: Path
+    title: str
+    artist: str | None
+    year: int | None
+
+
+def list_paintings(folder: Path, wanted: Sequence[str] = ()) -> tuple[Painting, ...]:
+    """The paintings of `folder`, sorted by id; only those in `wanted` where it names any.
+
+    Titles, artists and years come from `styles.csv` (columns file, title, artist, year) where the folder has one.
+
+    Raises:
+        UnusablePaintings: with a sentence that names the id or the folder.
+    """
+    files = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES}
+    if missing := sorted(set(wanted) - files.keys()):
+        raise UnusablePaintings(f"There is no painting {', '.join(missing)} in {folder}.")
+    if not files:
+        raise UnusablePaintings(f"There is no JPEG, PNG or WebP painting in {folder}.")
+    known = read_catalogue(folder / CATALOGUE)
+    return tuple(describe(files[style], known.get(files[style].name, {})) for style in sorted(wanted or files))
+
+
+def describe(path: Path, known: dict[str, str]) -> Painting:
+    try:
+        TypeAdapter(StyleId).validate_python(path.stem)
+    except ValidationError:
+        sentence = f"{path.name} is no style id: lower-case letters, digits and single underscores are."
+        raise UnusablePaintings(sentence) from None
+    title = known.get("title") or path.stem.replace("_", " ").capitalize()
+    year = known.get("year", "")
+    return Painting(path.stem, path, title, known.get("artist") or None, int(year) if year.isdecimal() else None)
+
+
+def read_catalogue(path: Path) -> dict[str, dict[str, str]]:
+    """Rows of `styles.csv` by file name; none where there is no such file."""
+    if not path.exists():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        return {row["file"]: row for row in csv.DictReader(file)}
