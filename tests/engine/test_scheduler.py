@@ -238,16 +238,18 @@ class Clients(RuleBasedStateMachine):
     @rule(megapixels=st.floats(0.001, 12), patience=st.floats(0.1, 30))
     def admit(self, megapixels, patience):
         queued = self.scheduler.queued_megapixels
+        refusal = None
         try:
-            ticket = self.scheduler.admit(self.now, megapixels, self.now + patience)
-        except Overloaded as refused:
-            assert self.live
-            assert isinstance(refused.retry_after_seconds, int)
-            assert refused.retry_after_seconds >= 1
-            assert self.scheduler.queued_megapixels == queued
-        else:
-            self.live[ticket] = "decoding"
+            self.live[self.scheduler.admit(self.now, megapixels, self.now + patience)] = "decoding"
+        except Overloaded as error:
+            refusal = error
+        if refusal is None:
             assert len(self.live) == 1 or self.scheduler.queued_megapixels <= self.BOUND
+        else:
+            assert self.live
+            assert isinstance(refusal.retry_after_seconds, int)
+            assert refusal.retry_after_seconds >= 1
+            assert self.scheduler.queued_megapixels == queued
 
     @precondition(lambda self: self.tickets("decoding"))
     @rule(data=st.data(), key=st.sampled_from("ab"))

@@ -1,0 +1,99 @@
+"""Where the network runs and in which precision, and what running out of memory looks like there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from app.settings import SettingsError
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+# What running out of memory says where it has no exception class: the CPU allocator, MPS, cuDNN, cuBLAS.
+OUT_OF_MEMORY_SIGNS = (
+    "can't allocate memory",
+    "not enough memory",
+    "MPS backend out of memory",
+    "STATUS_ALLOC_FAILED",
+)
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device, and the dtype of the network's inner layers on it; statistics are float32 everywhere."""
+
+    torch_device: torch.device
+    dtype: torch.dtype
+    name: str
+
+    @property
+    def gains_from_batches(self) -> bool:
+        """Whether a batch of several pictures is faster than one after the other.
+
+        On the CPU it is not: with `compact` at 512 x 512 on two cores, a batch of 4 took 1.4 times as long
+        for each picture (137 against 101 ms in bfloat16): its activations no longer fit into the caches.
+        """
+        return self.torch_device.type != "cpu"
+
+
+def choose_device(device: DeviceName, precision: Precision, threads: int) -> Device:
+    """Resolve the settings into a device that exists, and set the number of torch's CPU threads.
+
+    Raises:
+        SettingsError: if a device or a precision is asked for by name and the machine does not have it.
+    """
+    torch.set_num_threads(threads)
+    kind = choose_kind(device)
+    dtype = choose_dtype(kind, precision)
+    name = torch.cuda.get_device_name() if kind == "cuda" else f"{kind}, {threads} threads" if kind == "cpu" else kind
+    return Device(torch.device(kind), dtype, name)
+
+
+def choose_kind(device: DeviceName) -> str:
+    present = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device == "auto":
+        return next(kind for kind, there in present.items() if there)
+    if not present[device]:
+        raise SettingsError(f"PASTICHE_DEVICE: {device} is not available on this machine.")
+    return device
+
+
+def choose_dtype(kind: str, precision: Precision) -> torch.dtype:
+    if precision == "float32":
+        return torch.float32
+    supported = supports_bfloat16(kind)
+    if precision == "bfloat16" and not supported:
+        raise SettingsError(f"PASTICHE_PRECISION: this {kind} device does not compute in bfloat16.")
+    return torch.bfloat16 if supported else torch.float32
+
+
+def supports_bfloat16(kind: str) -> bool:
+    """Whether the device multiplies bfloat16 in hardware: emulation would be slower than float32."""
+    if kind == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if kind == "cpu":
+        # oneDNN's own check passes on every AVX-512 processor, also where it would emulate.
+        has = torch.cpu.get_capabilities()
+        return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
+    return False
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in OUT_OF_MEMORY_SIGNS)
+
+
+def release_memory() -> None:
+    """Give cached and unused device memory back, so that the next attempt finds the most there is."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()

@@ -1,0 +1,120 @@
+"""A loaded generator on one device: 8-bit pictures and blends of styles in, 8-bit paintings out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.engine.device import Device
+from app.errors import InvalidOption, UnknownStyle
+from app.nets.generators import Trunk
+from app.nets.norm import StyleRows
+
+Picture = NDArray[np.uint8]
+Blend = Mapping[str, float]
+
+# What a weight sum may be off by: a client's rounded decimals, far below what one 8-bit step shows.
+BLEND_TOLERANCE = 1e-4
+WARM_EDGE = 512  # pixels; the size that the goals of the project are stated at
+WARM_BATCH = 4  # pictures, where batches pay
+
+
+class NonFiniteError(ArithmeticError):
+    """The network's output has a NaN or an infinity: shown as a picture it would be black areas."""
+
+
+class Stylizer:
+    """One model, ready to paint. It takes the modules over: it moves and converts them.
+
+    Args:
+        generator: the network, weights loaded.
+        rows: gamma and beta of the styles; row i belongs to `style_ids[i]`.
+        style_ids: ids of the styles in the order of the rows.
+        device: where and in which precision to run.
+    """
+
+    def __init__(self, generator: Trunk, rows: StyleRows, style_ids: Sequence[str], device: Device) -> None:
+        self.style_ids = tuple(style_ids)
+        self.device = device
+        self.megapixels_per_second: float | None = None  # measured by `warm`
+        self._row_of = {style: row for row, style in enumerate(self.style_ids)}
+        if device.dtype != torch.float32:
+            generator.load_state_dict(generator.weights(device.dtype), assign=True)
+        self._generator = generator.to(device.torch_device).eval().requires_grad_(False)
+        # Rows are mixed on the CPU: a few thousand values, and finding the rows in use would make a GPU wait.
+        self._rows = rows.float().cpu().eval().requires_grad_(False)
+
+    @property
+    def gains_from_batches(self) -> bool:
+        """Whether `paint` is faster with several pictures at once than one after the other."""
+        return self.device.gains_from_batches
+
+    @torch.inference_mode()
+    def paint(self, pixels: Sequence[Picture], blends: Sequence[Blend]) -> list[Picture]:
+        """Paint pictures of one shape, each in its own style or blend.
+
+        Args:
+            pixels: pictures (H, W, 3) in sRGB, all of one H and W.
+            blends: for each picture style id -> weight, non-negative, summing to 1.
+
+        Returns:
+            (H, W, 3) sRGB for each picture, rounded to the nearest 8-bit value.
+
+        Raises:
+            UnknownStyle, InvalidOption: for a blend that the model cannot mix.
+            NonFiniteError: if the network's output is not a number somewhere.
+        """
+        gammas, betas = zip(*(self._mix(blend) for blend in blends), strict=True)
+        gamma, beta = torch.cat(gammas), torch.cat(betas)
+        at_once = len(pixels) if self.gains_from_batches else 1
+        paintings: list[Picture] = []
+        for start in range(0, len(pixels), at_once):
+            part = slice(start, start + at_once)
+            paintings += self._paint_together(np.stack(pixels[part]), gamma[part], beta[part])
+        return paintings
+
+    def _mix(self, blend: Blend) -> tuple[Tensor, Tensor]:
+        """Gamma and beta (1, C) of one sample, mixed alone so that a broken row spoils no neighbour."""
+        check_blend(blend, self.style_ids)
+        weights = torch.zeros(1, len(self.style_ids))
+        for style, weight in blend.items():
+            weights[0, self._row_of[style]] = weight
+        return self._rows.mix(weights)
+
+    def _paint_together(self, pictures: Picture, gamma: Tensor, beta: Tensor) -> list[Picture]:
+        device = self.device.torch_device
+        # Moved as bytes: a quarter of the traffic of float32.
+        x = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2)
+        x = x.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
+        painted = self._generator(x, gamma.to(device), beta.to(device))
+        # One pass over the values instead of a test of each; sums of values in 0..1 cannot overflow.
+        if not math.isfinite(float(painted.sum())):
+            raise NonFiniteError("The network's output is not finite.")
+        painted = painted.mul(255).round_().clamp_(0, 255).to(torch.uint8)
+        return list(painted.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+
+    def warm(self) -> None:
+        """Run a representative batch twice: once to prepare the kernels, once to measure the speed."""
+        shape = (WARM_BATCH if self.gains_from_batches else 1, WARM_EDGE, WARM_EDGE, 3)
+        pictures = list(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+        blends = [{self.style_ids[0]: 1.0}] * len(pictures)
+        self.paint(pictures, blends)
+        began = time.perf_counter()
+        self.paint(pictures, blends)
+        pixels = len(pictures) * WARM_EDGE * WARM_EDGE
+        self.megapixels_per_second = pixels / 1e6 / (time.perf_counter() - began)
+
+
+def check_blend(blend: Blend, style_ids: Sequence[str]) -> None:
+    """Raise UnknownStyle or InvalidOption unless the weights are of known styles, 0 or more, and sum to 1."""
+    if unknown := sorted(set(blend).difference(style_ids)):
+        raise UnknownStyle(f"The model has no style {', '.join(unknown)}.")
+    # Written so that a NaN fails both.
+    if not all(weight >= 0 for weight in blend.values()) or not abs(sum(blend.values()) - 1) <= BLEND_TOLERANCE:
+        raise InvalidOption("The weights of the styles must be 0 or more and sum to 1.")
