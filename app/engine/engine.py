@@ -1,0 +1,279 @@
+"""The engine thread: takes batches from the scheduler, paints them, and answers through futures."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import numpy as np
+import structlog
+
+from app.engine.health import EngineHealth, Vitals
+from app.engine.recovery import Outcome, paint_or_explain
+from app.engine.scheduler import Batch, Scheduler, Ticket
+from app.engine.stylizer import Blend, Picture, Stylizer, check_blend
+from app.errors import DeadlineExceeded, EngineFailed, ModelUnavailable, OutOfMemory, PasticheError
+
+# How often the idle thread shows that it lives.
+BEAT_SECONDS = 0.5
+# How often a failing engine tries a small picture: while it is not ready, no traffic comes to prove it works.
+PROBE_SECONDS = 3.0
+PROBE_PICTURE = np.tile(np.arange(0, 256, 4, dtype=np.uint8)[:, None, None], (1, 64, 3))
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A decoded picture with the stylizer that it was submitted to, which a later swap does not change."""
+
+    stylizer: Stylizer
+    picture: Picture
+    blend: Blend
+    future: Future[Picture]
+
+
+@dataclass(frozen=True)
+class EngineLoad:
+    """How busy the engine is; `waiting` and `running` count pictures, the speed is None until measured."""
+
+    queued_megapixels: float
+    waiting: int
+    running: int
+    megapixels_per_second: float | None
+
+
+class Engine:
+    """One thread that paints. All methods are thread-safe.
+
+    A request takes a ticket (`admit`), decodes its picture, and hands both in (`submit`). Whoever has a
+    ticket must submit or cancel it, or its megapixels stay reserved for good.
+
+    Args:
+        stylizers: the models by name, possibly none yet.
+        queue_megapixels: bound of everything admitted and not yet painted.
+        batch_pictures: the most pictures in one batch.
+        stall_seconds: how long one batch may take before `health` calls the engine dead.
+        clock: monotonic, in seconds; deadlines are points on it.
+    """
+
+    def __init__(
+        self,
+        stylizers: Mapping[str, Stylizer],
+        *,
+        queue_megapixels: float,
+        batch_pictures: int,
+        stall_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._stylizers = dict(stylizers)
+        self._scheduler: Scheduler[Work] = Scheduler(queue_megapixels=queue_megapixels, batch_pictures=batch_pictures)
+        self._vitals = Vitals(clock(), stall_seconds)
+        self._suspect: Stylizer | None = None  # the one that failed last
+        self._probed = clock()
+        self._wake = threading.Condition()  # guards everything above
+        self._stopping = False
+        # A daemon: a batch that never ends must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def start(self) -> None:
+        """Warm the models that are cold, in the caller's thread, then begin to take requests."""
+        self.swap(self._stylizers)
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Take nothing new, paint what waits for up to `timeout` seconds, fail the rest."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        self._abandon()
+
+    def swap(self, stylizers: Mapping[str, Stylizer]) -> None:
+        """Replace the models in one step; what was submitted before is painted by the model of that time."""
+        for stylizer in stylizers.values():
+            if stylizer.megapixels_per_second is None:
+                stylizer.warm()
+        speeds = [s.megapixels_per_second for s in stylizers.values() if s.megapixels_per_second]
+        with self._wake:
+            self._stylizers = dict(stylizers)
+            if speeds:
+                self._scheduler.seed(min(speeds))
+
+    def admit(self, megapixels: float, deadline: float) -> Ticket:
+        """Reserve room for a picture of that size once resized, before it is decoded.
+
+        Raises:
+            Overloaded, DeadlineExceeded: as `Scheduler.admit`.
+            ModelUnavailable: if the engine does not run or has no model.
+        """
+        with self._wake:
+            self._check_running()
+            return self._scheduler.admit(self._clock(), megapixels, deadline)
+
+    def submit(self, ticket: Ticket, model: str, pixels: Picture, blend: Blend) -> Future[Picture]:
+        """Queue a decoded picture (H, W, 3). Cancelling the future drops it.
+
+        The future of a ticket that was cancelled comes back cancelled. Otherwise it may fail with
+        DeadlineExceeded, EngineFailed, OutOfMemory or ModelUnavailable.
+
+        Raises:
+            ModelUnavailable, UnknownStyle, InvalidOption: if it cannot be painted at all.
+            ValueError: if the picture is not (H, W, 3) of uint8.
+            Each of them ends the ticket.
+        """
+        try:
+            return self._submit(ticket, model, pixels, blend)
+        except BaseException:
+            self.cancel(ticket)
+            raise
+
+    def _submit(self, ticket: Ticket, model: str, pixels: Picture, blend: Blend) -> Future[Picture]:
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+            raise ValueError(f"A picture is (H, W, 3) of uint8, not {pixels.shape} of {pixels.dtype}.")
+        future: Future[Picture] = Future()
+        with self._wake:
+            self._check_running()
+            stylizer = self._stylizers.get(model)
+            if stylizer is None:
+                raise ModelUnavailable(f"The model {model!r} is not loaded.")
+            check_blend(blend, stylizer.style_ids)
+            # Where batches do not pay, a key of its own keeps a picture from waiting for the others' end.
+            key: Hashable = (stylizer, *pixels.shape) if stylizer.gains_from_batches else ticket
+            queued = self._scheduler.submit(ticket, key, Work(stylizer, pixels, dict(blend), future))
+            self._wake.notify_all()
+        if not queued:
+            future.cancel()
+        future.add_done_callback(lambda done: self.cancel(ticket) if done.cancelled() else None)
+        return future
+
+    def cancel(self, ticket: Ticket) -> None:
+        """The client left, at whatever stage; may be called again. A batch that runs is not interrupted."""
+        with self._wake:
+            work = self._scheduler.cancel(ticket)
+        if work is not None:
+            work.future.cancel()
+
+    @property
+    def health(self) -> EngineHealth:
+        return self._vitals.health(
+            self._clock(),
+            alive=self._thread.is_alive(),
+            stopping=self._stopping,
+            models=len(self._stylizers),
+        )
+
+    @property
+    def load(self) -> EngineLoad:
+        with self._wake:
+            s = self._scheduler
+            return EngineLoad(s.queued_megapixels, s.waiting, s.running, s.megapixels_per_second)
+
+    def _check_running(self) -> None:
+        if self._stopping or not self._thread.is_alive():
+            raise ModelUnavailable("The engine does not run.")
+        if not self._stylizers:
+            raise ModelUnavailable("No model is loaded yet.")
+
+    def _run(self) -> None:
+        try:
+            while (batch := self._next_batch()) is not None:
+                self._paint(batch)
+                del batch  # while it waits, the thread must hold no picture
+        except BaseException as error:
+            _log.critical("engine_thread_died", error=repr(error))
+            raise
+        finally:
+            self._stopping = True
+            self._abandon()
+
+    def _next_batch(self) -> Batch[Work] | None:
+        """Wait for a batch; None when the engine stops and nothing waits any more."""
+        while True:
+            with self._wake:
+                now = self._clock()
+                self._vitals.beat(now)
+                expired = self._scheduler.expire(now)
+                batch = self._scheduler.next_batch(now)
+                probe = batch is None and self._vitals.failing and now - self._probed >= PROBE_SECONDS
+                if batch or probe:
+                    self._vitals.begin(now)
+                elif not expired:
+                    if self._stopping:
+                        return None
+                    self._wake.wait(BEAT_SECONDS)
+            fail_all(expired, DeadlineExceeded("The picture could not be painted in time."))
+            if batch is not None:
+                return batch
+            if probe:
+                self._note(self._probe())
+
+    def _paint(self, batch: Batch[Work]) -> None:
+        works = [job.payload for job in batch.jobs if job.payload.future.set_running_or_notify_cancel()]
+        outcomes: list[Outcome] = []
+        began = self._clock()
+        try:
+            if works:
+                pictures, blends = [w.picture for w in works], [w.blend for w in works]
+                outcomes = paint_or_explain(works[0].stylizer, pictures, blends)
+        finally:
+            painted = len(works) == len(batch.jobs) and not any(isinstance(o, PasticheError) for o in outcomes)
+            with self._wake:
+                self._scheduler.finish(batch, self._clock() - began if painted and outcomes else None)
+            self._judge(works, outcomes)
+            deliver(works, outcomes)
+
+    def _judge(self, works: list[Work], outcomes: list[Outcome]) -> None:
+        """What a batch's outcomes say about the engine."""
+        if not outcomes:
+            return
+        if any(not isinstance(outcome, PasticheError) for outcome in outcomes):
+            self._suspect = None
+            self._note(True)
+            return
+        self._suspect = works[0].stylizer
+        # Too large a picture says nothing about the engine, unless a small one does not fit either.
+        too_large = all(isinstance(outcome, OutOfMemory) for outcome in outcomes)
+        self._note(too_large and self._probe())
+
+    def _note(self, succeeded: bool) -> None:
+        with self._wake:
+            self._probed = self._clock()
+            self._vitals.note(succeeded)
+
+    def _probe(self) -> bool:
+        """Whether a small picture can be painted, with the model that failed last if it is still in use."""
+        current = list(self._stylizers.values())
+        if not current:
+            return False
+        stylizer = next((s for s in current if s is self._suspect), current[0])
+        [outcome] = paint_or_explain(stylizer, [PROBE_PICTURE], [{stylizer.style_ids[0]: 1.0}])
+        return not isinstance(outcome, PasticheError)
+
+    def _abandon(self) -> None:
+        """Fail what still waits: nobody is left to paint it."""
+        with self._wake:
+            waiting = self._scheduler.drain()
+        fail_all(waiting, ModelUnavailable("The service is stopping; send the request again."))
+
+
+def deliver(works: list[Work], outcomes: list[Outcome]) -> None:
+    """Answer every future; those without an outcome were in the engine's hands when its thread died."""
+    for index, work in enumerate(works):
+        outcome = outcomes[index] if index < len(outcomes) else EngineFailed("The engine stopped while painting.")
+        if isinstance(outcome, PasticheError):
+            work.future.set_exception(outcome)
+        else:
+            work.future.set_result(outcome)
+
+
+def fail_all(works: list[Work], problem: PasticheError) -> None:
+    """Answer futures that wait with a problem, unless their client has left."""
+    for work in works:
+        if work.future.set_running_or_notify_cancel():
+            work.future.set_exception(problem)

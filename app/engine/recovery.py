@@ -1,0 +1,54 @@
+"""Painting a batch so that every picture has an outcome, whatever the network does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from app.engine.device import is_out_of_memory, release_memory
+from app.engine.stylizer import Blend, Picture, Stylizer
+from app.errors import EngineFailed, OutOfMemory, PasticheError
+
+Outcome = Picture | PasticheError
+
+# Memory comes back when the pictures that hold it are done, which takes seconds.
+OUT_OF_MEMORY_RETRY_SECONDS = 5
+
+_log = structlog.get_logger(__name__)
+
+
+def paint_or_explain(
+    stylizer: Stylizer, pictures: Sequence[Picture], blends: Sequence[Blend], *, again: bool = True
+) -> list[Outcome]:
+    """For each picture the painting, or the problem that its client gets.
+
+    Out of memory, the batch is halved until the halves fit; a single picture is tried twice. Any other
+    exception is the problem of all pictures that ran together.
+
+    Args:
+        again: whether these pictures may be tried once more if there is only one.
+    """
+    try:
+        return list(stylizer.paint(pictures, blends))
+    except Exception as error:  # noqa: BLE001 - whatever the network raises belongs to these pictures alone
+        if not is_out_of_memory(error):
+            _log.error("batch_failed", pictures=len(pictures), exc_info=error)
+            return [EngineFailed("The engine failed on this picture.", private=repr(error)) for _ in pictures]
+        _log.warning("out_of_memory", pictures=len(pictures), shape=pictures[0].shape, error=str(error))
+    # Out of the handler: the traceback held the tensors that have to go first.
+    release_memory()
+    if len(pictures) == 1 and not again:
+        return [out_of_memory()]
+    half = len(pictures) // 2
+    parts = [slice(0, half), slice(half, None)] if half else [slice(0, 1)]
+    return [
+        outcome for part in parts for outcome in paint_or_explain(stylizer, pictures[part], blends[part], again=False)
+    ]
+
+
+def out_of_memory() -> OutOfMemory:
+    return OutOfMemory(
+        "The picture does not fit into the memory that is free; ask for a smaller `size`.",
+        retry_after_seconds=OUT_OF_MEMORY_RETRY_SECONDS,
+    )
