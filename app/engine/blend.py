@@ -1,0 +1,57 @@
+"""The grammar of a blend: `starry_night`, or `starry_night:0.7,great_wave:0.3`. The route and the command share it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection
+from difflib import get_close_matches
+
+from app.errors import InvalidOption, UnknownStyle
+
+# Stricter than float(), which also takes nan, infinity, underscores and the digits of other scripts.
+WEIGHT = re.compile(r"(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
+# What is said back of a name that nobody knows; ids have at most 64 characters.
+SHOWN_CHARACTERS = 64
+SHOWN_NEAREST = 3
+
+
+def parse_blend(text: str, known: Collection[str]) -> dict[str, float]:
+    """Style id -> weight, in the order of `text`, above 0 and summing to 1.
+
+    A style without a weight has 1; a weight of 0 leaves its style out.
+
+    Args:
+        known: ids of the styles that the model has.
+
+    Raises:
+        UnknownStyle: with the ids that look like the unknown one as `nearest`, the best first.
+        InvalidOption: for anything else that is not a blend.
+    """
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        style, colon, weight = (piece.strip() for piece in part.partition(":"))
+        check_style(style, known)
+        if style in weights:
+            raise InvalidOption(f"The style {style} is given twice.")
+        weights[style] = parse_weight(style, weight) if colon else 1.0
+    total = sum(weights.values())
+    if not 0 < total < math.inf:
+        raise InvalidOption("The weights of the styles must have a sum above 0.")
+    return {style: weight / total for style, weight in weights.items() if weight}
+
+
+def check_style(style: str, known: Collection[str]) -> None:
+    if not style:
+        raise InvalidOption("A style is missing; a blend looks like starry_night:0.7,great_wave:0.3.")
+    if style not in known:
+        shown = style[:SHOWN_CHARACTERS]
+        nearest = get_close_matches(shown.lower(), sorted(known), SHOWN_NEAREST)
+        hint = f"; the nearest is {nearest[0]}" if nearest else ""
+        raise UnknownStyle(f"There is no style {shown}{hint}.", nearest=nearest)
+
+
+def parse_weight(style: str, text: str) -> float:
+    if not WEIGHT.fullmatch(text):
+        raise InvalidOption(f"The weight of {style} must be a number, 0 or more, such as 0.7.")
+    return float(text)
