@@ -238,6 +238,18 @@ def test_without_traffic_it_tries_a_small_picture_until_one_is_painted(start, cl
     assert len(stylizer.batches) == tried + 2
 
 
+def test_it_tries_the_model_that_failed_and_not_another(start, clock):
+    working, broken = ScriptedStylizer(), ScriptedStylizer()
+    engine = start({"model": working, "broken": broken})
+    for _ in range(3):
+        broken.script = [raise_(ValueError("no"))]
+        send(engine, model="broken").exception(SECONDS)
+    broken.script = [raise_(ValueError("still"))]
+    clock.now += engine_module.PROBE_SECONDS
+    wait_until(lambda: "last 4" in (engine.health.reason or ""))
+    assert working.batches == []
+
+
 def test_pictures_that_are_too_large_do_not_make_it_unready(start):
     stylizer = ScriptedStylizer()
     engine = start(stylizer)
