@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection
 from difflib import get_close_matches
 
 from app.errors import InvalidOption, UnknownStyle
 
-# Stricter than float(), which also takes nan, infinity, underscores and the digits of other scripts.
-WEIGHT = re.compile(r"(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
-# What is said back of a name that nobody knows; ids have at most 64 characters.
+# Stricter than float(), which also takes nan, infinity, underscores and the digits of other scripts. So few digits
+# that no sum overflows.
+WEIGHT = re.compile(r"(\d{1,20}(\.\d{0,20})?|\.\d{1,20})(e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
+# What is said back of words that nobody knows; longer than any style id that one would type.
 SHOWN_CHARACTERS = 64
-SHOWN_NEAREST = 3
+MOST_NEAREST = 3
 
 
 def parse_blend(text: str, known: Collection[str]) -> dict[str, float]:
-    """Style id -> weight, in the order of `text`, above 0 and summing to 1.
-
-    A style without a weight has 1; a weight of 0 leaves its style out.
+    """Style id -> weight, in the order of `text`, above 0 and summing to 1. A style without a weight has 1.
 
     Args:
         known: ids of the styles that the model has.
@@ -36,9 +34,7 @@ def parse_blend(text: str, known: Collection[str]) -> dict[str, float]:
             raise InvalidOption(f"The style {style} is given twice.")
         weights[style] = parse_weight(style, weight) if colon else 1.0
     total = sum(weights.values())
-    if not 0 < total < math.inf:
-        raise InvalidOption("The weights of the styles must have a sum above 0.")
-    return {style: weight / total for style, weight in weights.items() if weight}
+    return {style: weight / total for style, weight in weights.items()}
 
 
 def check_style(style: str, known: Collection[str]) -> None:
@@ -46,12 +42,14 @@ def check_style(style: str, known: Collection[str]) -> None:
         raise InvalidOption("A style is missing; a blend looks like starry_night:0.7,great_wave:0.3.")
     if style not in known:
         shown = style[:SHOWN_CHARACTERS]
-        nearest = get_close_matches(shown.lower(), sorted(known), SHOWN_NEAREST)
+        nearest = get_close_matches(shown.lower(), sorted(known), MOST_NEAREST)
         hint = f"; the nearest is {nearest[0]}" if nearest else ""
-        raise UnknownStyle(f"There is no style {shown}{hint}.", nearest=nearest)
+        # As ASCII in quotes: a client's words may hold anything that a terminal or a log would act on.
+        raise UnknownStyle(f"There is no style {shown!a}{hint}.", nearest=nearest)
 
 
 def parse_weight(style: str, text: str) -> float:
-    if not WEIGHT.fullmatch(text):
-        raise InvalidOption(f"The weight of {style} must be a number, 0 or more, such as 0.7.")
-    return float(text)
+    weight = float(text) if WEIGHT.fullmatch(text) else 0.0
+    if not weight > 0:
+        raise InvalidOption(f"The weight of {style} must be a number above 0, such as 0.7.")
+    return weight

@@ -22,7 +22,8 @@ KNOWN = ("starry_night", "great_wave", "scream")
         ("starry_night,great_wave", {"starry_night": 0.5, "great_wave": 0.5}),
         ("starry_night,great_wave:3", {"starry_night": 0.25, "great_wave": 0.75}),
         (" starry_night : 3. , great_wave : 1e0 ", {"starry_night": 0.75, "great_wave": 0.25}),
-        ("scream:.5,great_wave:0", {"scream": 1.0}),
+        ("scream:.5", {"scream": 1.0}),
+        ("scream:1e99,great_wave:1e99", {"scream": 0.5, "great_wave": 0.5}),
         ("scream:1e-7,great_wave:3E-7", {"scream": 0.25, "great_wave": 0.75}),
     ],
 )
@@ -47,6 +48,8 @@ def test_weights_are_normalised(text: str, blend: dict[str, float]) -> None:
         "scream:1e999",
         "scream:1:2",
         "scream:0",
+        "scream:1,great_wave:0",
+        "scream:0.0e9",
         "scream,scream",
         "scream:0.5,scream:0.5",
         f"scream:{'9' * 400}",
@@ -83,5 +86,11 @@ def test_any_text_is_a_blend_or_an_invalid_option(text: str) -> None:
         return
     assert blend
     assert set(blend) <= set(KNOWN)
-    assert all(weight >= 0 for weight in blend.values())
+    assert all(weight > 0 for weight in blend.values())
     assert sum(blend.values()) == pytest.approx(1)
+
+
+def test_an_unknown_style_is_said_back_without_control_characters() -> None:
+    with pytest.raises(UnknownStyle) as refusal:
+        parse_blend("\x1b[2J\u202e", KNOWN)
+    assert refusal.value.detail == r"There is no style '\x1b[2J\u202e'."
