@@ -207,7 +207,7 @@ class Engine:
                     if self._stopping:
                         return None
                     self._wake.wait(BEAT_SECONDS)
-            fail_all(expired, DeadlineExceeded("The picture could not be painted in time."))
+            fail_all(expired, DeadlineExceeded, "The picture could not be painted in time.")
             if batch is not None:
                 return batch
             if probe:
@@ -259,7 +259,7 @@ class Engine:
         """Fail what still waits: nobody is left to paint it."""
         with self._wake:
             waiting = self._scheduler.drain()
-        fail_all(waiting, ModelUnavailable("The service is stopping; send the request again."))
+        fail_all(waiting, ModelUnavailable, "The service is stopping; send the request again.")
 
 
 def deliver(works: list[Work], outcomes: list[Outcome]) -> None:
@@ -272,8 +272,8 @@ def deliver(works: list[Work], outcomes: list[Outcome]) -> None:
             work.future.set_result(outcome)
 
 
-def fail_all(works: list[Work], problem: PasticheError) -> None:
-    """Answer futures that wait with a problem, unless their client has left."""
+def fail_all(works: list[Work], problem: type[PasticheError], detail: str) -> None:
+    """Answer futures that wait with a problem each, unless their client has left."""
     for work in works:
         if work.future.set_running_or_notify_cancel():
-            work.future.set_exception(problem)
+            work.future.set_exception(problem(detail))
