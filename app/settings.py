@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     batch_pictures: int = Field(8, ge=1, le=256)
 
     body_megabytes: float = Field(16, gt=0, le=1024)
+    # Bodies in memory at once, over all requests: beyond it uploads are refused as overload.
+    uploads_megabytes: float = Field(256, gt=0, le=100_000)
     picture_megapixels: float = Field(40, gt=0, le=1000)
     edge_pixels: int = Field(2048, ge=16, le=16384)
     queue_megapixels: float = Field(64, gt=0, le=100_000)
@@ -77,6 +79,10 @@ class Settings(BaseSettings):
     @property
     def body_bytes(self) -> int:
         return int(self.body_megabytes * 1_000_000)
+
+    @property
+    def uploads_bytes(self) -> int:
+        return int(self.uploads_megabytes * 1_000_000)
 
 
 def load_settings() -> Settings:

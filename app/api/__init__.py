@@ -1,0 +1,1 @@
+"""HTTP and nothing else: routes parse, call one thing, and answer."""

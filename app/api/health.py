@@ -1,0 +1,44 @@
+"""What those who run the service ask it: alive (else restart it), ready (else send it no requests), and how it does."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.openapi import problems
+from app.api.schemas import Live, Ready
+from app.api.service import service_of
+from app.errors import ModelUnavailable, ServiceError
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/healthz/live", summary="Whether the process is worth keeping", responses=problems(ServiceError))
+async def live(request: Request) -> Live:
+    """Follows the engine's heartbeat: 503 when its thread has died or one batch holds it for too long."""
+    health = service_of(request).health()
+    if not health.live:
+        raise ServiceError(health.reason)
+    return Live()
+
+
+@router.get("/healthz/ready", summary="Whether requests should come here", responses=problems(ModelUnavailable))
+async def ready(request: Request) -> Ready:
+    """200 when the models are loaded and warm and the engine paints, else 503 with the reason."""
+    service = service_of(request)
+    if reason := service.health().reason:
+        raise ModelUnavailable(reason)
+    return Ready(models=service.catalogue.labels, device=service.device)
+
+
+@router.get(
+    "/metrics",
+    summary="Measurements in Prometheus' text format",
+    response_class=Response,
+    responses={200: {"description": "The measurements.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def metrics(request: Request) -> Response:
+    """Requests, stages, queue, engine and process, as they are at this moment."""
+    return Response(generate_latest(service_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,85 @@
+"""Measurements for Prometheus. One registry for each application, so that two in one process do not mix."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from app.api.body import UploadBudget
+from app.api.codecs import CodecThreads
+from app.api.stages import Stages
+from app.engine.engine import Engine
+from app.errors import PasticheError
+
+# From a cached health probe to the default deadline, in steps of about two.
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Metrics:
+    """What is counted as it happens."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.in_flight = Gauge("pastiche_requests_in_flight", "Requests being answered.", registry=self.registry)
+        self._requests = Counter(
+            "pastiche_requests", "Answered requests.", ["method", "route", "status"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "pastiche_request_seconds",
+            "From a request's arrival to the end of its answer.",
+            ["route"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._problems = Counter(
+            "pastiche_problems", "Answers that were problems, by kind.", ["slug"], registry=self.registry
+        )
+        self._stage_seconds = Histogram(
+            "pastiche_stage_seconds",
+            "Steps of finished paintings.",
+            ["stage"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._megapixels = Counter(
+            "pastiche_painted_megapixels", "Megapixels of finished paintings.", ["model"], registry=self.registry
+        )
+
+    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Status 499 is a client that left before it was answered."""
+        # A method is the client's own word: any other would make a series of its own.
+        self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def count_problem(self, error: PasticheError) -> None:
+        self._problems.labels(error.slug).inc()
+
+    def count_painting(self, model: str, megapixels: float, stages: Stages) -> None:
+        self._megapixels.labels(model).inc(megapixels)
+        for stage, seconds in stages.seconds.items():
+            self._stage_seconds.labels(stage).observe(seconds)
+
+    def watch(self, engine: Engine, codecs: CodecThreads, uploads: UploadBudget) -> None:
+        """Add what is looked up at the moment of a scrape."""
+        gauges = {
+            "pastiche_queue_megapixels": (
+                "Admitted and not yet painted.",
+                lambda: engine.load.queued_megapixels,
+            ),
+            "pastiche_queue_pictures": ("Decoded pictures that wait for the engine.", lambda: engine.load.waiting),
+            "pastiche_batch_pictures": ("Pictures in the batch that is painted now.", lambda: engine.load.running),
+            "pastiche_engine_megapixels_per_second": (
+                "The engine's speed over the last batches.",
+                lambda: engine.load.megapixels_per_second or 0.0,
+            ),
+            "pastiche_engine_ready": ("1 while the engine paints.", lambda: float(engine.health.ready)),
+            "pastiche_engine_heartbeat_age_seconds": (
+                "Since the engine was last between two batches.",
+                lambda: engine.health.heartbeat_age_seconds,
+            ),
+            "pastiche_codec_steps": ("Steps that wait for or are in a codec thread.", lambda: codecs.pending),
+            "pastiche_upload_bytes": ("Bodies in memory.", lambda: uploads.held_bytes),
+        }
+        for name, (help_text, look) in gauges.items():
+            Gauge(name, help_text, registry=self.registry).set_function(look)

@@ -1,0 +1,121 @@
+"""multipart/form-data (RFC 7578) as a stream: one picture and the options, nothing on disk."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from app.errors import MalformedBody
+
+IMAGE_FIELD = "image"
+# Options are a few words; what is longer is not one.
+FIELD_BYTES = 4096
+FIELDS = 32
+
+
+class Form:
+    """Collects the parts that the parser announces.
+
+    Attributes:
+        image: the chunks of the picture, None before its part came.
+        fields: name and value of the other parts, in order.
+        ended: whether the closing boundary came.
+    """
+
+    def __init__(self) -> None:
+        self.image: list[bytes] | None = None
+        self.fields: list[tuple[str, str]] = []
+        self.ended = False
+        self._header = b""
+        self._value = b""
+        self._disposition = b""
+        self._name = ""
+        self._text = bytearray()
+
+    def on_part_begin(self) -> None:
+        self._disposition = b""
+        self._text = bytearray()
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def on_header_end(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            self._disposition = self._value
+        self._header = self._value = b""
+
+    def on_headers_finished(self) -> None:
+        self._name = name_of_part(self._disposition)
+        if self._name != IMAGE_FIELD:
+            if len(self.fields) == FIELDS:
+                raise MalformedBody(f"The form has more than {FIELDS} fields.")
+            return
+        if self.image is not None:
+            raise MalformedBody(f"The form has more than one `{IMAGE_FIELD}`.")
+        self.image = []
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._name == IMAGE_FIELD and self.image is not None:
+            self.image.append(data[start:end])
+            return
+        self._text += data[start:end]
+        if len(self._text) > FIELD_BYTES:
+            raise MalformedBody(f"A field other than `{IMAGE_FIELD}` has more than {FIELD_BYTES} bytes.")
+
+    def on_part_end(self) -> None:
+        if self._name != IMAGE_FIELD:
+            try:
+                self.fields.append((self._name, self._text.decode()))
+            except UnicodeDecodeError:
+                raise MalformedBody("A field of the form is not UTF-8 text.") from None
+
+    def on_end(self) -> None:
+        self.ended = True
+
+
+def name_of_part(disposition: bytes) -> str:
+    kind, parameters = parse_options_header(disposition)
+    if kind != b"form-data" or b"name" not in parameters:
+        raise MalformedBody('A part of the form lacks `Content-Disposition: form-data; name="…"`.')
+    return parameters[b"name"].decode("utf-8", "replace")
+
+
+async def parse_form(content_type: str, chunks: AsyncIterator[bytes]) -> tuple[bytes, list[tuple[str, str]]]:
+    """The picture's bytes, and the other fields.
+
+    Raises:
+        MalformedBody: not multipart, cut off, without the picture or with two, or with endless fields.
+        Whatever reading `chunks` raises.
+    """
+    form = Form()
+    boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
+    if not boundary:
+        raise MalformedBody("The Content-Type has no `boundary`.")
+    try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": form.on_part_begin,
+                "on_header_field": form.on_header_field,
+                "on_header_value": form.on_header_value,
+                "on_header_end": form.on_header_end,
+                "on_headers_finished": form.on_headers_finished,
+                "on_part_data": form.on_part_data,
+                "on_part_end": form.on_part_end,
+                "on_end": form.on_end,
+            },
+        )
+        async for chunk in chunks:
+            parser.write(chunk)
+    except FormParserError as error:
+        raise MalformedBody("The form cannot be parsed.", private=repr(error)) from error
+    if not form.ended:
+        raise MalformedBody("The form ends before its closing boundary.")
+    if form.image is None:
+        raise MalformedBody(f"The form has no `{IMAGE_FIELD}`.")
+    return b"".join(form.image), form.fields

@@ -1,0 +1,89 @@
+"""One photo on its way to a painting: probe, admission, decode, engine, colour, encode."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from app.api.options import Options
+from app.api.service import Service
+from app.api.stages import Stages
+from app.api.upload import Photo
+from app.imaging.colour import Pixels, keep_colour, lay_over
+from app.imaging.decode import Header, decode, probe
+from app.imaging.encode import encode
+from app.imaging.picture import Picture
+from app.imaging.resize import fitted, resize
+
+
+@dataclass(frozen=True)
+class Painting:
+    """The encoded answer, and how many megapixels it has."""
+
+    data: bytes
+    megapixels: float
+
+
+async def paint(service: Service, photo: Photo, options: Options, deadline: float, stages: Stages) -> Painting:
+    """Paint and encode. The photo's bytes are dropped as soon as they are decoded.
+
+    Args:
+        deadline: on the monotonic clock.
+
+    Raises:
+        PictureError: and below it, for bytes that cannot be read.
+        ServiceError: and below it, for a service that cannot paint it now.
+        asyncio.CancelledError: the client has left or the deadline is past; nothing is left behind.
+    """
+    service.codecs.check_room()
+    limit = service.settings.picture_megapixels
+    header = await service.codecs.run(stages, probe, photo.data, limit)
+    size = working_size(header, options.size, service.settings.edge_pixels)
+    if options.strength == 0:
+        content = await read(service, photo, size, stages)
+        return await finish(service, content, content.rgb, options, stages)
+    # Before a pixel is decoded: what is refused should cost nothing.
+    ticket = service.engine.admit(size[0] * size[1] / 1e6, deadline)
+    try:
+        content = await read(service, photo, size, stages)
+        with stages.measure("engine"):
+            future = service.engine.submit(ticket, options.model, content.rgb, options.blend)
+            painted = await asyncio.wrap_future(future)
+    finally:
+        service.engine.cancel(ticket)
+    return await finish(service, content, painted, options, stages)
+
+
+def working_size(header: Header, size: int | None, edge_pixels: int) -> tuple[int, int]:
+    """Width and height of the answer: as asked for, else the photo's own, at most `edge_pixels` an edge."""
+    longer = max(header.width, header.height)
+    return fitted(header.width, header.height, size or min(longer, edge_pixels))
+
+
+async def read(service: Service, photo: Photo, size: tuple[int, int], stages: Stages) -> Picture:
+    """The photo at width x height, made smaller while decoding or enlarged after it."""
+
+    def step() -> Picture:
+        with stages.measure("decode"):
+            picture = decode(photo.data, service.settings.picture_megapixels, max(size))
+            return picture if (picture.width, picture.height) == size else resize(picture, *size)
+
+    picture = await service.codecs.run(stages, step)
+    photo.drop()
+    return picture
+
+
+async def finish(service: Service, content: Picture, painted: Pixels, options: Options, stages: Stages) -> Painting:
+    """Colours, strength, and the encoder, in one go in one thread."""
+
+    def step() -> Painting:
+        with stages.measure("colour"):
+            pixels = keep_colour(content.rgb, painted) if options.keep_colour else painted
+            # Both ends are one of the two pictures, bit for bit, without a copy.
+            if 0 < options.strength < 1:
+                pixels = lay_over(content.rgb, pixels, options.strength)
+        with stages.measure("encode"):
+            data = encode(Picture(pixels, content.alpha), options.format, options.quality)
+        return Painting(data, content.megapixels)
+
+    return await service.codecs.run(stages, step)

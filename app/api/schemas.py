@@ -1,0 +1,117 @@
+"""What goes over the wire, as the OpenAPI document shows it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from app.imaging.encode import FORMATS
+
+
+class OptionFields(BaseModel):
+    """The options of a painting, the same in a query and in a form."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    styles: str = Field(
+        description="Style ids, separated by commas, each with its weight after a colon or none for 1. Weights are "
+        "positive; they are divided by their sum. `GET /v1/styles` lists the ids.",
+        examples=["starry_night", "starry_night:0.7,great_wave:0.3"],
+        max_length=2000,
+    )
+    strength: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="How much of the painting is laid over the photo, in linear light: 0 is the photo itself.",
+        examples=[0.8],
+    )
+    color: Literal["style", "keep"] = Field(
+        "style",
+        description="`style` takes the painting's colours; `keep` takes its lightness only and keeps the photo's.",
+        examples=["keep"],
+    )
+    size: int | None = Field(
+        None,
+        ge=16,
+        description="Longer edge of the answer in pixels, up to the service's limit. A smaller photo is enlarged "
+        "before it is painted. Without it the photo's own, made smaller where that is past the limit.",
+        examples=[1024],
+    )
+    model: str | None = Field(
+        None,
+        description="A model by its name, or `name@version`. Without it the service's first.",
+        examples=["compact"],
+        max_length=100,
+    )
+    format: str | None = Field(
+        None,
+        description="Format of the answer. Without it the one that `Accept` prefers, else JPEG. JPEG shows "
+        "transparency as white; the others keep it.",
+        examples=["webp"],
+        json_schema_extra={"enum": list(FORMATS)},
+    )
+    quality: int = Field(90, ge=1, le=100, description="Of the encoder; PNG is lossless and ignores it.", examples=[90])
+
+    @field_validator("format")
+    @classmethod
+    def can_be_written(cls, value: str | None) -> str | None:
+        if value is not None and value not in FORMATS:
+            raise ValueError(f"must be one of {', '.join(FORMATS)}")
+        return value
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details. Some problems have further members, which their examples show."""
+
+    type: str = Field(description="Names the kind of problem and never changes.", examples=["/problems/unknown-style"])
+    title: str = Field(description="The kind of problem in words.", examples=["Unknown style"])
+    status: int = Field(examples=[422])
+    detail: str = Field(description="What is wrong with this request.", examples=["There is no style 'starry_nigth'."])
+    instance: str = Field(description="The request's id, as in `X-Request-ID`.", examples=["5f0c1d6d0a3c4f6f"])
+
+
+class Losses(BaseModel):
+    """Mean balanced losses over photos that the training never saw."""
+
+    style: float
+    content: float
+
+
+class StyleEntry(BaseModel):
+    """A style that can be asked for."""
+
+    id: str = Field(examples=["starry_night"])
+    title: str = Field(examples=["The Starry Night"])
+    artist: str | None = Field(examples=["Vincent van Gogh"])
+    year: int | None = Field(examples=[1889])
+    licence: str | None = Field(examples=["Public domain"])
+    model: str = Field(description="The model that paints it, `name@version`.", examples=["compact@1"])
+    preview: str | None = Field(
+        description="Path of an example painting.", examples=["/v1/styles/starry_night/preview"]
+    )
+    losses: Losses | None
+
+
+class StyleList(BaseModel):
+    styles: list[StyleEntry]
+
+
+class StylesQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+    model: Annotated[str | None, Field(max_length=100, examples=["compact"])] = Field(
+        None, description="Only this model's, by its name or `name@version`."
+    )
+
+
+class Live(BaseModel):
+    status: Literal["live"] = "live"
+
+
+class Ready(BaseModel):
+    status: Literal["ready"] = "ready"
+    models: list[str] = Field(examples=[["compact@1"]])
+    device: str = Field(examples=["cpu, 2 threads"])

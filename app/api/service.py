@@ -1,0 +1,92 @@
+"""What the routes share: everything that is made once and lives as long as the application."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+import structlog
+from starlette.requests import Request
+
+from app.api.body import UploadBudget
+from app.api.catalogue import Catalogue
+from app.api.codecs import CodecThreads
+from app.api.metrics import Metrics
+from app.engine.engine import Engine
+from app.errors import ModelUnavailable
+from app.settings import Settings
+
+# Warm-up takes about as long; a client that comes back then is served.
+WARM_RETRY_SECONDS = 2
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Health:
+    """`reason` is a public sentence, None when ready."""
+
+    live: bool
+    reason: str | None
+
+
+@dataclass
+class Service:
+    """The parts of a running application, and whether they run.
+
+    Attributes:
+        device: what the engine runs on, in words.
+    """
+
+    settings: Settings
+    catalogue: Catalogue
+    engine: Engine
+    device: str
+    codecs: CodecThreads
+    uploads: UploadBudget
+    metrics: Metrics
+    _warming: asyncio.Task[None] | None = field(default=None, init=False)
+    _began: float = field(default=0.0, init=False)
+
+    def start(self) -> None:
+        """Warm the engine up in the background, while health probes are answered already."""
+        self._began = time.monotonic()
+        self._warming = asyncio.create_task(self._warm())
+
+    async def _warm(self) -> None:
+        try:
+            await asyncio.to_thread(self.engine.start)
+        except Exception as error:
+            # Not raised before the end: the probes say it, and whoever runs the service restarts it.
+            _log.critical("warm_up_failed", exc_info=error)
+            raise
+        seconds = round(time.monotonic() - self._began, 2)
+        _log.info("ready", models=self.catalogue.labels, device=self.device, warm_up_seconds=seconds)
+
+    async def stop(self) -> None:
+        """End the engine and the threads; the server has let the requests in flight finish before."""
+        if self._warming is not None:
+            await asyncio.gather(self._warming, return_exceptions=True)
+        await asyncio.to_thread(self.engine.stop, self.settings.deadline_seconds)
+        self.codecs.stop()
+
+    def health(self) -> Health:
+        if self._warming is None or not self._warming.done():
+            seconds = time.monotonic() - self._began
+            return Health(seconds <= self.settings.engine_stall_seconds, "The models are being warmed up.")
+        if self._warming.cancelled() or self._warming.exception() is not None:
+            return Health(False, "The models could not be warmed up.")
+        engine = self.engine.health
+        return Health(engine.alive, engine.reason)
+
+    def check_warm(self) -> None:
+        """Raises ModelUnavailable while the engine takes no requests yet, before anybody uploads a picture to it."""
+        if self._warming is None or not self._warming.done():
+            raise ModelUnavailable("The models are being warmed up.", retry_after_seconds=WARM_RETRY_SECONDS)
+
+
+def service_of(request: Request) -> Service:
+    """The service of the application that the request came to."""
+    service: Service = request.app.state.service
+    return service

@@ -1,0 +1,92 @@
+"""The catalogue of styles."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.openapi import problems
+from app.api.schemas import Losses, StyleEntry, StyleList, StylesQuery
+from app.api.service import service_of
+from app.errors import InvalidOption, NotFound
+from app.registry.manifest import Manifest, Style
+
+router = APIRouter(prefix="/v1/styles", tags=["styles"])
+
+StyleName = Annotated[
+    str,
+    Path(
+        description="Id of a style.", examples=["starry_night"], openapi_examples={"a style": {"value": "starry_night"}}
+    ),
+]
+# A style's preview changes only when a new version of its model comes, and its ETag with it.
+CACHE = "public, max-age=3600"
+
+
+@router.get("", summary="All styles", responses=problems(InvalidOption))
+async def styles(request: Request, query: Annotated[StylesQuery, Query()]) -> StyleList:
+    """Every style that `POST /v1/stylize` can paint."""
+    offered = service_of(request).catalogue.styles(query.model)
+    return StyleList(styles=[entry(request, manifest, style) for manifest, style in offered])
+
+
+@router.get("/{style_id}", summary="One style", responses=problems(NotFound, InvalidOption))
+async def style(request: Request, style_id: StyleName, query: Annotated[StylesQuery, Query()]) -> StyleEntry:
+    """The style, from the first model that has it unless one is named."""
+    return entry(request, *service_of(request).catalogue.style(style_id, query.model))
+
+
+@router.get(
+    "/{style_id}/preview",
+    summary="An example painting",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The picture.",
+            "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
+            "headers": {"ETag": {"description": "Of these very bytes.", "schema": {"type": "string"}}},
+        },
+        304: {"description": "The client has it already (`If-None-Match`)."},
+        **problems(NotFound, InvalidOption),
+    },
+)
+async def preview(request: Request, style_id: StyleName, query: Annotated[StylesQuery, Query()]) -> Response:
+    """A photo painted in this style."""
+    catalogue = service_of(request).catalogue
+    picture = catalogue.preview(*catalogue.style(style_id, query.model))
+    if picture is None:
+        raise NotFound(f"The style {style_id} has no preview.")
+    etag = f'"{picture.sha256[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": CACHE}
+    if matches(request.headers.get("if-none-match", ""), etag):
+        return Response(status_code=304, headers=headers)
+    return Response(picture.data, media_type=picture.media_type, headers=headers)
+
+
+def entry(request: Request, manifest: Manifest, style: Style) -> StyleEntry:
+    catalogue = service_of(request).catalogue
+    path = None
+    if catalogue.preview(manifest, style):
+        path = request.scope.get("root_path", "") + str(request.app.url_path_for("preview", style_id=style.id))
+        # The path alone means the first model that has the style.
+        if catalogue.style(style.id, None)[0] is not manifest:
+            path += f"?model={manifest.label}"
+    return StyleEntry(
+        id=style.id,
+        title=style.title,
+        artist=style.artist,
+        year=style.year,
+        licence=style.licence,
+        model=manifest.label,
+        preview=path,
+        losses=Losses(style=style.losses.style, content=style.losses.content) if style.losses else None,
+    )
+
+
+def matches(if_none_match: str, etag: str) -> bool:
+    """RFC 9110, section 13.1.2: weak comparison with each member, or any."""
+    members = (member.strip().removeprefix("W/") for member in if_none_match.split(","))
+    return any(member in ("*", etag) for member in members)

@@ -1,0 +1,118 @@
+"""Wiring: the application out of its parts, and the server around it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import Depends, FastAPI
+
+from app import __version__
+from app.api import health, styles, stylize
+from app.api.auth import require_key
+from app.api.body import UploadBudget
+from app.api.catalogue import Catalogue
+from app.api.codecs import CodecThreads
+from app.api.head import Head
+from app.api.logs import configure_logging
+from app.api.metrics import Metrics
+from app.api.openapi import complete_document, problems
+from app.api.problems import answer_errors_as_problems
+from app.api.request_id import RequestId
+from app.api.request_log import RequestLog
+from app.api.service import Service
+from app.engine.device import choose_device
+from app.engine.engine import Engine
+from app.engine.stylizer import Stylizer
+from app.errors import Unauthorized
+from app.registry.repository import Repository
+from app.settings import Settings
+
+# After the last request could have ended: the answer still has to reach its client.
+SHUTDOWN_MARGIN_SECONDS = 5
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application with its models verified and loaded; they are warmed up when it starts.
+
+    Raises:
+        InvalidModel: if a model is missing or not what its manifest says.
+        SettingsError: if the machine does not have the device or the precision that is asked for.
+    """
+    service = build_service(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        try:
+            yield
+        finally:
+            await service.stop()
+
+    app = FastAPI(
+        title="pastiche",
+        summary="Post a photo, get a painting back.",
+        version=__version__,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        redoc_url=None,
+    )
+    app.state.service = service
+    add_routes(app, settings)
+    answer_errors_as_problems(app)
+    # The last one added is the outermost.
+    app.add_middleware(Head)
+    app.add_middleware(RequestLog, metrics=service.metrics)
+    app.add_middleware(RequestId)
+    complete_document(app)
+    return app
+
+
+def build_service(settings: Settings) -> Service:
+    """Everything below the routes; raises as `create_app`."""
+    repository = Repository(settings.models_dir)
+    models = {model.manifest.label: model for model in map(repository.load, settings.models)}
+    # Read before the stylizers take the weights over.
+    catalogue = Catalogue(list(models.values()))
+    device = choose_device(settings.device, settings.precision, settings.engine_threads)
+    engine = Engine(
+        {
+            label: Stylizer(model.generator, model.rows, model.manifest.style_ids, device)
+            for label, model in models.items()
+        },
+        queue_megapixels=settings.queue_megapixels,
+        batch_pictures=settings.batch_pictures,
+        stall_seconds=settings.engine_stall_seconds,
+    )
+    codecs = CodecThreads(settings.codec_threads)
+    uploads = UploadBudget(settings.uploads_bytes)
+    measured = Metrics()
+    measured.watch(engine, codecs, uploads)
+    return Service(settings, catalogue, engine, device.name, codecs, uploads, measured)
+
+
+def add_routes(app: FastAPI, settings: Settings) -> None:
+    guard = [Depends(require_key(settings.api_keys))] if settings.api_keys else []
+    guarded = problems(Unauthorized) if guard else {}
+    for router in (stylize.router, styles.router):
+        app.include_router(router, dependencies=guard, responses=guarded)
+    app.include_router(health.router)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal comes, then finish the requests in flight. Raises as `create_app`."""
+    configure_logging(settings.log_level, settings.log_format)
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        ws="none",
+        timeout_graceful_shutdown=math.ceil(settings.deadline_seconds) + SHUTDOWN_MARGIN_SECONDS,
+    )
+    uvicorn.Server(config).run()

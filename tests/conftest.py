@@ -1,0 +1,94 @@
+"""What all rooms test with: real photographs, and a small model repository."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from app.nets.generators import ARCHITECTURES
+from app.nets.norm import StyleRows
+from app.registry.manifest import Architecture, Style, StyleLosses
+from app.registry.publish import publish
+
+COMPACT_STYLES = (
+    Style(
+        id="starry_night",
+        title="The Starry Night",
+        artist="Vincent van Gogh",
+        year=1889,
+        licence="Public domain",
+        preview="previews/starry_night.jpg",
+        losses=StyleLosses(style=0.125, content=0.5),
+    ),
+    Style(id="great_wave", title="The Great Wave", artist="Hokusai", year=1831, preview="previews/great_wave.jpg"),
+    Style(id="the_scream", title="The Scream"),
+    Style(id="composition_vii", title="Composition VII"),
+)
+SKETCH_STYLES = (
+    Style(id="charcoal", title="Charcoal", preview="previews/charcoal.jpg"),
+    Style(id="great_wave", title="The Great Wave, in charcoal", preview="previews/great_wave.jpg"),
+)
+
+
+@pytest.fixture(scope="session")
+def photos() -> Path:
+    """The folder of freely licensed photographs in scikit-image's wheel: astronaut.png, chelsea.png, coffee.png..."""
+    spec = importlib.util.find_spec("skimage")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    return Path(spec.submodule_search_locations[0]) / "data"
+
+
+@pytest.fixture(scope="session")
+def astronaut(photos: Path) -> NDArray[np.uint8]:
+    """A photograph of 512 x 512 pixels."""
+    return np.array(Image.open(photos / "astronaut.png").convert("RGB"))
+
+
+@pytest.fixture(scope="session")
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with `compact` (four styles, two with previews) and `sketch` (two), small, of random weights."""
+    root = tmp_path_factory.mktemp("models")
+    publish_random(root, "compact", Architecture(name="compact", options=COMPACT_OPTIONS), COMPACT_STYLES, seed=1)
+    publish_random(root, "sketch", Architecture(name="paper", options=PAPER_OPTIONS), SKETCH_STYLES, seed=2)
+    return root
+
+
+COMPACT_OPTIONS: dict[str, int | tuple[int, ...]] = {"widths": (8, 16), "blocks": 1, "fine": 4}
+PAPER_OPTIONS: dict[str, int | tuple[int, ...]] = {"widths": (4, 8, 8), "blocks": 1}
+
+
+def publish_random(root: Path, name: str, architecture: Architecture, styles: tuple[Style, ...], seed: int) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        generator = ARCHITECTURES[architecture.name](**architecture.options)
+        rows = StyleRows(len(styles), generator.features)
+        with torch.no_grad():
+            # Far enough from one another that no two styles give the same picture.
+            rows.gamma.add_(torch.randn_like(rows.gamma) * 0.5)
+            rows.beta.add_(torch.randn_like(rows.beta) * 0.5)
+    publish(
+        root,
+        name,
+        generator,
+        rows,
+        architecture=architecture,
+        styles=styles,
+        descriptor="none",
+        recipe={},
+        metrics={},
+        extras={style.preview: preview(index) for index, style in enumerate(styles) if style.preview},
+    )
+
+
+def preview(index: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 48), (40 * index, 90, 160)).save(file, "jpeg")
+    return file.getvalue()
