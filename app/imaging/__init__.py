@@ -1,0 +1,1 @@
+"""Bytes -> picture -> bytes: pure functions, safe to call from any thread."""

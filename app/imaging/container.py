@@ -1,0 +1,76 @@
+"""What the three file formats share: the header read from a file's structure, and how a bad file is refused.
+
+`jpeg`, `png` and `webp` walk their own structure and hand Pillow the picture's data alone. Metadata, further
+pictures and trailing bytes never reach it, so neither do text bombs, endless EXIF directories, or its guesses
+about a phone's multi-picture files.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from PIL import Image
+
+from app.errors import PictureError, PictureTooLarge
+
+# Segments or chunks in one file. Real files have up to a few thousand (a PNG with 8 kB of data in each); a
+# file of empty ones only would keep a thread busy for seconds.
+MOST_PIECES = 65_536
+
+# Bytes of one ICC profile. Large CMYK profiles have 2 to 3 MB.
+MOST_PROFILE_BYTES = 4_000_000
+
+# All that Pillow raises on hostile bytes, by its own account and by fuzzing. Not `Exception`: a mistake in
+# this room outside Pillow's calls must show up as one.
+DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    Warning,
+    struct.error,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredHeader:
+    """Width and height in pixels as stored, that is before `orientation` (EXIF, 1 to 8) is applied."""
+
+    width: int
+    height: int
+    orientation: int = 1
+    frames: int = 1
+
+
+def damaged(private: str) -> PictureError:
+    return PictureError("The picture is damaged and cannot be read.", private=private)
+
+
+def cut_off(private: str) -> PictureError:
+    return PictureError("The picture ends before it is complete.", private=private)
+
+
+@contextmanager
+def decoder_errors() -> Iterator[None]:
+    """Around every call of a Pillow decoder: what it raises becomes an error of ours, without its words.
+
+    Raises:
+        PictureTooLarge: Pillow's own limit, far above ours, was met.
+        PictureError: anything else.
+    """
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        raise PictureTooLarge("The picture has more pixels than can be read.", private=repr(error)) from error
+    except DECODER_ERRORS as error:
+        raise damaged(repr(error)) from error

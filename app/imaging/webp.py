@@ -1,0 +1,120 @@
+"""WebP (RFC 9649): the header from its RIFF chunks, and pixels.
+
+Pillow would set up the decoder with its canvas only to tell the size.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from io import BytesIO
+from typing import NamedTuple
+
+from PIL import Image
+from PIL.WebPImagePlugin import WebPImageFile
+
+from app.imaging.container import (
+    MOST_PIECES,
+    MOST_PROFILE_BYTES,
+    StoredHeader,
+    cut_off,
+    damaged,
+    decoder_errors,
+)
+from app.imaging.exif import orientation
+from app.imaging.resize import resample
+
+RIFF_HEADER_BYTES = 12
+VP8_START_CODE = b"\x9d\x01\x2a"
+VP8L_SIGNATURE = 0x2F
+
+
+class Chunk(NamedTuple):
+    """The payload is `data[body:end]`."""
+
+    kind: bytes
+    body: int
+    end: int
+
+
+def is_webp(data: bytes) -> bool:
+    return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+
+
+def chunks(data: bytes) -> Iterator[Chunk]:
+    """Every chunk inside the RIFF size; what follows is ignored.
+
+    Raises:
+        PictureError: the structure is broken or ends early.
+    """
+    stop = 8 + _riff_bytes(data)
+    position = RIFF_HEADER_BYTES
+    for _ in range(MOST_PIECES):
+        if position + 8 > stop:
+            return
+        kind, length = struct.unpack_from("<4sI", data, position)
+        chunk = Chunk(kind, position + 8, position + 8 + length)
+        if chunk.end > stop:
+            raise cut_off(f"chunk {kind!r} ends after the file")
+        yield chunk
+        position = chunk.end + length % 2
+    raise damaged("too many chunks")
+
+
+def _riff_bytes(data: bytes) -> int:
+    size = int.from_bytes(data[4:8], "little")
+    if 8 + size > len(data):
+        raise cut_off(f"RIFF promises {size} bytes")
+    return size
+
+
+def read_header(data: bytes) -> StoredHeader:
+    """The header, from the structure alone.
+
+    Raises:
+        PictureError: the structure is broken.
+    """
+    size: tuple[int, int] | None = None
+    exif, frames = b"", 0
+    for kind, body, end in chunks(data):
+        if size is None:
+            size = _canvas_size(kind, data[body : min(end, body + 10)])
+        elif kind == b"EXIF":
+            exif = data[body:end]
+        frames += kind == b"ANMF"
+    if size is None or 0 in size:
+        raise damaged("no size")
+    return StoredHeader(*size, orientation(exif), max(frames, 1))
+
+
+def _canvas_size(kind: bytes, head: bytes) -> tuple[int, int]:
+    """Width and height from the first 10 bytes of the file's first chunk."""
+    if kind == b"VP8X" and len(head) == 10:
+        return int.from_bytes(head[4:7], "little") + 1, int.from_bytes(head[7:10], "little") + 1
+    if kind == b"VP8 " and len(head) == 10 and head[3:6] == VP8_START_CODE:
+        width, height = struct.unpack_from("<HH", head, 6)
+        return width & 0x3FFF, height & 0x3FFF
+    if kind == b"VP8L" and len(head) >= 5 and head[0] == VP8L_SIGNATURE:
+        bits = int.from_bytes(head[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    raise damaged(f"first chunk {kind!r}")
+
+
+def read_profile(data: bytes) -> bytes | None:
+    """The embedded ICC profile; None where there is none or it is too large."""
+    for kind, body, end in chunks(data):
+        if kind == b"ICCP":
+            return data[body:end] if end - body <= MOST_PROFILE_BYTES else None
+    return None
+
+
+def load(data: bytes, size: tuple[int, int]) -> Image.Image:
+    """The picture as stored, at `size`: mode RGB or RGBA.
+
+    Raises:
+        PictureError: damaged or cut off.
+    """
+    with decoder_errors():
+        image = WebPImageFile(BytesIO(data[: 8 + _riff_bytes(data)]))
+        image.load()
+    return resample(image, size)
