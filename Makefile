@@ -1,0 +1,68 @@
+# Two targets matter: `make serve` runs the service, `make test` checks everything. Both install what they need into
+# a virtual environment first, and again only when pyproject.toml or constraints.txt have changed.
+
+PYTHON ?= python3
+VENV ?= .venv
+# A further package index for torch; https://download.pytorch.org/whl/cpu has builds without CUDA, which are smaller.
+TORCH_INDEX ?=
+
+bin := $(VENV)/bin
+pip := $(bin)/python -m pip --disable-pip-version-check
+sources := pyproject.toml constraints.txt
+
+.PHONY: help serve test lint types format clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make serve    run the service on 127.0.0.1:8000 (PASTICHE_PORT and the other settings apply)'
+	@echo 'make test     lint, types and all tests'
+	@echo 'make lint     ruff: rules and format'
+	@echo 'make types    mypy'
+	@echo 'make format   rewrite the sources in the format that lint asks for'
+	@echo 'make clean    remove the virtual environment and the caches'
+
+serve: $(VENV)/.installed
+	@echo '==> pastiche serve'
+	@exec $(bin)/pastiche serve
+
+test: lint types
+	@echo '==> Tests'
+	@$(bin)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	@echo '==> Lint'
+	@$(bin)/ruff check
+	@$(bin)/ruff format --check
+
+types: $(VENV)/.installed-dev
+	@echo '==> Types'
+	@$(bin)/mypy
+
+format: $(VENV)/.installed-dev
+	@$(bin)/ruff check --fix
+	@$(bin)/ruff format
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+
+$(bin)/python:
+	@echo '==> Making the virtual environment $(VENV)'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one: make PYTHON=python3.11")'
+	@$(PYTHON) -m venv $(VENV)
+
+# A stamp is written last, so an installation that failed is tried again. torch goes first and alone, so that its
+# index, where one is named, serves no other package; `==` takes the build that the index has of that version.
+$(VENV)/.torch: $(sources) | $(bin)/python
+	@echo '==> Installing torch, the largest part'
+	@$(pip) install --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt "$$(grep '^torch==' constraints.txt)"
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.torch
+	@echo '==> Installing pastiche'
+	@$(pip) install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.torch
+	@echo '==> Installing pastiche and what its tests need'
+	@$(pip) install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.installed
