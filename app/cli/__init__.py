@@ -5,6 +5,9 @@ from __future__ import annotations
 import typer
 
 from app import __version__
+from app.cli.models import models
+from app.cli.serve import serve
+from app.cli.stylize import stylize
 from app.cli.train import train
 
 cli = typer.Typer(
@@ -14,7 +17,10 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+cli.command()(serve)
+cli.command()(stylize)
 cli.command()(train)
+cli.add_typer(models, name="models")
 
 
 @cli.command()

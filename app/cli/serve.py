@@ -1,0 +1,39 @@
+"""`pastiche serve`: the service, configured by the environment and by what the command line says otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.complaint import complain
+from app.registry.repository import InvalidModel
+from app.settings import SettingsError, load_settings
+
+MISCONFIGURED = 2
+INVALID_MODEL = 1
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; PASTICHE_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="PASTICHE_PORT; 0 takes a free one.")] = None,
+    models_dir: Annotated[Path | None, typer.Option(help="Model repository; PASTICHE_MODELS_DIR.")] = None,
+    models: Annotated[str | None, typer.Option(help="Models to load, separated by commas; PASTICHE_MODELS.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps; PASTICHE_DEVICE.")] = None,
+) -> None:
+    """Serve until interrupted. Every setting is a PASTICHE_* variable; options go before them.
+
+    Exits with 2 if a setting is bad, with 1 if a model is not valid.
+    """
+    from app.main import serve as run  # here, since no other command needs the web server's packages
+
+    options = {"host": host, "port": port, "models_dir": models_dir, "models": models, "device": device}
+    try:
+        run(load_settings(**{name: value for name, value in options.items() if value is not None}))
+    except SettingsError as error:
+        complain("serve", str(error))
+        raise typer.Exit(MISCONFIGURED) from None
+    except InvalidModel as error:
+        complain("serve", str(error))
+        raise typer.Exit(INVALID_MODEL) from None

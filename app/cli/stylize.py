@@ -1,0 +1,189 @@
+"""`pastiche stylize`: photos in, paintings out, without a server."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from app.cli.complaint import complain, console
+from app.cli.orders import STREAM, Order, UnusableOrder, take_orders
+from app.engine.blend import parse_blend
+from app.engine.device import choose_device
+from app.engine.recovery import paint_or_explain
+from app.engine.stylizer import Stylizer
+from app.errors import InvalidOption, PasticheError
+from app.imaging.colour import keep_colour, lay_over
+from app.imaging.decode import decode
+from app.imaging.encode import FORMATS, encode
+from app.imaging.picture import Picture
+from app.imaging.resize import fitted, resize
+from app.registry.repository import InvalidModel, Repository
+from app.settings import Settings, SettingsError, load_settings
+
+SOME_FAILED = 1
+MISUSED = 2
+INTERRUPTED = 128 + 2  # what a shell gives a program that SIGINT has ended
+
+
+class Colour(StrEnum):
+    """Whose colours the painting has: those of the style, or those that the photo has."""
+
+    STYLE = "style"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True)
+class Painter:
+    """A loaded model with the options of this call.
+
+    Attributes:
+        size: longer edge of the paintings in pixels, None for the photo's own up to the settings' limit.
+    """
+
+    stylizer: Stylizer
+    blend: Mapping[str, float]
+    strength: float
+    colour: Colour
+    size: int | None
+    quality: int
+    settings: Settings
+
+    def paint(self, photo: bytes, format: str) -> bytes:
+        """Raises PasticheError if there is no painting of it."""
+        picture = decode(photo, self.settings.picture_megapixels, self.size or self.settings.edge_pixels)
+        if self.size and max(picture.width, picture.height) < self.size:
+            picture = resize(picture, *fitted(picture.width, picture.height, self.size))
+        [painted] = paint_or_explain(self.stylizer, [picture.rgb], [self.blend])
+        if isinstance(painted, PasticheError):
+            raise painted
+        if self.colour is Colour.KEEP:
+            painted = keep_colour(picture.rgb, painted)
+        return encode(Picture(lay_over(picture.rgb, painted, self.strength), picture.alpha), format, self.quality)
+
+
+def check_strength(value: float) -> float:
+    """`min` and `max` let a NaN through."""
+    if value != value:
+        raise typer.BadParameter("nan is not in the range 0<=x<=1.")
+    return value
+
+
+def check_format(value: str | None) -> str | None:
+    if value is not None and value not in FORMATS:
+        raise typer.BadParameter(f"{value} is not one of {', '.join(FORMATS)}.")
+    return value
+
+
+def stylize(
+    photos: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO", help="Photos, and folders of photos; - is standard input.")
+    ],
+    styles: Annotated[
+        str, typer.Option("--styles", "-s", help="A style, or a blend: starry_night:0.7,great_wave:0.3.")
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="File, or folder for several photos; - is standard output.")
+    ],
+    strength: Annotated[
+        float, typer.Option(min=0, max=1, callback=check_strength, help="0 is the photo, 1 the full painting.")
+    ] = 1.0,
+    color: Annotated[Colour, typer.Option(help="Colours of the style, or the photo's own.")] = Colour.STYLE,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=16, help="Longer edge in pixels; larger photos are made smaller. PASTICHE_EDGE_PIXELS at most."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model, as name or name@version; the first of the settings.")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option(callback=check_format, help=f"{', '.join(FORMATS)}; told from the file's name.")
+    ] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = 90,
+) -> None:
+    """Paint photos. Paintings that exist are replaced, photos never.
+
+    Exits with 0 if all was painted, 1 if something could not be (the rest is), 2 if the command was misused.
+    """
+    # Events go beside the complaints: standard output may be the painting.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    try:
+        orders = take_orders(photos, output, format)
+        refuse_terminal(orders)
+        settings = load_settings()
+        check_size(size, settings.edge_pixels)
+        stylizer = load_stylizer(settings, model or settings.models[0])
+        blend = parse_blend(styles, stylizer.style_ids)
+        painter = Painter(stylizer, blend, strength, color, size, quality, settings)
+        failures = fill(orders, painter)
+    except (UnusableOrder, SettingsError, InvalidOption) as error:
+        complain("stylize", str(error))
+        raise typer.Exit(MISUSED) from None
+    except InvalidModel as error:
+        complain("stylize", str(error))
+        raise typer.Exit(SOME_FAILED) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    raise typer.Exit(SOME_FAILED if failures else 0)
+
+
+def refuse_terminal(orders: list[Order]) -> None:
+    if orders[0].target == STREAM and sys.stdout.isatty():
+        raise UnusableOrder("Standard output is a terminal; give a file, or a pipe to another program.")
+
+
+def check_size(size: int | None, most: int) -> None:
+    if size is not None and size > most:
+        raise InvalidOption(f"--size is {most} at most; PASTICHE_EDGE_PIXELS sets that limit.")
+
+
+def load_stylizer(settings: Settings, reference: str) -> Stylizer:
+    device = choose_device(settings.device, settings.precision, settings.engine_threads)
+    model = Repository(settings.models_dir).load(reference)
+    return Stylizer(model.generator, model.rows, model.manifest.style_ids, device)
+
+
+def fill(orders: list[Order], painter: Painter) -> int:
+    """Paint everything; what fails is named on stderr and the rest goes on. How many failed."""
+    failures = 0
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task("", total=len(orders))
+        for order in orders:
+            progress.update(task, description=order.source.name)
+            if reason := fill_one(order, painter):
+                failures += 1
+                complain("stylize", f"{order.source}: {reason}")
+            progress.advance(task)
+    return failures
+
+
+def fill_one(order: Order, painter: Painter) -> str | None:
+    """Paint one picture; the reason if it cannot be done."""
+    try:
+        photo = order.read()
+    except OSError as error:
+        return error.strerror or str(error)
+    try:
+        painting = painter.paint(photo, order.format)
+    except PasticheError as error:
+        return error.detail
+    except MemoryError:
+        return "The picture does not fit into the memory that is free."
+    try:
+        order.target.parent.mkdir(parents=True, exist_ok=True)
+        order.write(painting)
+    except BrokenPipeError:
+        raise  # nobody reads any more, and nobody reads why
+    except OSError as error:
+        return f"{order.target} cannot be written: {error.strerror or error}"
+    return None

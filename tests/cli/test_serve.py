@@ -1,0 +1,43 @@
+"""`pastiche serve` that cannot start: one sentence on stderr, no traceback."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+ABSENT_DEVICE = "cuda" if sys.platform == "darwin" else "mps"
+
+
+def said(done) -> str:
+    assert done.stdout == b""
+    [line] = done.stderr.decode().splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("PASTICHE_PORT", "http"), ("PASTICHE_DEADLINE_SECONDS", "-1"), ("PASTICHE_DEVICE", ABSENT_DEVICE)],
+)
+def test_a_bad_setting_is_named(shell, monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    monkeypatch.setenv(variable, value)
+    done = shell("serve")
+    assert done.returncode == 2
+    assert said(done).startswith(f"pastiche serve: {variable}: ")
+
+
+def test_a_missing_model_is_named(shell, tmp_path: Path) -> None:
+    done = shell("serve", "--models-dir", tmp_path)
+    assert done.returncode == 1
+    assert said(done) == "pastiche serve: There is no model compact."
+
+
+def test_a_damaged_model_is_named(shell, cli_models: Path, tmp_path: Path) -> None:
+    models = shutil.copytree(cli_models, tmp_path / "models")
+    weights = models / "compact" / "1" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    done = shell("serve", "--models-dir", models)
+    assert done.returncode == 1
+    assert "compact@1" in said(done)

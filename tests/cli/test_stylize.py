@@ -1,0 +1,217 @@
+"""`pastiche stylize` as a shell user meets it: files, exit codes and what is said where."""
+
+from __future__ import annotations
+
+import shutil
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.main import get_command
+from typer.testing import CliRunner, Result
+
+from app.api.schemas import OptionFields
+from app.cli import cli
+from app.imaging.colour import LUMA
+
+STYLE = ("-s", "starry_night")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """96 x 64 pixels of noise over a gradient, without loss."""
+    rng = np.random.default_rng(0)
+    pixels = np.linspace(40, 200, 96)[None, :, None] + rng.normal(0, 12, (64, 96, 3))
+    path = tmp_path / "photo.png"
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture
+def pastiche(cli_models: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Runs `pastiche stylize` in this process, in the photo's folder."""
+    monkeypatch.setenv("PASTICHE_MODELS_DIR", str(cli_models))
+    monkeypatch.setenv("PASTICHE_DEVICE", "cpu")
+    monkeypatch.setenv("PASTICHE_PRECISION", "float32")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str | Path, stdin: bytes = b"") -> Result:
+        return CliRunner().invoke(cli, ["stylize", *map(str, arguments)], input=stdin)
+
+    return run
+
+
+def pixels(picture: Path | bytes) -> np.ndarray:
+    with Image.open(BytesIO(picture) if isinstance(picture, bytes) else picture) as opened:
+        return np.array(opened.convert("RGB"))
+
+
+def test_a_painting_has_the_photos_size_and_the_formats_name(pastiche, photo: Path) -> None:
+    result = pastiche(photo, *STYLE, "-o", "out.jpg")
+    assert (result.exit_code, result.output) == (0, "")
+    with Image.open("out.jpg") as painting:
+        assert (painting.format, painting.size) == ("JPEG", (96, 64))
+    assert not np.array_equal(pixels(Path("out.jpg")), pixels(photo))
+
+
+def test_strength_0_is_the_photo_and_nothing_between_is_further_than_1(pastiche, photo: Path) -> None:
+    distances = []
+    for strength in ("0", "0.25", "0.5", "0.75", "1"):
+        assert pastiche(photo, *STYLE, "-o", "out.png", "--strength", strength).exit_code == 0
+        difference = pixels(Path("out.png")).astype(int) - pixels(photo)
+        distances.append(float(np.abs(difference).mean()))
+    assert distances[0] == 0
+    assert distances == sorted(distances)
+    assert len(set(distances)) == len(distances)
+
+
+def test_keep_leaves_the_paintings_luma(pastiche, photo: Path) -> None:
+    assert pastiche(photo, *STYLE, "-o", "style.png").exit_code == 0
+    assert pastiche(photo, *STYLE, "-o", "keep.png", "--color", "keep").exit_code == 0
+    style, keep = pixels(Path("style.png")), pixels(Path("keep.png"))
+    assert not np.array_equal(style, keep)
+    assert np.abs(keep @ LUMA - style @ LUMA).max() <= 0.5 + 1e-3  # the rounding of 8 bits
+
+
+@pytest.mark.parametrize(("size", "expected"), [("48", (48, 32)), ("144", (144, 96))])
+def test_size_is_the_longer_edge_of_the_painting(pastiche, photo: Path, size: str, expected: tuple[int, int]) -> None:
+    assert pastiche(photo, *STYLE, "-o", "out.png", "--size", size).exit_code == 0
+    with Image.open("out.png") as painting:
+        assert painting.size == expected
+
+
+def test_a_photo_past_the_limit_of_the_edge_is_made_smaller(pastiche, photo: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PASTICHE_EDGE_PIXELS", "48")
+    assert pastiche(photo, *STYLE, "-o", "out.png").exit_code == 0
+    with Image.open("out.png") as painting:
+        assert painting.size == (48, 32)
+    refused = pastiche(photo, *STYLE, "-o", "large.png", "--size", "49")
+    assert (refused.exit_code, "PASTICHE_EDGE_PIXELS" in refused.stderr) == (2, True)
+
+
+def test_a_blend_lies_between_and_depends_on_its_weights(pastiche, photo: Path) -> None:
+    blends = ("starry_night", "great_wave", "starry_night:1,great_wave:3", "great_wave:0.75,starry_night:0.25")
+    paintings = []
+    for blend in blends:
+        assert pastiche(photo, "-s", blend, "-o", "out.png").exit_code == 0
+        paintings.append(pixels(Path("out.png")))
+    one, other, mixed, same = paintings
+    assert np.array_equal(mixed, same)
+    assert not np.array_equal(mixed, one)
+    assert not np.array_equal(mixed, other)
+
+
+def test_alpha_is_kept_where_the_format_has_it(pastiche, photo: Path) -> None:
+    alpha = np.tile(np.arange(96, dtype=np.uint8), (64, 1))
+    Image.fromarray(np.dstack([pixels(photo), alpha])).save("alpha.png")
+    assert pastiche("alpha.png", *STYLE, "-o", "out.webp").exit_code == 0
+    with Image.open("out.webp") as painting:
+        assert painting.mode == "RGBA"
+        assert np.array_equal(np.array(painting)[:, :, 3], alpha)
+
+
+def test_quality_and_format_are_those_of_the_options(pastiche, photo: Path) -> None:
+    for quality in ("20", "95"):
+        assert pastiche(photo, *STYLE, "-o", f"{quality}.bin", "--format", "webp", "--quality", quality).exit_code == 0
+    with Image.open("20.bin") as painting:
+        assert painting.format == "WEBP"
+    assert Path("20.bin").stat().st_size < Path("95.bin").stat().st_size
+
+
+def test_dashes_are_standard_input_and_output(pastiche, photo: Path) -> None:
+    piped = pastiche("-", *STYLE, "-o", "-", "--format", "png", stdin=photo.read_bytes())
+    assert piped.exit_code == 0
+    assert pastiche(photo, *STYLE, "-o", "out.png").exit_code == 0
+    assert piped.stdout_bytes == Path("out.png").read_bytes()
+
+
+def test_what_fails_is_named_and_the_rest_is_painted(pastiche, photo: Path, photographs: Path) -> None:
+    Path("trip").mkdir()
+    shutil.copy(photo, "trip/good.png")
+    Path("trip/broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    Path("trip/text.png").write_text("no picture")
+    shutil.copy(photographs / "coffee.png", "trip/coffee.png")
+    result = pastiche("trip", "gone.jpg", *STYLE, "-o", "out", "--size", "64")
+    assert result.exit_code == 1
+    assert sorted(path.name for path in Path("out").iterdir()) == ["coffee.png", "good.png"]
+    lines = result.stderr.splitlines()
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["pastiche stylize", "trip/broken.jpg"],
+        ["pastiche stylize", "trip/text.png"],
+        ["pastiche stylize", "gone.jpg"],
+    ]
+    assert lines[2].endswith("No such file or directory")
+    assert result.stdout == ""
+
+
+def test_a_file_name_is_not_read_as_markup(pastiche) -> None:
+    result = pastiche("[bold]a[/red].jpg", *STYLE, "-o", "out.jpg")
+    assert result.stderr == "pastiche stylize: [bold]a[/red].jpg: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-s", "stary_night"], "There is no style 'stary_night'; the nearest is starry_night."),
+        (["-s", "starry_night:-1"], "The weight of starry_night"),
+        (["-s", ""], "A style is missing"),
+        ([*STYLE, "--strength", "1.01"], "--strength"),
+        ([*STYLE, "--strength", "nan"], "--strength"),
+        ([*STYLE, "--color", "gray"], "--color"),
+        ([*STYLE, "--size", "15"], "--size"),
+        ([*STYLE, "--size", "1e3"], "--size"),
+        ([*STYLE, "--quality", "0"], "--quality"),
+        ([*STYLE, "--format", "gif"], "gif is not one of"),
+        ([*STYLE, "--nonsense"], "--nonsense"),
+        ([], "--styles"),
+    ],
+)
+def test_misuse_ends_with_2_and_paints_nothing(pastiche, photo: Path, arguments: list[str], said: str) -> None:
+    result = pastiche(photo, *arguments, "-o", "out.jpg")
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.replace("│", " ").split())
+    assert result.stdout == ""
+    assert not Path("out.jpg").exists()
+
+
+def test_a_photo_is_never_overwritten(pastiche, photo: Path) -> None:
+    before = photo.read_bytes()
+    result = pastiche(photo, *STYLE, "-o", photo)
+    assert (result.exit_code, "would be overwritten" in result.stderr) == (2, True)
+    assert photo.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "code"),
+    [("PASTICHE_EDGE_PIXELS", "huge", 2), ("PASTICHE_DEVICE", "tpu", 2), ("PASTICHE_MODELS", "paper", 1)],
+)
+def test_a_bad_setting_ends_with_its_name_and_a_missing_model_with_its_own(
+    pastiche, photo: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, code: int
+) -> None:
+    monkeypatch.setenv(variable, value)
+    result = pastiche(photo, *STYLE, "-o", "out.jpg")
+    assert result.exit_code == code
+    assert (variable if code == 2 else "no model paper") in result.stderr
+
+
+def test_a_painting_that_cannot_be_written_is_a_failure(pastiche, photo: Path) -> None:
+    Path("out/photo.png").mkdir(parents=True)
+    result = pastiche(photo, *STYLE, "-o", "out")
+    assert result.exit_code == 1
+    assert "out/photo.png cannot be written: " in result.stderr
+
+
+def test_the_process_says_nothing_on_standard_output_but_the_painting(shell, photo: Path) -> None:
+    done = shell("stylize", "-", *STYLE, "-o", "-", stdin=photo.read_bytes())
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert pixels(done.stdout).shape == (64, 96, 3)
+
+
+def test_the_options_and_their_defaults_are_those_of_the_route() -> None:
+    options = {parameter.name: parameter.default for parameter in get_command(cli).commands["stylize"].params}
+    fields = OptionFields.model_fields
+    assert set(fields) <= set(options)
+    for name in set(fields) - {"styles"}:
+        assert options[name] == fields[name].default, name
