@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -29,9 +29,7 @@ def usable_cores() -> int:
 class Settings(BaseSettings):
     """Every setting of the service. Units are in the names."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="PASTICHE_", frozen=True, extra="ignore", protected_namespaces=()
-    )
+    model_config = SettingsConfigDict(env_prefix="PASTICHE_", frozen=True, extra="ignore", protected_namespaces=())
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
@@ -63,11 +61,7 @@ class Settings(BaseSettings):
     @field_validator("api_keys", "models", mode="before")
     @classmethod
     def split_commas(cls, value: object) -> object:
-        return (
-            tuple(part.strip() for part in value.split(",") if part.strip())
-            if isinstance(value, str)
-            else value
-        )
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("models")
     @classmethod
@@ -85,16 +79,14 @@ class Settings(BaseSettings):
         return int(self.uploads_megabytes * 1_000_000)
 
 
-def load_settings() -> Settings:
-    """Settings from the environment.
+def load_settings(**given: Any) -> Settings:
+    """Settings from the environment, where `given` does not say otherwise.
 
     Raises:
         SettingsError: with one sentence for every variable that has a bad value.
     """
     try:
-        return Settings()
+        return Settings(**given)
     except ValidationError as error:
-        sentences = [
-            f"PASTICHE_{'_'.join(str(p) for p in e['loc'][:1]).upper()}: {e['msg']}." for e in error.errors()
-        ]
+        sentences = [f"PASTICHE_{'_'.join(str(p) for p in e['loc'][:1]).upper()}: {e['msg']}." for e in error.errors()]
         raise SettingsError("\n".join(sentences)) from None
