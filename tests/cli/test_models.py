@@ -12,10 +12,10 @@ from app.cli import cli
 
 
 @pytest.fixture
-def repository(cli_models: Path, tmp_path: Path) -> Path:
+def repository(models_dir: Path, tmp_path: Path) -> Path:
     """A copy to be damaged, with compact@1 and the same as compact@2."""
     root = tmp_path / "models"
-    shutil.copytree(cli_models, root)
+    shutil.copytree(models_dir / "compact" / "1", root / "compact" / "1")
     shutil.copytree(root / "compact" / "1", root / "compact" / "2")
     manifest = root / "compact" / "2" / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"version": 1,', '"version": 2,'))
@@ -37,7 +37,7 @@ def test_list_has_a_line_for_each_version(repository: Path) -> None:
     assert result.exit_code == 0
     rows = [line.split() for line in result.stdout.splitlines()]
     assert [row[0] for row in rows] == ["compact@1", "compact@2"]
-    assert [row[2:] for row in rows] == [["great_wave", "starry_night"]] * 2
+    assert [row[2:] for row in rows] == [["starry_night", "great_wave", "the_scream", "composition_vii"]] * 2
 
 
 def test_list_goes_on_after_a_broken_manifest(repository: Path) -> None:

@@ -34,8 +34,8 @@ def test_a_missing_model_is_named(shell, tmp_path: Path) -> None:
     assert said(done) == "pastiche serve: There is no model compact."
 
 
-def test_a_damaged_model_is_named(shell, cli_models: Path, tmp_path: Path) -> None:
-    models = shutil.copytree(cli_models, tmp_path / "models")
+def test_a_damaged_model_is_named(shell, models_dir: Path, tmp_path: Path) -> None:
+    models = shutil.copytree(models_dir, tmp_path / "models")
     weights = models / "compact" / "1" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
     done = shell("serve", "--models-dir", models)

@@ -30,9 +30,9 @@ def photo(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def pastiche(cli_models: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def pastiche(models_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Runs `pastiche stylize` in this process, in the photo's folder."""
-    monkeypatch.setenv("PASTICHE_MODELS_DIR", str(cli_models))
+    monkeypatch.setenv("PASTICHE_MODELS_DIR", str(models_dir))
     monkeypatch.setenv("PASTICHE_DEVICE", "cpu")
     monkeypatch.setenv("PASTICHE_PRECISION", "float32")
     monkeypatch.chdir(tmp_path)
@@ -127,12 +127,12 @@ def test_dashes_are_standard_input_and_output(pastiche, photo: Path) -> None:
     assert piped.stdout_bytes == Path("out.png").read_bytes()
 
 
-def test_what_fails_is_named_and_the_rest_is_painted(pastiche, photo: Path, photographs: Path) -> None:
+def test_what_fails_is_named_and_the_rest_is_painted(pastiche, photo: Path, photos: Path) -> None:
     Path("trip").mkdir()
     shutil.copy(photo, "trip/good.png")
     Path("trip/broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     Path("trip/text.png").write_text("no picture")
-    shutil.copy(photographs / "coffee.png", "trip/coffee.png")
+    shutil.copy(photos / "coffee.png", "trip/coffee.png")
     result = pastiche("trip", "gone.jpg", *STYLE, "-o", "out", "--size", "64")
     assert result.exit_code == 1
     assert sorted(path.name for path in Path("out").iterdir()) == ["coffee.png", "good.png"]
