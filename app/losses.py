@@ -1,7 +1,7 @@
 """The losses of neural style transfer, as functions of features.
 
-P are the features of the content picture, F those of the painted one, A and G the Gram matrices of the style and of the
-painted picture. Features are (B, C, H, W); N = C channels, M = H W positions. Every function returns one value a sample.
+P are the features of the content picture, F those of the painted one, A and G the Gram matrices of the style and of
+the painted picture. Features are (B, C, H, W); N = C channels, M = H W positions. Every loss is one value a sample.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ def balanced_style_loss(G: Tensor, A: Tensor) -> Tensor:
 def total_variation(x: Tensor) -> Tensor:
     """Mean squared difference of neighbouring pixels, horizontal plus vertical: (B, C, H, W) -> (B,).
 
-    The smoothness term of Johnson et al. (1603.08155, section 3.2), as a mean so that it does not grow with the picture.
+    The smoothness term of Johnson et al. (1603.08155, section 3.2), as a mean: it does not grow with the picture.
     """
-    across = (x[..., :, 1:] - x[..., :, :-1]).square().mean(dim=(1, 2, 3)) if x.shape[3] > 1 else 0 * x.sum((1, 2, 3))
-    down = (x[..., 1:, :] - x[..., :-1, :]).square().mean(dim=(1, 2, 3)) if x.shape[2] > 1 else 0 * x.sum((1, 2, 3))
-    return across + down
+    across = (x[..., :, 1:] - x[..., :, :-1]).square()
+    down = (x[..., 1:, :] - x[..., :-1, :]).square()
+    # A line one pixel wide has no neighbours on that axis; the mean of nothing would be NaN.
+    return sum((d.mean(dim=(1, 2, 3)) for d in (across, down) if d.numel()), start=x.new_zeros(x.shape[0]))

@@ -1,13 +1,14 @@
 """The descriptor (loss network): VGG features by layer name, from any of the weight layouts that exist.
 
-A layer `reluB_I` is the rectified output of convolution I in block B, as in Simonyan & Zisserman (1409.1556). Pictures go
-in as RGB in 0..1; each layout's own colour order and scale are folded into a 1x1 convolution at the entry.
+A layer `reluB_I` is the rectified output of convolution I in block B, as in Simonyan & Zisserman (1409.1556). Pictures
+go in as RGB in 0..1; each layout's own colour order and scale are folded into a 1x1 convolution at the entry.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -24,7 +25,6 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB, the statistics of torchvision's we
 IMAGENET_STD = (0.229, 0.224, 0.225)
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)  # the statistics of the original weights, in 0..255
 
-
 Padding = Literal["zeros", "reflect"]
 
 
@@ -40,6 +40,10 @@ class Descriptor(nn.Module):
         convolutions: name `B_I` -> weight (out, in, 3, 3) and bias (out,).
         padding: mode of the one-pixel padding around every convolution: "zeros" for VGG as published, or "reflect".
         heads: layer name -> weight (out, in, 1, 1) and bias: linear maps to a larger network's features, if any.
+
+    Raises:
+        ValueError: if a shape does not fit the one before it.
+        KeyError: if a head belongs to a layer that is not there.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Descriptor(nn.Module):
         heads: Mapping[str, tuple[Tensor, Tensor]] | None = None,
     ) -> None:
         super().__init__()
+        check_channels(convolutions, heads or {})
         self.entry = frozen_convolution(entry[0].reshape(3, 3, 1, 1), entry[1])
         self.convolutions = nn.ModuleDict(
             {name: frozen_convolution(*convolutions[name], padding) for name in sorted(convolutions)}
@@ -100,8 +105,25 @@ class Descriptor(nn.Module):
         return {layer: F.relu(self.heads[layer](h)) for layer, h in features.items() if layer in self.heads}
 
 
+def check_channels(
+    convolutions: Mapping[str, tuple[Tensor, Tensor]], heads: Mapping[str, tuple[Tensor, Tensor]]
+) -> None:
+    """Every convolution takes the channels that the one before it gives, every head those of its layer."""
+    given = {"": 3}
+    for before, name in pairwise(["", *sorted(convolutions)]):
+        weight, _ = convolutions[name]
+        if weight.shape[1] != given[before]:
+            raise ValueError(f"convolution {name} takes {weight.shape[1]} channels and gets {given[before]}")
+        given[name] = weight.shape[0]
+    for layer, (weight, _) in heads.items():
+        if weight.shape[1] != given[layer.removeprefix("relu")]:
+            raise ValueError(f"the head of {layer} takes {weight.shape[1]} channels and gets {given[layer[4:]]}")
+
+
 def frozen_convolution(weight: Tensor, bias: Tensor, padding_mode: Padding = "zeros") -> nn.Conv2d:
-    outputs, inputs, kernel, _ = weight.shape
+    outputs, inputs, kernel, width = weight.shape
+    if kernel != width or kernel % 2 == 0 or bias.shape != (outputs,):
+        raise ValueError(f"a convolution cannot have weight {tuple(weight.shape)} and bias {tuple(bias.shape)}")
     convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, padding_mode=padding_mode)
     convolution.weight = nn.Parameter(weight.detach().float().clone(), requires_grad=False)
     convolution.bias = nn.Parameter(bias.detach().float().clone(), requires_grad=False)
@@ -116,7 +138,7 @@ def load_descriptor(tensors: Mapping[str, Tensor]) -> Descriptor:
     (`conv11.weight`, with `conv0` for the preprocessing and `conv11_aux` for the heads; Wang et al., CVPR 2020).
 
     Raises:
-        UnknownLayout: if it is none of them, or a tensor has no partner or the wrong shape.
+        UnknownLayout: if it is none of them, a convolution is left out, or a tensor has no partner or the wrong shape.
     """
     layouts = {
         "convolutions.1_1.weight": from_slim,
@@ -128,10 +150,10 @@ def load_descriptor(tensors: Mapping[str, Tensor]) -> Descriptor:
         if key in tensors:
             try:
                 return build(tensors)
-            except (KeyError, ValueError, RuntimeError, AttributeError) as error:
-                raise UnknownLayout(
-                    f"The tensors look like {build.__name__[5:]} weights but do not fit: {error}"
-                ) from error
+            except KeyError as error:
+                raise UnknownLayout(f"The {build.__name__[5:]} weights lack {error.args[0]}.") from error
+            except (ValueError, RuntimeError, IndexError) as error:
+                raise UnknownLayout(f"The {build.__name__[5:]} weights do not fit together: {error}.") from error
     raise UnknownLayout("The tensors are not those of a VGG in a layout that is known here.")
 
 
@@ -155,7 +177,7 @@ def from_torchvision(tensors: Mapping[str, Tensor]) -> Descriptor:
     names = torchvision_names(VGG19 if 16 in given else VGG16)
     std = torch.tensor(IMAGENET_STD)
     entry = (torch.diag(1 / std), -torch.tensor(IMAGENET_MEAN) / std)
-    return Descriptor(entry, {names[index]: pair for index, pair in given.items()})
+    return Descriptor(entry, without_gaps({names[index]: pair for index, pair in given.items()}))
 
 
 def torchvision_names(blocks: tuple[int, ...]) -> dict[int, str]:
@@ -169,12 +191,26 @@ def torchvision_names(blocks: tuple[int, ...]) -> dict[int, str]:
     return names
 
 
+def without_gaps(convolutions: dict[str, tuple[Tensor, Tensor]]) -> dict[str, tuple[Tensor, Tensor]]:
+    """The same convolutions, if they are the first ones of VGG-16 or VGG-19.
+
+    With one left out, the channels would often still fit and the features would silently be others.
+    """
+    given = sorted(convolutions)
+    networks = [list(torchvision_names(blocks).values()) for blocks in (VGG16, VGG19)]
+    if not any(given == network[: len(given)] for network in networks):
+        raise ValueError(f"{', '.join(given)} are not the first convolutions of a VGG")
+    return convolutions
+
+
 def from_original(tensors: Mapping[str, Tensor]) -> Descriptor:
     entry = (255 * torch.eye(3).flip(0), -torch.tensor(CAFFE_MEAN_BGR))
-    return Descriptor(entry, {name: pair for (name,), pair in pairs(tensors, r"conv(\d_\d)").items()})
+    convolutions = {name: pair for (name,), pair in pairs(tensors, r"conv(\d_\d)").items()}
+    return Descriptor(entry, without_gaps(convolutions))
 
 
 def from_distilled(tensors: Mapping[str, Tensor]) -> Descriptor:
     convolutions = {f"{b}_{i}": pair for (b, i), pair in pairs(tensors, r"conv([1-5])(\d)").items()}
     heads = {f"relu{b}_{i}": pair for (b, i), pair in pairs(tensors, r"conv([1-5])(\d)_aux").items()}
-    return Descriptor((tensors["conv0.weight"], tensors["conv0.bias"]), convolutions, "reflect", heads)
+    entry = (tensors["conv0.weight"], tensors["conv0.bias"])
+    return Descriptor(entry, without_gaps(convolutions), "reflect", heads)

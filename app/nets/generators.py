@@ -6,7 +6,8 @@ resolution to stay under 20 GFLOP at 512 x 512, where `Paper` needs 81.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 
 import torch
@@ -16,6 +17,9 @@ from torch import Tensor, nn
 from app.nets.norm import conditional_instance_norm
 
 SMALLEST_EDGE = 16
+# Bounds of what a recipe or a manifest may ask for, an order of magnitude above every published generator.
+WIDEST = 1024
+MOST_BLOCKS = 64
 
 Rows = Iterator[tuple[Tensor, Tensor]]
 
@@ -58,6 +62,9 @@ class Generator(nn.Module):
 
     def __init__(self, multiple: int) -> None:
         super().__init__()
+        # Mirroring by one pixel needs two, in the smallest picture at the lowest resolution too.
+        if multiple > SMALLEST_EDGE // 2:
+            raise ValueError(f"a generator may halve the resolution {int(math.log2(SMALLEST_EDGE // 2))} times at most")
         self.multiple = multiple
 
     @property
@@ -117,7 +124,7 @@ class Trunk(Generator):
             x = block(x, rows)
         for layer in self.up:
             x = F.relu(layer(x, rows))
-        return torch.sigmoid(self.last(x.float(), rows))
+        return torch.sigmoid(self.last(x.to(self.last.conv.weight.dtype), rows))
 
     def weights(self, dtype: torch.dtype) -> dict[str, Tensor]:
         """All weights by name, in `dtype` but for the last layer's, with gradients that reach the parameters.
@@ -130,8 +137,9 @@ class Trunk(Generator):
 class Paper(Trunk):
     """1610.07629, table 1: 9x9-32, 3x3-64 and 3x3-128 with stride 2, five residual blocks, two times up, 9x9-3."""
 
-    def __init__(self, widths: tuple[int, int, int] = (32, 64, 128), blocks: int = 5) -> None:
-        super().__init__(multiple=4)
+    def __init__(self, widths: tuple[int, ...] = (32, 64, 128), blocks: int = 5) -> None:
+        check_sizes(widths, blocks)
+        super().__init__(multiple=2 ** (len(widths) - 1))
         self.entry = ConvNorm(3, widths[0], 9)
         self.down = nn.ModuleList(ConvNorm(a, b, 3, stride=2) for a, b in pairwise(widths))
         self.blocks = nn.ModuleList(Residual(widths[-1]) for _ in range(blocks))
@@ -143,6 +151,7 @@ class Compact(Trunk):
     """The default: pixels folded 2x2 into channels first, residual blocks at low resolution, a 5x5 last layer."""
 
     def __init__(self, widths: tuple[int, ...] = (32, 64), blocks: int = 5, fine: int = 16) -> None:
+        check_sizes((*widths, fine), blocks)
         super().__init__(multiple=2 ** len(widths))
         self.entry = ConvNorm(12, widths[0], 3)
         self.down = nn.ModuleList(ConvNorm(a, b, 3, stride=2) for a, b in pairwise(widths))
@@ -155,3 +164,23 @@ class Compact(Trunk):
 
 
 ARCHITECTURES: dict[str, Callable[..., Trunk]] = {"paper": Paper, "compact": Compact}
+
+
+def check_sizes(widths: tuple[int, ...], blocks: int) -> None:
+    """ValueError if the widths or the number of residual blocks are out of bounds."""
+    if not all(1 <= width <= WIDEST for width in widths):
+        raise ValueError(f"widths must be 1 to {WIDEST} channels")
+    if not 0 <= blocks <= MOST_BLOCKS:
+        raise ValueError(f"blocks must be 0 to {MOST_BLOCKS}")
+
+
+def build_generator(architecture: str, options: Mapping[str, int | tuple[int, ...]]) -> Trunk:
+    """A new generator of a name of `ARCHITECTURES`, with the arguments of its class.
+
+    Raises:
+        ValueError: if the class has no such arguments, or they are out of bounds.
+    """
+    try:
+        return ARCHITECTURES[architecture](**options)
+    except TypeError as error:
+        raise ValueError(f"the options do not fit the architecture {architecture}") from error

@@ -1,7 +1,7 @@
 """Conditional instance normalisation (CIN) and the style rows that condition it.
 
-Dumoulin et al., "A Learned Representation for Artistic Style" (1610.07629), equation 5: z = gamma_s (x - mu) / sigma + beta_s,
-with mu and sigma over the positions of one sample and channel. One style is one row of gamma and beta.
+Dumoulin et al., "A Learned Representation for Artistic Style" (1610.07629), equation 5: z = gamma_s (x - mu) / sigma +
+beta_s, with mu and sigma over the positions of one sample and channel. One style is one row of gamma and beta.
 """
 
 from __future__ import annotations

@@ -1,0 +1,135 @@
+"""The losses by the equations of the papers, with loops in numpy."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.losses import (
+    balanced_content_loss,
+    balanced_style_loss,
+    content_loss,
+    gram,
+    mean_gram,
+    style_loss,
+    total_variation,
+)
+
+SHAPES = st.tuples(*(st.integers(1, high) for high in (3, 4, 5, 5)))
+SEEDS = st.integers(0, 2**31)
+loops = settings(max_examples=20, deadline=None)
+
+
+def features(seed, *shape):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def gram_by_hand(F):
+    """1508.06576, equation 3: G_ij = sum_k F_ik F_jk, for one sample (C, H, W)."""
+    N = F.shape[0]
+    flat = [F[i].reshape(-1) for i in range(N)]
+    return np.array([[sum(a * b for a, b in zip(flat[i], flat[j], strict=True)) for j in range(N)] for i in range(N)])
+
+
+@loops
+@given(shape=SHAPES, seed=SEEDS)
+def test_gram_is_equation_3(shape, seed):
+    F = features(seed, *shape)
+    expected = np.stack([gram_by_hand(sample) for sample in F])
+    np.testing.assert_allclose(gram(torch.from_numpy(F)).numpy(), expected, atol=1e-12)
+    positions = shape[2] * shape[3]
+    np.testing.assert_allclose(mean_gram(torch.from_numpy(F)).numpy(), expected / positions, atol=1e-12)
+
+
+@loops
+@given(shape=SHAPES, seed=SEEDS)
+def test_content_loss_is_equation_1(shape, seed):
+    F, P = features(seed, *shape), features(seed + 1, *shape)
+    expected = [sum((f - p) ** 2 for f, p in zip(F[b].flat, P[b].flat, strict=True)) / 2 for b in range(shape[0])]
+    np.testing.assert_allclose(content_loss(torch.from_numpy(F), torch.from_numpy(P)).numpy(), expected)
+
+
+@loops
+@given(shape=SHAPES, other=st.tuples(st.integers(1, 5), st.integers(1, 5)), seed=SEEDS)
+def test_style_loss_is_equation_4_for_pictures_of_any_two_sizes(shape, other, seed):
+    F, S = features(seed, *shape), features(seed + 1, *shape[:2], *other)
+    N, M_x, M_a = shape[1], shape[2] * shape[3], other[0] * other[1]
+    expected = []
+    for f, s in zip(F, S, strict=True):
+        G, A = gram_by_hand(f), gram_by_hand(s)
+        expected.append(sum((G[i, j] / M_x - A[i, j] / M_a) ** 2 for i in range(N) for j in range(N)) / (4 * N**2))
+    loss = style_loss(gram(torch.from_numpy(F)), gram(torch.from_numpy(S)), M_x, M_a)
+    np.testing.assert_allclose(loss.numpy(), expected, rtol=1e-9, atol=1e-15)
+
+
+def test_style_loss_is_the_papers_own_where_both_pictures_have_one_size():
+    F, S = features(0, 1, 3, 4, 6), features(1, 1, 3, 4, 6)
+    G, A = gram_by_hand(F[0]), gram_by_hand(S[0])
+    N, M = 3, 24
+    expected = ((G - A) ** 2).sum() / (4 * N**2 * M**2)
+    loss = style_loss(torch.from_numpy(G)[None], torch.from_numpy(A)[None], M, M)
+    assert loss.item() == pytest.approx(expected)
+
+
+@loops
+@given(shape=SHAPES, seed=SEEDS)
+def test_balanced_losses_are_shares_of_the_targets_energy(shape, seed):
+    F, P = features(seed, *shape), features(seed + 1, *shape)
+    G, A = (np.stack([gram_by_hand(sample) for sample in each]) for each in (F, P))
+    content = balanced_content_loss(torch.from_numpy(F), torch.from_numpy(P)).numpy()
+    style = balanced_style_loss(torch.from_numpy(G), torch.from_numpy(A)).numpy()
+    for b in range(shape[0]):
+        assert content[b] == pytest.approx(((F[b] - P[b]) ** 2).sum() / (P[b] ** 2).sum())
+        assert style[b] == pytest.approx(((G[b] - A[b]) ** 2).sum() / (A[b] ** 2).sum())
+
+
+def test_balanced_losses_are_0_at_the_target_and_1_at_nothing():
+    P = torch.from_numpy(features(0, 2, 3, 4, 4))
+    A = mean_gram(P)
+    for loss, target in ((balanced_content_loss, P), (balanced_style_loss, A)):
+        torch.testing.assert_close(loss(target, target), torch.zeros(2, dtype=torch.float64))
+        torch.testing.assert_close(loss(torch.zeros_like(target), target), torch.ones(2, dtype=torch.float64))
+
+
+def test_balanced_losses_of_a_target_without_energy_are_finite():
+    P, F = torch.zeros(1, 2, 3, 3), torch.ones(1, 2, 3, 3)
+    assert balanced_content_loss(F, P).isfinite().all()
+    assert balanced_style_loss(mean_gram(F), mean_gram(P)).isfinite().all()
+
+
+@loops
+@given(shape=SHAPES, seed=SEEDS)
+def test_total_variation_is_the_mean_squared_step_to_the_right_and_down(shape, seed):
+    x = features(seed, *shape)
+    _, C, H, W = shape
+    expected = []
+    for sample in x:
+        across = [
+            (sample[c, i, j + 1] - sample[c, i, j]) ** 2 for c in range(C) for i in range(H) for j in range(W - 1)
+        ]
+        down = [(sample[c, i + 1, j] - sample[c, i, j]) ** 2 for c in range(C) for i in range(H - 1) for j in range(W)]
+        expected.append(sum(np.mean(steps) for steps in (across, down) if steps))
+    np.testing.assert_allclose(total_variation(torch.from_numpy(x)).numpy(), expected, atol=1e-12)
+
+
+def test_mean_gram_of_a_large_picture_fits_into_half_precision():
+    F = torch.full((1, 2, 300, 300), 30.0, dtype=torch.float16)
+    assert mean_gram(F.cpu()).isfinite().all()
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (1, 2, 1, 4)])
+def test_gradients_are_those_of_finite_differences(shape):
+    F = torch.from_numpy(features(0, *shape)).requires_grad_()
+    P = torch.from_numpy(features(1, *shape))
+    A, M = gram(P), shape[2] * shape[3]
+    for loss in (
+        gram,
+        mean_gram,
+        lambda F: content_loss(F, P),
+        lambda F: style_loss(gram(F), A, M, M),
+        lambda F: balanced_content_loss(F, P),
+        lambda F: balanced_style_loss(mean_gram(F), A / M),
+        total_variation,
+    ):
+        assert torch.autograd.gradcheck(loss, (F,))
