@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
+import structlog
 from PIL import Image
 from typer.main import get_command
 from typer.testing import CliRunner, Result
@@ -15,8 +19,12 @@ from typer.testing import CliRunner, Result
 from app.api.schemas import OptionFields
 from app.cli import cli
 from app.imaging.colour import LUMA
+from app.main import create_app
+from app.settings import load_settings
 
 STYLE = ("-s", "starry_night")
+
+Pastiche = Callable[..., Result]
 
 
 @pytest.fixture
@@ -30,15 +38,20 @@ def photo(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def pastiche(models_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def pastiche(models_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pastiche:
     """Runs `pastiche stylize` in this process, in the photo's folder."""
     monkeypatch.setenv("PASTICHE_MODELS_DIR", str(models_dir))
+    monkeypatch.setenv("PASTICHE_MODELS", "compact,sketch")
     monkeypatch.setenv("PASTICHE_DEVICE", "cpu")
     monkeypatch.setenv("PASTICHE_PRECISION", "float32")
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str | Path, stdin: bytes = b"") -> Result:
-        return CliRunner().invoke(cli, ["stylize", *map(str, arguments)], input=stdin)
+        logging = structlog.get_config()  # the command sets up its process's own
+        try:
+            return CliRunner().invoke(cli, ["stylize", *map(str, arguments)], input=stdin)
+        finally:
+            structlog.configure(**logging)
 
     return run
 
@@ -48,7 +61,7 @@ def pixels(picture: Path | bytes) -> np.ndarray:
         return np.array(opened.convert("RGB"))
 
 
-def test_a_painting_has_the_photos_size_and_the_formats_name(pastiche, photo: Path) -> None:
+def test_a_painting_has_the_photos_size_and_the_formats_name(pastiche: Pastiche, photo: Path) -> None:
     result = pastiche(photo, *STYLE, "-o", "out.jpg")
     assert (result.exit_code, result.output) == (0, "")
     with Image.open("out.jpg") as painting:
@@ -56,7 +69,7 @@ def test_a_painting_has_the_photos_size_and_the_formats_name(pastiche, photo: Pa
     assert not np.array_equal(pixels(Path("out.jpg")), pixels(photo))
 
 
-def test_strength_0_is_the_photo_and_nothing_between_is_further_than_1(pastiche, photo: Path) -> None:
+def test_strength_0_is_the_photo_and_nothing_between_is_further_than_1(pastiche: Pastiche, photo: Path) -> None:
     distances = []
     for strength in ("0", "0.25", "0.5", "0.75", "1"):
         assert pastiche(photo, *STYLE, "-o", "out.png", "--strength", strength).exit_code == 0
@@ -67,7 +80,7 @@ def test_strength_0_is_the_photo_and_nothing_between_is_further_than_1(pastiche,
     assert len(set(distances)) == len(distances)
 
 
-def test_keep_leaves_the_paintings_luma(pastiche, photo: Path) -> None:
+def test_keep_leaves_the_paintings_luma(pastiche: Pastiche, photo: Path) -> None:
     assert pastiche(photo, *STYLE, "-o", "style.png").exit_code == 0
     assert pastiche(photo, *STYLE, "-o", "keep.png", "--color", "keep").exit_code == 0
     style, keep = pixels(Path("style.png")), pixels(Path("keep.png"))
@@ -76,13 +89,17 @@ def test_keep_leaves_the_paintings_luma(pastiche, photo: Path) -> None:
 
 
 @pytest.mark.parametrize(("size", "expected"), [("48", (48, 32)), ("144", (144, 96))])
-def test_size_is_the_longer_edge_of_the_painting(pastiche, photo: Path, size: str, expected: tuple[int, int]) -> None:
+def test_size_is_the_longer_edge_of_the_painting(
+    pastiche: Pastiche, photo: Path, size: str, expected: tuple[int, int]
+) -> None:
     assert pastiche(photo, *STYLE, "-o", "out.png", "--size", size).exit_code == 0
     with Image.open("out.png") as painting:
         assert painting.size == expected
 
 
-def test_a_photo_past_the_limit_of_the_edge_is_made_smaller(pastiche, photo: Path, monkeypatch) -> None:
+def test_a_photo_past_the_limit_of_the_edge_is_made_smaller(
+    pastiche: Pastiche, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PASTICHE_EDGE_PIXELS", "48")
     assert pastiche(photo, *STYLE, "-o", "out.png").exit_code == 0
     with Image.open("out.png") as painting:
@@ -91,7 +108,7 @@ def test_a_photo_past_the_limit_of_the_edge_is_made_smaller(pastiche, photo: Pat
     assert (refused.exit_code, "PASTICHE_EDGE_PIXELS" in refused.stderr) == (2, True)
 
 
-def test_a_blend_lies_between_and_depends_on_its_weights(pastiche, photo: Path) -> None:
+def test_a_blend_lies_between_and_depends_on_its_weights(pastiche: Pastiche, photo: Path) -> None:
     blends = ("starry_night", "great_wave", "starry_night:1,great_wave:3", "great_wave:0.75,starry_night:0.25")
     paintings = []
     for blend in blends:
@@ -103,7 +120,7 @@ def test_a_blend_lies_between_and_depends_on_its_weights(pastiche, photo: Path) 
     assert not np.array_equal(mixed, other)
 
 
-def test_alpha_is_kept_where_the_format_has_it(pastiche, photo: Path) -> None:
+def test_alpha_is_kept_where_the_format_has_it(pastiche: Pastiche, photo: Path) -> None:
     alpha = np.tile(np.arange(96, dtype=np.uint8), (64, 1))
     Image.fromarray(np.dstack([pixels(photo), alpha])).save("alpha.png")
     assert pastiche("alpha.png", *STYLE, "-o", "out.webp").exit_code == 0
@@ -112,7 +129,7 @@ def test_alpha_is_kept_where_the_format_has_it(pastiche, photo: Path) -> None:
         assert np.array_equal(np.array(painting)[:, :, 3], alpha)
 
 
-def test_quality_and_format_are_those_of_the_options(pastiche, photo: Path) -> None:
+def test_quality_and_format_are_those_of_the_options(pastiche: Pastiche, photo: Path) -> None:
     for quality in ("20", "95"):
         assert pastiche(photo, *STYLE, "-o", f"{quality}.bin", "--format", "webp", "--quality", quality).exit_code == 0
     with Image.open("20.bin") as painting:
@@ -120,14 +137,14 @@ def test_quality_and_format_are_those_of_the_options(pastiche, photo: Path) -> N
     assert Path("20.bin").stat().st_size < Path("95.bin").stat().st_size
 
 
-def test_dashes_are_standard_input_and_output(pastiche, photo: Path) -> None:
+def test_dashes_are_standard_input_and_output(pastiche: Pastiche, photo: Path) -> None:
     piped = pastiche("-", *STYLE, "-o", "-", "--format", "png", stdin=photo.read_bytes())
     assert piped.exit_code == 0
     assert pastiche(photo, *STYLE, "-o", "out.png").exit_code == 0
     assert piped.stdout_bytes == Path("out.png").read_bytes()
 
 
-def test_what_fails_is_named_and_the_rest_is_painted(pastiche, photo: Path, photos: Path) -> None:
+def test_what_fails_is_named_and_the_rest_is_painted(pastiche: Pastiche, photo: Path, photos: Path) -> None:
     Path("trip").mkdir()
     shutil.copy(photo, "trip/good.png")
     Path("trip/broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
@@ -146,7 +163,7 @@ def test_what_fails_is_named_and_the_rest_is_painted(pastiche, photo: Path, phot
     assert result.stdout == ""
 
 
-def test_a_file_name_is_not_read_as_markup(pastiche) -> None:
+def test_a_file_name_is_not_read_as_markup(pastiche: Pastiche) -> None:
     result = pastiche("[bold]a[/red].jpg", *STYLE, "-o", "out.jpg")
     assert result.stderr == "pastiche stylize: [bold]a[/red].jpg: No such file or directory\n"
 
@@ -168,7 +185,9 @@ def test_a_file_name_is_not_read_as_markup(pastiche) -> None:
         ([], "--styles"),
     ],
 )
-def test_misuse_ends_with_2_and_paints_nothing(pastiche, photo: Path, arguments: list[str], said: str) -> None:
+def test_misuse_ends_with_2_and_paints_nothing(
+    pastiche: Pastiche, photo: Path, arguments: list[str], said: str
+) -> None:
     result = pastiche(photo, *arguments, "-o", "out.jpg")
     assert result.exit_code == 2
     assert said in " ".join(result.stderr.replace("│", " ").split())
@@ -176,7 +195,7 @@ def test_misuse_ends_with_2_and_paints_nothing(pastiche, photo: Path, arguments:
     assert not Path("out.jpg").exists()
 
 
-def test_a_photo_is_never_overwritten(pastiche, photo: Path) -> None:
+def test_a_photo_is_never_overwritten(pastiche: Pastiche, photo: Path) -> None:
     before = photo.read_bytes()
     result = pastiche(photo, *STYLE, "-o", photo)
     assert (result.exit_code, "would be overwritten" in result.stderr) == (2, True)
@@ -188,7 +207,7 @@ def test_a_photo_is_never_overwritten(pastiche, photo: Path) -> None:
     [("PASTICHE_EDGE_PIXELS", "huge", 2), ("PASTICHE_DEVICE", "tpu", 2), ("PASTICHE_MODELS", "paper", 1)],
 )
 def test_a_bad_setting_ends_with_its_name_and_a_missing_model_with_its_own(
-    pastiche, photo: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, code: int
+    pastiche: Pastiche, photo: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, code: int
 ) -> None:
     monkeypatch.setenv(variable, value)
     result = pastiche(photo, *STYLE, "-o", "out.jpg")
@@ -196,7 +215,7 @@ def test_a_bad_setting_ends_with_its_name_and_a_missing_model_with_its_own(
     assert (variable if code == 2 else "no model paper") in result.stderr
 
 
-def test_a_painting_that_cannot_be_written_is_a_failure(pastiche, photo: Path) -> None:
+def test_a_painting_that_cannot_be_written_is_a_failure(pastiche: Pastiche, photo: Path) -> None:
     Path("out/photo.png").mkdir(parents=True)
     result = pastiche(photo, *STYLE, "-o", "out")
     assert result.exit_code == 1
@@ -207,6 +226,34 @@ def test_the_process_says_nothing_on_standard_output_but_the_painting(shell, pho
     done = shell("stylize", "-", *STYLE, "-o", "-", stdin=photo.read_bytes())
     assert (done.returncode, done.stderr) == (0, b"")
     assert pixels(done.stdout).shape == (64, 96, 3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"styles": "starry_night"},
+        {"styles": "starry_night:0.7,great_wave:0.3", "strength": "0.6", "color": "keep", "size": "120"},
+        {"styles": "charcoal", "model": "sketch", "size": "40", "format": "webp", "quality": "70"},
+    ],
+)
+def test_a_painting_is_the_one_that_the_route_gives(pastiche: Pastiche, photo: Path, options: dict[str, str]) -> None:
+    arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+    painted = pastiche(photo, *arguments, "-o", "-").stdout_bytes
+    assert painted == asyncio.run(ask_route(photo.read_bytes(), options))
+
+
+async def ask_route(photo: bytes, options: dict[str, str]) -> bytes:
+    app = create_app(load_settings())
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://here") as client,
+    ):
+        while (await client.get("/healthz/ready")).status_code != 200:  # noqa: ASYNC110 - as a client would
+            await asyncio.sleep(0.05)
+        answer = await client.post("/v1/stylize", params=options, content=photo, headers={"Content-Type": "image/png"})
+    assert answer.status_code == 200
+    return answer.content
 
 
 def test_the_options_and_their_defaults_are_those_of_the_route() -> None:
