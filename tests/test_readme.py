@@ -1,0 +1,67 @@
+"""The tables of the README say what the code says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic_core import PydanticUndefined
+from typer.testing import CliRunner
+
+from app.api.schemas import OptionFields
+from app.cli import cli
+from app.errors import PasticheError
+from app.settings import Settings
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+DESCRIBED = {"api_keys": "none", "models_dir": "`models` beside `app`", "models": "`compact`"}
+
+
+def rows(first_column: str) -> list[list[str]]:
+    """Cells of the table whose heading begins so."""
+    [table] = re.findall(rf"^\| {first_column} \|.*\n\|[-|]+\n((?:\|.*\n)+)", README, flags=re.MULTILINE)
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()]
+
+
+def default_of(name: str) -> str:
+    field = Settings.model_fields[name]
+    if name in DESCRIBED:
+        return DESCRIBED[name]
+    return "usable cores" if field.default is PydanticUndefined else f"`{field.default}`"
+
+
+def kinds(error: type[PasticheError]) -> Iterator[type[PasticheError]]:
+    if error.__module__ == PasticheError.__module__:  # tests may have kinds of their own
+        yield error
+    for kind in error.__subclasses__():
+        yield from kinds(kind)
+
+
+def test_every_setting_is_listed_with_its_default() -> None:
+    listed = [(name, default) for name, default, _ in rows("variable")]
+    assert listed == [(f"`PASTICHE_{name.upper()}`", default_of(name)) for name in Settings.model_fields]
+
+
+def test_every_option_is_listed_with_its_default() -> None:
+    listed = {name.strip("`"): default.strip("`") for name, _, default in rows("option")}
+    assert listed.keys() == OptionFields.model_fields.keys()
+    for name in ("strength", "color", "quality"):
+        assert listed[name] == f"{OptionFields.model_fields[name].default:{'g' if name == 'strength' else ''}}"
+
+
+def test_every_error_is_listed_with_its_status() -> None:
+    listed = {(int(status), slug.strip("`")) for status, slug, _ in rows("status")}
+    assert listed == {(kind.status, kind.slug) for kind in kinds(PasticheError)}
+
+
+@pytest.mark.parametrize("command", re.findall(r"(?:^|\| )pastiche (models \w+|\w+)", README, flags=re.MULTILINE))
+def test_the_commands_shown_exist(command: str) -> None:
+    assert CliRunner().invoke(cli, [*command.split(), "--help"]).exit_code == 0
+
+
+def test_the_options_shown_are_those_of_the_command() -> None:
+    shown = set(re.findall(r"(--\w+|-[so]\b)", "".join(re.findall(r"pastiche (?:stylize|train) .*", README))))
+    helps = "".join(CliRunner().invoke(cli, [name, "--help"]).output for name in ("stylize", "train"))
+    assert shown <= set(re.findall(r"--\w+|-\w\b", helps))
