@@ -151,7 +151,8 @@ class Compact(Trunk):
     """The default: pixels folded 2x2 into channels first, residual blocks at low resolution, a 5x5 last layer."""
 
     def __init__(self, widths: tuple[int, ...] = (32, 64), blocks: int = 5, fine: int = 16) -> None:
-        check_sizes((*widths, fine), blocks)
+        check_sizes(widths, blocks)
+        check_sizes((fine,), blocks)
         super().__init__(multiple=2 ** len(widths))
         self.entry = ConvNorm(12, widths[0], 3)
         self.down = nn.ModuleList(ConvNorm(a, b, 3, stride=2) for a, b in pairwise(widths))
@@ -168,6 +169,8 @@ ARCHITECTURES: dict[str, Callable[..., Trunk]] = {"paper": Paper, "compact": Com
 
 def check_sizes(widths: tuple[int, ...], blocks: int) -> None:
     """ValueError if the widths or the number of residual blocks are out of bounds."""
+    if not widths:
+        raise ValueError("widths must name one width at least")
     if not all(1 <= width <= WIDEST for width in widths):
         raise ValueError(f"widths must be 1 to {WIDEST} channels")
     if not 0 <= blocks <= MOST_BLOCKS:

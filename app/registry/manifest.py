@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=64)]
+MODEL_NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+ModelName = Annotated[str, Field(pattern=MODEL_NAME, max_length=64)]
 StyleId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=64)]
 # A file of the version's own folder or of its previews: no other folder, no way up.
 FileName = Annotated[str, Field(pattern=r"^(previews/)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=128)]
@@ -19,8 +20,11 @@ class Part(BaseModel):
 
 
 class File(Part):
+    """What a file of the version must be, to the bit."""
+
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    bytes: int = Field(ge=0)
+    # A generator has some megabytes; a gigabyte is not one, and would be read into memory.
+    bytes: int = Field(ge=0, le=1_000_000_000)
 
 
 class StyleLosses(Part):

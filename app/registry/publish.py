@@ -16,7 +16,7 @@ from torch import nn
 from app.nets.generators import Trunk
 from app.nets.norm import StyleRows
 from app.registry.manifest import Architecture, Manifest, Style
-from app.registry.repository import MANIFEST, WEIGHTS, Repository, describe
+from app.registry.repository import MANIFEST, WEIGHTS, Repository, build, describe
 
 
 def publish(
@@ -39,6 +39,9 @@ def publish(
 
     Args:
         extras: further files by name: `card.md`, `previews/<style>.jpg`.
+
+    Raises:
+        InvalidModel: if a weight is not finite, in float16 too, or the parts do not fit together.
     """
     whole = nn.ModuleDict({"generator": generator, "rows": rows})
     tensors = {
@@ -48,7 +51,7 @@ def publish(
     contents = {WEIGHTS: save(tensors), **extras}
     manifest = Manifest(
         name=name,
-        version=max(Repository(root).versions(name), default=0) + 1,
+        version=Repository(root).next_version(name),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         architecture=architecture,
         styles=styles,
@@ -57,6 +60,7 @@ def publish(
         metrics=metrics,
         files={file: describe(content) for file, content in contents.items()},
     )
+    build(manifest, contents[WEIGHTS])  # what could not be loaded again is not published
     write_version(root / name / str(manifest.version), contents, manifest)
     return manifest
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,18 +14,23 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
-from app.nets.generators import ARCHITECTURES, Trunk
+from app.nets.generators import Trunk, build_generator
 from app.nets.norm import StyleRows
-from app.registry.manifest import File, Manifest
+from app.registry.manifest import MODEL_NAME, File, Manifest
 
 WEIGHTS = "model.safetensors"
 MANIFEST = "manifest.json"
 # A manifest holds names and figures. More than this is not one.
 MANIFEST_BYTES = 4_000_000
+SENTENCE_CHARACTERS = 500
 
 
 class InvalidModel(Exception):
     """A version that must not be used; the sentence says what is wrong with it."""
+
+    def __init__(self, sentence: str) -> None:
+        # It quotes names from the files, which shall neither break the log's lines nor fill it.
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in sentence[:SENTENCE_CHARACTERS]))
 
 
 @dataclass(frozen=True)
@@ -49,12 +56,22 @@ class Repository:
 
     def names(self) -> list[str]:
         """Models that have at least one version."""
-        return sorted({path.parent.parent.name for path in self.root.glob(f"*/*/{MANIFEST}")})
+        return sorted(path.name for path in self.root.glob("*") if self.versions(path.name))
 
     def versions(self, name: str) -> list[int]:
         """Published versions, ascending. The manifest is written last, so a folder without one is not a version."""
-        found = (path.parent.name for path in (self.root / name).glob(f"*/{MANIFEST}"))
-        return sorted(int(version) for version in found if version.isdecimal())
+        return [version for version in self.numbered(name) if (self.root / name / str(version) / MANIFEST).exists()]
+
+    def next_version(self, name: str) -> int:
+        """The number to publish under: after every folder that is there, whether it is a version or not."""
+        return max(self.numbered(name), default=0) + 1
+
+    def numbered(self, name: str) -> list[int]:
+        """Folders of a model that are named like versions, ascending."""
+        if len(name) > 64 or not re.fullmatch(MODEL_NAME, name):  # no way up and out of the root
+            return []
+        found = (path.name for path in (self.root / name).glob("*"))
+        return sorted(int(version) for version in found if re.fullmatch(r"[1-9][0-9]{0,8}", version))
 
     def load(self, reference: str) -> Model:
         """Verify and load `name` (its newest version) or `name@version`.
@@ -62,27 +79,31 @@ class Repository:
         Raises:
             InvalidModel: if it is missing, or anything in it is not what its manifest says.
         """
-        name, _, wanted = reference.partition("@")
-        versions = self.versions(name)
-        if not versions or (wanted and wanted not in map(str, versions)):
+        name, pinned, wanted = reference.partition("@")
+        versions = [str(version) for version in self.versions(name)]
+        if not versions or (pinned and wanted not in versions):
             raise InvalidModel(f"There is no model {reference}.")
-        folder = self.root / name / (wanted or str(versions[-1]))
+        folder = self.root / name / (wanted or versions[-1])
         manifest = read_manifest(folder)
         if manifest.label != f"{name}@{folder.name}":
             raise InvalidModel(f"{name}@{folder.name} has the manifest of {manifest.label}.")
-        contents = {file: read_verified(folder, file, manifest) for file in manifest.files}
-        generator, rows = build(manifest, contents[WEIGHTS])
+        for file in manifest.files.keys() - {WEIGHTS}:
+            read_verified(folder, file, manifest)
+        generator, rows = build(manifest, read_verified(folder, WEIGHTS, manifest))
         return Model(manifest, folder, generator, rows)
 
 
 def read_manifest(folder: Path) -> Manifest:
-    path = folder / MANIFEST
+    """The manifest of a version's folder, checked by itself. InvalidModel: it is none, or contradicts itself."""
+    label = f"{folder.parent.name}@{folder.name}"
     try:
-        if path.stat().st_size > MANIFEST_BYTES:
-            raise InvalidModel(f"The manifest of {folder.parent.name} {folder.name} is too large to be one.")
-        manifest = Manifest.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise InvalidModel(f"The manifest of {folder.parent.name} {folder.name} is broken: {error}") from error
+        manifest = Manifest.model_validate_json(read_at_most(folder / MANIFEST, MANIFEST_BYTES))
+    except OSError as error:
+        raise InvalidModel(f"The manifest of {label} cannot be read: {error.strerror or error}.") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise InvalidModel(f"The manifest of {label} is broken at {where}: {first['msg']}.") from error
     ids = manifest.style_ids
     if len(set(ids)) != len(ids):
         raise InvalidModel(f"{manifest.label} has two styles with one id.")
@@ -95,16 +116,24 @@ def read_manifest(folder: Path) -> Manifest:
 def read_verified(folder: Path, file: str, manifest: Manifest) -> bytes:
     """A listed file's bytes, once they are the ones that were published."""
     expected = manifest.files[file]
-    path = folder / file
     try:
-        if path.stat().st_size != expected.bytes:
-            raise InvalidModel(f"{file} of {manifest.label} has another size than when it was published.")
-        content = path.read_bytes()
+        content = read_at_most(folder / file, expected.bytes)
     except OSError as error:
-        raise InvalidModel(f"{file} of {manifest.label} cannot be read: {error}") from error
+        raise InvalidModel(f"{file} of {manifest.label} cannot be read: {error.strerror or error}.") from error
+    if len(content) != expected.bytes:
+        raise InvalidModel(f"{file} of {manifest.label} has another size than when it was published.")
     if describe(content) != expected:
         raise InvalidModel(f"{file} of {manifest.label} has another SHA-256 than when it was published.")
     return content
+
+
+def read_at_most(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file. OSError: it is none (a device or a pipe would never end), or larger than `limit`."""
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, "there is no such file")
+    if path.stat().st_size > limit:
+        raise OSError(errno.EFBIG, f"it has more than {limit} bytes")
+    return path.read_bytes()
 
 
 def describe(content: bytes) -> File:
@@ -113,15 +142,20 @@ def describe(content: bytes) -> File:
 
 def build(manifest: Manifest, content: bytes) -> tuple[Trunk, StyleRows]:
     """Generator and rows in float32 from the bytes of a weights file, whose floats may be stored narrower."""
+    # Without memory at first: a few words in a manifest could ask for gigabytes, which the file must then bring along.
+    with torch.device("meta"):
+        try:
+            generator = build_generator(manifest.architecture.name, manifest.architecture.options)
+        except ValueError as error:
+            raise InvalidModel(f"The architecture of {manifest.label} cannot be built: {error}.") from error
+        rows = StyleRows(len(manifest.styles), generator.features)
     try:
         tensors = load_tensors(content)
-        generator = ARCHITECTURES[manifest.architecture.name](**manifest.architecture.options)
-    except (SafetensorError, TypeError, ValueError, RuntimeError) as error:
-        raise InvalidModel(f"The weights of {manifest.label} cannot be read: {error}") from error
-    rows = StyleRows(len(manifest.styles), generator.features)
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise InvalidModel(f"The weights of {manifest.label} cannot be read: {error}.") from error
     whole = nn.ModuleDict({"generator": generator, "rows": rows})
     check_tensors(manifest.label, tensors, whole.state_dict())
-    whole.load_state_dict(tensors)
+    whole.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     return generator.eval().requires_grad_(False), rows.requires_grad_(False)
 
 

@@ -223,6 +223,7 @@ def test_gradients_of_a_generator_are_those_of_finite_differences(generator):
     ("options", "sentence"),
     [
         ({"depth": 3}, "options do not fit"),
+        ({"widths": ()}, "widths must"),
         ({"widths": 8}, "options do not fit"),
         ({"widths": (10**6, 10**6)}, "widths must be"),
         ({"widths": (0, 8)}, "widths must be"),
