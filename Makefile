@@ -48,7 +48,7 @@ clean:
 $(bin)/python:
 	@echo '==> Making the virtual environment $(VENV)'
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one: make PYTHON=python3.11")'
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }  # half of one would be taken for a whole one
 
 # A stamp is written last, so an installation that failed is tried again. torch goes first and alone, so that its
 # index, where one is named, serves no other package; `==` takes the build that the index has of that version.
