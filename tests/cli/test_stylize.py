@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -226,6 +231,25 @@ def test_the_process_says_nothing_on_standard_output_but_the_painting(shell, pho
     done = shell("stylize", "-", *STYLE, "-o", "-", stdin=photo.read_bytes())
     assert (done.returncode, done.stderr) == (0, b"")
     assert pixels(done.stdout).shape == (64, 96, 3)
+
+
+def test_an_interrupt_ends_with_130_and_whole_paintings(models_dir: Path, tmp_path: Path, photos: Path) -> None:
+    trip, painted = tmp_path / "trip", tmp_path / "painted"
+    trip.mkdir()
+    for number in range(200):
+        (trip / f"{number}.png").symlink_to(photos / "astronaut.png")
+    environment = os.environ | {"PASTICHE_MODELS_DIR": str(models_dir), "PASTICHE_DEVICE": "cpu"}
+    command = [sys.executable, "-m", "app.cli", "stylize", str(trip), *STYLE, "-o", str(painted)]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
+        while not list(painted.glob("*.png")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, b"")
+    files = list(painted.iterdir())
+    assert 0 < len(files) < 200
+    assert {pixels(file).shape for file in files} == {(512, 512, 3)}
 
 
 @pytest.mark.parametrize(
