@@ -23,7 +23,8 @@ def require_key(keys: Sequence[SecretStr]) -> Callable[[Credentials], Awaitable[
     async def check(credentials: Credentials) -> None:
         if credentials is None:
             raise Unauthorized("Send one of the service's keys as `Authorization: Bearer <key>`.")
-        given = credentials.credentials.encode()
+        # The bytes as they were sent: headers are decoded as Latin-1 on the way in.
+        given = credentials.credentials.encode("latin-1")
         # All keys, also after a match: the time must not tell which one it was.
         if not any([hmac.compare_digest(given, key) for key in known]):  # noqa: C419
             raise Unauthorized("The key is not one of the service's.")

@@ -67,6 +67,7 @@ def option_schemas() -> dict[str, Document]:
 
 def without_null(schema: Document) -> Document:
     """An option that may be left out is not null when it is there: a query and a form have text only."""
+    given: Document
     [given] = [kind for kind in schema.get("anyOf", [{}]) if kind != {"type": "null"}]
     rest = {key: value for key, value in schema.items() if key not in ("anyOf", "title")}
     if rest.get("default", ...) is None:

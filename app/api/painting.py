@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from dataclasses import dataclass
 
 from app.api.options import Options
@@ -18,9 +19,10 @@ from app.imaging.resize import fitted, resize
 
 @dataclass(frozen=True)
 class Painting:
-    """The encoded answer, and how many megapixels it has."""
+    """The encoded answer, the SHA-256 of its bytes in hex, and how many megapixels it has."""
 
     data: bytes
+    sha256: str
     megapixels: float
 
 
@@ -84,6 +86,6 @@ async def finish(service: Service, content: Picture, painted: Pixels, options: O
                 pixels = lay_over(content.rgb, pixels, options.strength)
         with stages.measure("encode"):
             data = encode(Picture(pixels, content.alpha), options.format, options.quality)
-        return Painting(data, content.megapixels)
+        return Painting(data, hashlib.sha256(data).hexdigest(), content.megapixels)
 
     return await service.codecs.run(stages, step)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -103,9 +102,8 @@ async def finished_by(deadline: float) -> AsyncIterator[None]:
 
 
 def answer(painting: Painting, options: Options, stages: Stages) -> Response:
-    digest = hashlib.sha256(painting.data).hexdigest()
     headers = {
-        "ETag": f'"{digest[:32]}"',
+        "ETag": f'"{painting.sha256[:32]}"',
         "Pastiche-Model": options.model,
         "Server-Timing": stages.server_timing(),
         "Vary": "Accept",

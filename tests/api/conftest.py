@@ -1,0 +1,88 @@
+"""An application on a socket, in a thread of this process, with the small models of tests/conftest.py."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from picture_bytes import encoded
+
+from app.main import create_app
+from app.settings import Settings
+
+Connect = Callable[..., httpx.Client]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_log() -> None:
+    """structlog's default draws every traceback with all its variables, which takes seconds."""
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level, plain])
+
+
+@pytest.fixture(scope="session")
+def settings(models_dir: Path) -> Settings:
+    return Settings(models_dir=models_dir, models=("compact", "sketch"), device="cpu", edge_pixels=256)
+
+
+@pytest.fixture(scope="session")
+def client(settings: Settings) -> Iterator[httpx.Client]:
+    """Warm, and shared by all tests that do not change it."""
+    with running(create_app(settings)) as connected:
+        wait_until_ready(connected)
+        yield connected
+
+
+@pytest.fixture
+def connect(settings: Settings) -> Iterator[Connect]:
+    """Further applications, with settings of their own."""
+    with ExitStack() as open_clients:
+
+        def start(*, wait: bool = True, **changes: Any) -> httpx.Client:
+            app = create_app(settings.model_copy(update=changes))
+            started = open_clients.enter_context(running(app))
+            if wait:
+                wait_until_ready(started)
+            return started
+
+        yield start
+
+
+@contextmanager
+def running(app: FastAPI) -> Iterator[httpx.Client]:
+    """The application behind uvicorn's parser and a real connection; its parts are still at hand to be changed."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def wait_until_ready(client: httpx.Client) -> None:
+    end = time.monotonic() + 60
+    while client.get("/healthz/ready").status_code != 200:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    """A PNG of 48 x 32 pixels, all of them different."""
+    y, x = np.mgrid[0:32, 0:48]
+    return encoded(np.stack([5 * x, 7 * y, 2 * x + 3 * y], axis=2).astype(np.uint8))

@@ -1,0 +1,86 @@
+import hashlib
+
+import pytest
+
+STARRY_NIGHT = {
+    "id": "starry_night",
+    "title": "The Starry Night",
+    "artist": "Vincent van Gogh",
+    "year": 1889,
+    "licence": "Public domain",
+    "model": "compact@1",
+    "preview": "/v1/styles/starry_night/preview",
+    "losses": {"style": 0.125, "content": 0.5},
+}
+
+
+def styles(client, query=""):
+    return client.get(f"/v1/styles{query}").json()["styles"]
+
+
+def test_the_catalogue_has_every_style_of_every_model_in_order(client):
+    offered = styles(client)
+    assert offered[0] == STARRY_NIGHT
+    assert [(style["model"], style["id"]) for style in offered] == [
+        ("compact@1", "starry_night"),
+        ("compact@1", "great_wave"),
+        ("compact@1", "the_scream"),
+        ("compact@1", "composition_vii"),
+        ("sketch@1", "charcoal"),
+        ("sketch@1", "great_wave"),
+    ]
+
+
+@pytest.mark.parametrize("model", ["sketch", "sketch@1"])
+def test_one_models_styles(client, model):
+    assert [style["id"] for style in styles(client, f"?model={model}")] == ["charcoal", "great_wave"]
+
+
+def test_one_style(client):
+    assert client.get("/v1/styles/starry_night").json() == STARRY_NIGHT
+
+
+def test_a_style_that_two_models_have_is_the_first_ones_unless_one_is_named(client):
+    assert client.get("/v1/styles/great_wave").json()["title"] == "The Great Wave"
+    assert client.get("/v1/styles/great_wave?model=sketch").json()["title"] == "The Great Wave, in charcoal"
+
+
+def test_every_preview_that_the_catalogue_names_is_there(client, models_dir):
+    for style in styles(client):
+        if style["preview"] is None:
+            continue
+        response = client.get(style["preview"])
+        name, version = style["model"].split("@")
+        published = (models_dir / name / version / "previews" / f"{style['id']}.jpg").read_bytes()
+        assert response.content == published
+        assert response.headers["content-type"] == "image/jpeg"
+        assert response.headers["etag"] == f'"{hashlib.sha256(published).hexdigest()[:32]}"'
+
+
+def test_a_preview_is_not_sent_again_to_a_client_that_has_it(client):
+    first = client.get("/v1/styles/starry_night/preview")
+    for known in (first.headers["etag"], "W/" + first.headers["etag"], f'"other", {first.headers["etag"]}', "*"):
+        again = client.get("/v1/styles/starry_night/preview", headers={"If-None-Match": known})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == first.headers["etag"]
+    assert client.get("/v1/styles/starry_night/preview", headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "members"),
+    [
+        ("/v1/styles/stary_night", 404, {"nearest": ["starry_night"]}),
+        ("/v1/styles/charcoal?model=compact", 404, {"nearest": []}),
+        ("/v1/styles/the_scream/preview", 404, {}),
+        ("/v1/styles/..%2F..%2Fetc%2Fpasswd", 404, {}),
+        ("/v1/styles/%00", 404, {"nearest": []}),
+        ("/v1/styles?model=nothing", 422, {"models": ["compact@1", "sketch@1"]}),
+        ("/v1/styles?modell=compact", 422, {}),
+        ("/v1/styles/", 404, {}),
+    ],
+)
+def test_what_there_is_not(client, path, status, members):
+    response = client.get(path)
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
+    standard = {"type", "title", "status", "detail", "instance"}
+    assert {name: value for name, value in response.json().items() if name not in standard} == members

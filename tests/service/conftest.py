@@ -1,0 +1,87 @@
+"""The service as its users get it: a process of its own, on a port of its own, with the small models."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+SLOW_SERVER = Path(__file__).with_name("slow_server.py")
+START_SECONDS = 60
+
+
+class Server:
+    """A running `pastiche serve`; `log` grows with its JSON lines."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+        self.process = process
+        self._log = log
+        self.url = self._wait(self._address)
+        self.client = httpx.Client(base_url=self.url, timeout=60)
+        self._wait(lambda: self.client.get("/healthz/ready").status_code == 200)
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+    def gauge(self, name: str) -> float:
+        found = re.search(rf"^pastiche_{name} (\S+)$", self.client.get("/metrics").text, re.MULTILINE)
+        assert found is not None
+        return float(found[1])
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        self._wait(condition)
+
+    def _address(self) -> str | None:
+        found = re.search(r"http://127\.0\.0\.1:\d+", self._log.read_text())
+        return found[0] if found else None
+
+    def _wait(self, condition: Callable[[], Any]) -> Any:
+        end = time.monotonic() + START_SECONDS
+        while not (value := condition()):
+            assert self.process.poll() is None, self._log.read_text()
+            assert time.monotonic() < end, self._log.read_text()
+            time.sleep(0.02)
+        return value
+
+
+@pytest.fixture(scope="module")
+def launch(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Start servers with settings as keywords; `paint_seconds` makes every batch take so much longer."""
+    processes: list[subprocess.Popen[str]] = []
+    servers: list[Server] = []
+
+    def start(*, paint_seconds: float = 0, **settings: object) -> Server:
+        command = [str(SLOW_SERVER), str(paint_seconds)] if paint_seconds else ["-m", "app.cli"]
+        log = tmp_path_factory.mktemp("server") / "log"
+        environment = os.environ | {
+            "PASTICHE_MODELS_DIR": str(models_dir),
+            "PASTICHE_MODELS": "compact,sketch",
+            "PASTICHE_DEVICE": "cpu",
+            "PASTICHE_PORT": "0",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            **{f"PASTICHE_{name.upper()}": str(value) for name, value in settings.items()},
+        }
+        with log.open("w") as output:
+            arguments = [sys.executable, *command, "serve"]
+            process = subprocess.Popen(arguments, env=environment, stdout=output, stderr=output, text=True)
+        processes.append(process)
+        servers.append(Server(process, log))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.client.close()
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.wait()

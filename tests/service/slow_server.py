@@ -1,0 +1,22 @@
+"""The `pastiche` command with a network that waits before each batch: `slow_server.py SECONDS serve`.
+
+A picture thereby takes as long on every machine, and the engine measures and predicts it as it is.
+"""
+
+import sys
+import time
+
+from app.cli import main
+from app.engine.stylizer import Stylizer
+
+SECONDS = float(sys.argv.pop(1))
+paint = Stylizer.paint
+
+
+def paint_slowly(self, pixels, blends):
+    time.sleep(SECONDS)
+    return paint(self, pixels, blends)
+
+
+Stylizer.paint = paint_slowly
+main()
