@@ -26,6 +26,14 @@ PREVIEW_QUALITY = 88
 
 
 @dataclass(frozen=True)
+class Extras:
+    """What a maker adds: a photo (1, 3, H, W) to paint the previews from, and Markdown for the card."""
+
+    preview: Tensor | None
+    notes: str
+
+
+@dataclass(frozen=True)
 class Scores:
     """Mean balanced losses by style id over unseen photos; empty where there were none."""
 
@@ -40,26 +48,25 @@ def release(
     models: Path,
     name: str,
     descriptor: str,
-    preview: Path | None,
-    notes: Path | None,
+    extras: Extras,
 ) -> Manifest:
     """Publish the averaged weights of `trainer` as the next version of `name`."""
     generator, rows = trainer.averaged()
     scores = score(trainer, generator, rows, unseen)
-    previews = draw_previews(generator, rows, works, preview) if preview else {}
+    previews = {} if extras.preview is None else draw_previews(generator, rows, works, extras.preview)
     styles = tuple(
         Style(
             id=work.id,
             title=work.title,
             artist=work.artist,
             year=work.year,
-            licence="public domain",
+            licence=work.licence,
             preview=f"previews/{work.id}.jpg" if previews else None,
             losses=scores.losses.get(work.id),
         )
         for work in works
     )
-    card = write_card(name, trainer, styles, scores, descriptor, notes.read_text() if notes else "")
+    card = write_card(name, trainer, styles, scores, descriptor, extras.notes)
     return publish(
         models,
         name,
@@ -76,24 +83,21 @@ def release(
 
 def score(trainer: Trainer, generator: Generator, rows: StyleRows, unseen: Sequence[Path]) -> Scores:
     photos = [read_picture(path, SCORED_EDGE).to(trainer.device) for path in unseen]
-    means = evaluate(trainer.objective, generator, rows, photos) if photos else []
+    if not photos:
+        return Scores((), {})
+    means = evaluate(trainer.objective, generator, rows, photos)
     losses = {
         style: StyleLosses(style=round(float(mean[0]), 5), content=round(float(mean[1]), 5))
-        for style, mean in zip(trainer.styles, means, strict=False)
+        for style, mean in zip(trainer.styles, means, strict=True)
     }
     return Scores(tuple(path.name for path in unseen), losses)
 
 
-def draw_previews(generator: Generator, rows: StyleRows, works: Sequence[Painting], photo: Path) -> dict[str, bytes]:
-    content = read_picture(photo, PREVIEW_EDGE)
+def draw_previews(generator: Generator, rows: StyleRows, works: Sequence[Painting], photo: Tensor) -> dict[str, bytes]:
     return {
-        f"previews/{work.id}.jpg": to_jpeg(to_image(painted(generator, rows, content, index)))
+        f"previews/{work.id}.jpg": to_jpeg(to_image(paint_sample(generator, rows, photo, index)))
         for index, work in enumerate(works)
     }
-
-
-def painted(generator: Generator, rows: StyleRows, photo: Tensor, style: int) -> Tensor:
-    return paint_sample(generator, rows, photo, style).detach()
 
 
 def to_jpeg(image: Image.Image) -> bytes:

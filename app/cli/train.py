@@ -9,32 +9,65 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import torch
 import torch.distributed as dist
 import typer
-from pydantic import ValidationError
-from rich.console import Console
+from pydantic import TypeAdapter, ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from app.cli.release import release
+from app.cli.complaint import complain, console
+from app.cli.release import PREVIEW_EDGE, Extras, release
 from app.nets.descriptor import Descriptor, UnknownLayout, load_descriptor
+from app.registry.manifest import ModelName
+from app.registry.repository import InvalidModel
 from app.settings import SHIPPED_MODELS
-from app.training.objective import Objective
+from app.training.objective import MissingLayer, Objective
 from app.training.paintings import Painting, UnusablePaintings, list_paintings
-from app.training.photos import NoPhotos, Photos, list_photos, read_picture
+from app.training.photos import NoPhotos, Photos, UnreadablePicture, list_photos, read_picture, usable_pictures
 from app.training.recipe import Recipe
-from app.training.run import OtherRecipe, Run
-from app.training.trainer import Step, Trainer, TrainingDiverged
+from app.training.run import Run, UnusableRun
+from app.training.trainer import Step, Trainer, TrainingDiverged, UnevenBatch
 
-console = Console(stderr=True)
 
-EXPECTED = (NoPhotos, UnusablePaintings, UnknownLayout, OtherRecipe, TrainingDiverged, SafetensorError, OSError)
+class UnusableRecipe(Exception):
+    """The recipe has a member that is not known, or a value out of bounds."""
+
+
+EXPECTED = (
+    InvalidModel,
+    MissingLayer,
+    NoPhotos,
+    OSError,
+    TrainingDiverged,
+    UnevenBatch,
+    UnknownLayout,
+    UnreadablePicture,
+    UnusablePaintings,
+    UnusableRecipe,
+    UnusableRun,
+)
 SHOWN_STEPS = 50
 SAMPLES = 4
+SAMPLE_EDGE = 384
+
+
+def check_device(device: str) -> str:
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(device):
+        raise typer.BadParameter(f"{device} is no device of this machine.")
+    return device
+
+
+def check_name(name: str) -> str:
+    try:
+        return TypeAdapter[str](ModelName).validate_python(name)
+    except ValidationError:
+        raise typer.BadParameter("a model's name is made of lower-case letters, digits and single hyphens.") from None
 
 
 def train(
@@ -44,7 +77,7 @@ def train(
     ],
     descriptor: Annotated[Path, typer.Option(help="Loss network, a safetensors file.", exists=True, dir_okay=False)],
     run: Annotated[Path, typer.Option(help="Folder of this run; a run that is there is continued.")],
-    name: Annotated[str, typer.Option(help="Name of the model.")] = "compact",
+    name: Annotated[str, typer.Option(help="Name of the model.", callback=check_name)] = "compact",
     models: Annotated[Path, typer.Option(help="Model repository to publish in.")] = SHIPPED_MODELS,
     style: Annotated[list[str] | None, typer.Option(help="Only this style; can be given several times.")] = None,
     exclude: Annotated[
@@ -58,15 +91,19 @@ def train(
     stroke: Annotated[int | None, typer.Option(help="Longer edge of the paintings in pixels.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights and photos.")] = None,
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps.", callback=check_device)] = "cpu",
     compiled: Annotated[bool, typer.Option("--compile", help="Compile the networks; wants a C++ compiler.")] = False,
     preview: Annotated[
         Path | None, typer.Option(help="Photo for the previews; it must be yours to publish.", exists=True)
     ] = None,
+    checkpoint_seconds: Annotated[float, typer.Option(help="How often the state is saved.", min=0)] = 120,
     notes: Annotated[Path | None, typer.Option(help="Markdown to go into the card.", exists=True)] = None,
     publish: Annotated[bool, typer.Option(help="Publish a version at the end.")] = True,
 ) -> None:
-    """Train a model and publish it. An interrupted run continues from its folder to the same result."""
+    """Train a model and publish it. An interrupted run continues from its folder to the same result.
+
+    With several processes: torchrun --nproc-per-node 2 -m app.cli -- train ...
+    """
     given = {
         "architecture": architecture,
         "steps": steps,
@@ -76,41 +113,67 @@ def train(
         "seed": seed,
         "precision": precision,
     }
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the run saves itself when it is interrupted
     try:
         chosen = read_recipe(recipe, given)
         works = list_paintings(paintings, style or [])
-        excluded = exclude.read_text().split() if exclude else []
-        unseen = [photos / file for file in excluded if (photos / file).exists()]
+        excluded = exclude.read_text().splitlines() if exclude else []
+        unseen = usable_pictures(photos / file for file in excluded if (photos / file).is_file())
         paths = list_photos(photos, excluded)
+        # Read now what is needed at the end: hours later is a bad time to learn that it cannot be read.
+        photo = read_picture(preview, PREVIEW_EDGE) if preview else None
+        extras = Extras(photo, notes.read_text() if notes else "")
         with processes(device) as place:
-            trainer = build_trainer(chosen, works, paths, load_descriptor(load_file(descriptor)), place, compiled)
-            samples = [read_picture(path, 384) for path in (unseen or paths)[:SAMPLES]]
-            follow(Run(run, trainer, samples))
+            trainer = build_trainer(chosen, works, paths, read_descriptor(descriptor), place, compiled)
+            samples = [read_picture(path, SAMPLE_EDGE) for path in (unseen or paths)[:SAMPLES]]
+            with stopped_by_signals(trainer):
+                follow(Run(run, trainer, samples, checkpoint_seconds=checkpoint_seconds))
+            if trainer.step < chosen.steps:
+                raise KeyboardInterrupt
             if publish and trainer.rank == 0:
-                manifest = release(trainer, works, unseen, models, name, descriptor.stem, preview, notes)
+                manifest = release(trainer, works, unseen, models, name, descriptor.stem, extras)
                 console.print(f"Published {manifest.label} in {models}.")
     except KeyboardInterrupt:
         console.print("Stopped. The same command continues the run.")
         raise typer.Exit(130) from None
     except EXPECTED as error:
-        raise typer.Exit(fail(str(error))) from None
+        complain("train", str(error))
+        raise typer.Exit(1) from None
 
 
-def fail(sentence: str) -> int:
-    console.print(f"pastiche train: {sentence}", style="red", highlight=False)
-    return 1
+@contextmanager
+def stopped_by_signals(trainer: Trainer) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the training after the step that is under way, a second one ends it at once."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        trainer.stop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def read_recipe(path: Path | None, given: dict[str, Any]) -> Recipe:
-    """The recipe of a file, overridden by what the command line gives."""
-    members = json.loads(path.read_text()) if path else {}
-    members |= {name: value for name, value in given.items() if value is not None}
+    """The recipe of a file, overridden by what the command line gives.
+
+    Raises:
+        UnusableRecipe: with a reason for every member that cannot be used.
+    """
     try:
-        return Recipe.model_validate(members)
+        members = json.loads(path.read_text()) if path else {}
+    except ValueError as error:
+        raise UnusableRecipe(f"{path} is no JSON: {error}.") from None
+    if not isinstance(members, dict):
+        raise UnusableRecipe(f"{path} is no JSON object.")
+    try:
+        return Recipe.model_validate(members | {name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        reasons = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
-        raise typer.Exit(fail(f"the recipe is not usable ({reasons})")) from None
+        reasons = (": ".join([*(str(part) for part in e["loc"]), e["msg"]]) for e in error.errors())
+        raise UnusableRecipe(f"The recipe is not usable ({'; '.join(reasons)}).") from None
 
 
 @contextmanager
@@ -126,6 +189,13 @@ def processes(device: str) -> Iterator[torch.device]:
         dist.destroy_process_group()
 
 
+def read_descriptor(path: Path) -> Descriptor:
+    try:
+        return load_descriptor(load_file(path))
+    except SafetensorError as error:
+        raise UnknownLayout(f"{path} is no safetensors file ({error}).") from None
+
+
 def build_trainer(
     recipe: Recipe,
     works: tuple[Painting, ...],
@@ -134,6 +204,9 @@ def build_trainer(
     device: torch.device,
     compiled: bool,
 ) -> Trainer:
+    """Everything of a training but its folder."""
+    if unknown := sorted(recipe.style_weights.keys() - {work.id for work in works}):
+        raise UnusableRecipe(f"The recipe weighs a style that is no painting here: {', '.join(unknown)}.")
     weights = [recipe.style_weights.get(work.id, 1.0) for work in works]
     targets = [read_picture(work.path, recipe.stroke) for work in works]
     objective = Objective(descriptor, targets, weights, recipe)

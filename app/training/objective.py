@@ -13,6 +13,10 @@ from app.nets.descriptor import Descriptor
 from app.training.recipe import Recipe
 
 
+class MissingLayer(Exception):
+    """The recipe asks for a layer that the loss network does not have."""
+
+
 @dataclass(frozen=True)
 class Losses:
     """One value a sample, (B,): `total` is minimised; `style` and `content` are its unweighted parts."""
@@ -30,12 +34,17 @@ class Objective(nn.Module):
         paintings: (1, 3, H, W) in 0..1, one a style, each at its own size.
         weights: what each style's style loss counts.
         recipe: layers and content weight.
+
+    Raises:
+        MissingLayer: if the recipe and the loss network do not fit.
     """
 
     def __init__(
         self, descriptor: Descriptor, paintings: Sequence[Tensor], weights: Sequence[float], recipe: Recipe
     ) -> None:
         super().__init__()
+        if missing := {*recipe.style_layers, recipe.content_layer}.difference(descriptor.layers):
+            raise MissingLayer(f"The loss network has no layer {', '.join(sorted(missing))}.")
         self.descriptor = descriptor
         self.style_layers = recipe.style_layers
         self.content_layer = recipe.content_layer

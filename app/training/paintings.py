@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ CATALOGUE = "styles.csv"
 
 
 class UnusablePaintings(Exception):
-    """The folder has no painting, lacks one that was named, or has one whose file name is no style id."""
+    """The folder has no painting, lacks one that was named, or has one that cannot become a style."""
 
 
 @dataclass(frozen=True)
@@ -28,23 +29,28 @@ class Painting:
     title: str
     artist: str | None
     year: int | None
+    licence: str | None
 
 
 def list_paintings(folder: Path, wanted: Sequence[str] = ()) -> tuple[Painting, ...]:
     """The paintings of `folder`, sorted by id; only those in `wanted` where it names any.
 
-    Titles, artists and years come from `styles.csv` (columns file, title, artist, year) where the folder has one.
+    Titles, artists, years and licences come from `styles.csv` (columns file, title, artist, year, licence) where the
+    folder has one.
 
     Raises:
         UnusablePaintings: with a sentence that names the id or the folder.
     """
-    files = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES}
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    files = {path.stem: path for path in paths}
+    if twice := sorted(style for style, count in Counter(path.stem for path in paths).items() if count > 1):
+        raise UnusablePaintings(f"There are several paintings {', '.join(twice)} in {folder}.")
     if missing := sorted(set(wanted) - files.keys()):
         raise UnusablePaintings(f"There is no painting {', '.join(missing)} in {folder}.")
     if not files:
         raise UnusablePaintings(f"There is no JPEG, PNG or WebP painting in {folder}.")
     known = read_catalogue(folder / CATALOGUE)
-    return tuple(describe(files[style], known.get(files[style].name, {})) for style in sorted(wanted or files))
+    return tuple(describe(files[style], known.get(files[style].name, {})) for style in sorted(set(wanted or files)))
 
 
 def describe(path: Path, known: dict[str, str]) -> Painting:
@@ -54,13 +60,23 @@ def describe(path: Path, known: dict[str, str]) -> Painting:
         sentence = f"{path.name} is no style id: lower-case letters, digits and single underscores are."
         raise UnusablePaintings(sentence) from None
     title = known.get("title") or path.stem.replace("_", " ").capitalize()
-    year = known.get("year", "")
-    return Painting(path.stem, path, title, known.get("artist") or None, int(year) if year.isdecimal() else None)
+    year = known.get("year") or ""
+    return Painting(
+        id=path.stem,
+        path=path,
+        title=title,
+        artist=known.get("artist") or None,
+        year=int(year) if year.isdecimal() else None,
+        licence=known.get("licence") or None,
+    )
 
 
 def read_catalogue(path: Path) -> dict[str, dict[str, str]]:
     """Rows of `styles.csv` by file name; none where there is no such file."""
     if not path.exists():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        return {row["file"]: row for row in csv.DictReader(file)}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return {row["file"]: row for row in csv.DictReader(file)}
+    except (KeyError, csv.Error, UnicodeDecodeError):
+        raise UnusablePaintings(f"{path} is no table in UTF-8 with a column named file.") from None

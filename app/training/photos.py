@@ -1,28 +1,40 @@
 """The photos of a training: which pictures a step sees, cropped and flipped.
 
-A step's pictures depend on the seed and the step alone. Nothing is remembered between steps, so a training that resumes at
-a step sees what it would have seen, and several processes take their shares of the same batch.
+A step's pictures depend on the seed and the step alone. Nothing is remembered between steps, so a training that resumes
+at a step sees what it would have seen, and several processes take their shares of the same batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import structlog
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
 from app.training.recipe import Recipe
 
+_log = structlog.get_logger(__name__)
+
+FORMATS = ("JPEG", "PNG", "WEBP")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+# What Pillow raises on broken files, depending on the format and the place.
+PILLOW_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+# So many broken photos drawn one after the other are no accident; a training on what is left would mislead.
+BROKEN_IN_A_ROW = 20
 
 
 class NoPhotos(Exception):
     """The folder has no picture that could be used."""
+
+
+class UnreadablePicture(Exception):
+    """A file is no picture, or breaks off in the middle; the sentence names it."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +46,31 @@ class Sample:
 
 
 def list_photos(folder: Path, exclude: Collection[str] = ()) -> tuple[Path, ...]:
-    """Picture files directly in `folder`, sorted by name, without those whose file names are in `exclude`.
+    """Usable pictures directly in `folder`, sorted by name, without those whose file names are in `exclude`.
 
     Raises:
         NoPhotos: if none is left.
     """
     excluded = set(exclude)
     found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.name not in excluded)
-    if not found:
+    if not (usable := usable_pictures(found)):
         raise NoPhotos(f"There is no JPEG, PNG or WebP photo to train on in {folder}.")
-    return tuple(found)
+    return usable
+
+
+def usable_pictures(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """The files that begin like a picture; the others are reported in the log.
+
+    Reading them whole would take minutes for a large folder; what breaks off later is noticed when it is drawn.
+    """
+    usable = []
+    for path in paths:
+        try:
+            with Image.open(path, formats=FORMATS):
+                usable.append(path)
+        except PILLOW_ERRORS:
+            _log.warning("photo_left_out", path=str(path))
+    return tuple(usable)
 
 
 class Photos:
@@ -53,6 +80,7 @@ class Photos:
         self.paths = paths
         self.styles = styles
         self.recipe = recipe
+        self.broken: set[Path] = set()
 
     def sample(self, step: int, salt: int = 0, rank: int = 0, processes: int = 1) -> Sample:
         """The pictures of one step: of the recipe's batch, the share of process `rank` out of `processes`."""
@@ -62,19 +90,30 @@ class Photos:
 
     def draw(self, rng: np.random.Generator) -> tuple[Tensor, int]:
         style = int(rng.integers(self.styles))
-        with Image.open(self.paths[rng.integers(len(self.paths))]) as opened:
-            photo = ImageOps.exif_transpose(opened).convert("RGB")
+        photo = self.draw_photo(rng)
         crop = self.recipe.crop
         low, high = np.log(self.recipe.zoom)
         side = min(crop / float(np.exp(rng.uniform(low, high))), *photo.size)
         left, top = rng.uniform(0, photo.width - side), rng.uniform(0, photo.height - side)
         box = (left, top, left + side, top + side)
-        # Area-averaging where it shrinks, smooth where it enlarges: either way no aliasing that the network would learn.
+        # Pillow averages where it shrinks: no aliasing that the network would learn.
         cut = photo.resize((crop, crop), Image.Resampling.BICUBIC, box)
         pixels = np.asarray(cut)
         if rng.random() < 0.5:
             pixels = pixels[:, ::-1]
         return to_tensor(pixels), style
+
+    def draw_photo(self, rng: np.random.Generator) -> Image.Image:
+        """A photo that can be read; a broken one must not end a training that has run for hours."""
+        for _ in range(BROKEN_IN_A_ROW):
+            path = self.paths[rng.integers(len(self.paths))]
+            try:
+                return open_rgb(path)
+            except UnreadablePicture:
+                if path not in self.broken:
+                    self.broken.add(path)
+                    _log.warning("photo_broken", path=str(path))
+        raise NoPhotos(f"{BROKEN_IN_A_ROW} photos in a row could not be read, the last one {path}.")
 
     def stream(self, start: int, salt: int = 0, rank: int = 0, processes: int = 1) -> Iterator[Sample]:
         """The pictures of `start` and all steps after it, read one step ahead in a thread."""
@@ -85,15 +124,27 @@ class Photos:
                 yield ready.result()
 
 
+def open_rgb(path: Path) -> Image.Image:
+    """A picture file upright and in RGB.
+
+    Raises:
+        UnreadablePicture: if it is none.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as opened:
+            return ImageOps.exif_transpose(opened).convert("RGB")
+    except PILLOW_ERRORS as error:
+        raise UnreadablePicture(f"{path} cannot be read as a picture.") from error
+
+
 def to_tensor(pixels: np.ndarray) -> Tensor:
     """(H, W, 3) uint8 -> (3, H, W) float32 in 0..1."""
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))).float() / 255
 
 
 def read_picture(path: Path, longer_edge: int) -> Tensor:
-    """A picture file as (1, 3, H, W) in 0..1, scaled to the longer edge in pixels."""
-    with Image.open(path) as opened:
-        picture = ImageOps.exif_transpose(opened).convert("RGB")
+    """A picture file as (1, 3, H, W) in 0..1, scaled to the longer edge in pixels. Raises UnreadablePicture."""
+    picture = open_rgb(path)
     scale = longer_edge / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     return to_tensor(np.asarray(picture.resize(size, Image.Resampling.LANCZOS)))[None]

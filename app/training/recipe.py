@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+import torch
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from app.nets.descriptor import STYLE_LAYERS
+from app.nets.generators import build_generator
 
 StyleId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=64)]
+Factor = Annotated[float, Field(gt=0, le=100)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Recipe(BaseModel):
@@ -27,13 +31,13 @@ class Recipe(BaseModel):
 
     # The photos: square crops of `crop` pixels, enlarged by a factor drawn from `zoom` (never beyond the whole photo).
     crop: int = Field(256, ge=64, le=1024)
-    zoom: tuple[float, float] = (0.8, 1.6)
+    zoom: tuple[Factor, Factor] = (0.8, 1.6)
 
     # The paintings: longer edge in pixels. It sets the size of the strokes, in pixels of the output.
     stroke: int = Field(512, ge=64, le=2048)
 
     # The losses, all balanced (relative to the target's own energy; see app.losses).
-    style_layers: tuple[str, ...] = STYLE_LAYERS
+    style_layers: tuple[str, ...] = Field(STYLE_LAYERS, min_length=1)
     content_layer: str = "relu4_2"
     content_weight: float = Field(0.1, ge=0, le=100)
     # Style weights by style id; 1 where a style is not named.
@@ -41,9 +45,22 @@ class Recipe(BaseModel):
 
     # The optimiser: Adam with a linear warm-up and a cosine decay to a hundredth.
     learning_rate: float = Field(2.5e-3, gt=0, le=1)
-    betas: tuple[float, float] = (0.9, 0.99)
+    betas: tuple[Decay, Decay] = (0.9, 0.99)
     warmup_steps: int = Field(100, ge=0)
     gradient_clip: float = Field(1.0, gt=0)
     # Decay of the averaged weights, which are the ones that ship.
-    average: float = Field(0.999, ge=0, lt=1)
+    average: Decay = 0.999
     precision: Literal["bfloat16", "float32"] = "float32"
+
+    @field_validator("zoom")
+    @classmethod
+    def ascending(cls, zoom: tuple[float, float]) -> tuple[float, float]:
+        if zoom[0] > zoom[1]:
+            raise ValueError("the smaller factor comes first")
+        return zoom
+
+    @model_validator(mode="after")
+    def buildable(self) -> Recipe:
+        with torch.device("meta"):  # found out now, without the memory for it
+            build_generator(self.architecture, self.options)
+        return self

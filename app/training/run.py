@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from safetensors import SafetensorError
 from torch import Tensor
 
 from app.training.checkpoint import Checkpoint
@@ -21,8 +22,8 @@ SHEETS = "sheets"
 CHANGEABLE = frozenset({"steps"})
 
 
-class OtherRecipe(Exception):
-    """The folder holds a training with another recipe."""
+class UnusableRun(Exception):
+    """The folder holds another training than the one asked for, or a checkpoint that cannot be read."""
 
 
 class Run:
@@ -50,46 +51,67 @@ class Run:
         self.checkpoint_seconds = checkpoint_seconds
         self.sheet_seconds = sheet_seconds
         self.clock = clock
+        self.recorded = trainer.step
 
     def resume(self) -> bool:
         """Continue from the folder's checkpoint, where there is one.
 
         Raises:
-            OtherRecipe: if it was made with another recipe or other styles.
+            UnusableRun: if it was made with another recipe or other styles, or is broken.
         """
         path = self.folder / CHECKPOINT
         if not path.exists():
+            self.forget_losses_after(0)
             return False
-        state = Checkpoint.load(path)
-        before = Recipe.model_validate_json(state.recipe).model_dump(exclude=set(CHANGEABLE))
-        if before != self.trainer.recipe.model_dump(exclude=set(CHANGEABLE)) or state.styles != self.trainer.styles:
-            raise OtherRecipe(f"{self.folder} holds a training with another recipe or other styles.")
+        try:
+            state = Checkpoint.load(path)
+            before = Recipe.model_validate_json(state.recipe).model_dump()
+        except (SafetensorError, ValueError, KeyError, TypeError) as error:
+            raise UnusableRun(f"The checkpoint in {self.folder} cannot be read; a new folder starts anew.") from error
+        now = self.trainer.recipe.model_dump()
+        if changed := [member for member in now if member not in CHANGEABLE and now[member] != before[member]]:
+            raise UnusableRun(f"{self.folder} holds a training with another recipe ({', '.join(changed)}).")
+        if state.styles != self.trainer.styles:
+            raise UnusableRun(f"{self.folder} holds a training of other styles ({', '.join(state.styles)}).")
         self.trainer.restore(state)
+        self.recorded = state.step
         self.forget_losses_after(state.step)
         return True
 
     def steps(self) -> Iterator[Step]:
-        """Train to the end, yielding every step. The state is saved however the iteration ends."""
+        """Train until the end or `Trainer.stop`, yielding every step.
+
+        The state is saved when the iteration ends, and when the caller gives it up between two steps. An exception
+        within a step leaves the last checkpoint: the state in memory may be half a step ahead of itself.
+        """
         if self.trainer.rank > 0:  # one process writes, the others only compute
             yield from self.trainer.run()
             return
         (self.folder / SHEETS).mkdir(parents=True, exist_ok=True)
         saved = drawn = self.clock()
-        try:
-            with (self.folder / LOSSES).open("a") as losses:
-                for step in self.trainer.run():
-                    losses.write(json.dumps(vars(step)) + "\n")
-                    if self.clock() - saved >= self.checkpoint_seconds:
-                        losses.flush()
-                        self.save()
-                        saved = self.clock()
-                    if self.clock() - drawn >= self.sheet_seconds:
-                        self.draw()
-                        drawn = self.clock()
-                    yield step
-        finally:
-            self.save()
+        for step in self.trainer.run():
+            self.record(step)
+            if self.clock() - saved >= self.checkpoint_seconds:
+                self.save()
+                saved = self.clock()
+            if self.clock() - drawn >= self.sheet_seconds:
+                self.draw()
+                drawn = self.clock()
+            try:
+                yield step
+            except GeneratorExit:
+                self.save()
+                raise
+        self.save()
         self.draw()
+
+    def record(self, step: Step) -> None:
+        """Append a step's losses to the series."""
+        if step.step <= self.recorded:  # the guard has stepped back
+            self.forget_losses_after(step.step - 1)
+        with (self.folder / LOSSES).open("a") as losses:
+            losses.write(json.dumps(vars(step)) + "\n")
+        self.recorded = step.step
 
     def save(self) -> None:
         self.trainer.checkpoint().save(self.folder / CHECKPOINT)
@@ -100,9 +122,11 @@ class Run:
         sheet.save(self.folder / SHEETS / f"{self.trainer.step:07d}.jpg", quality=90)
 
     def forget_losses_after(self, step: int) -> None:
-        """Steps after the checkpoint are about to be done again."""
+        """Drop the losses of steps that are done again."""
         path = self.folder / LOSSES
-        lines = path.read_text().splitlines() if path.exists() else []
+        if self.trainer.rank > 0 or not path.exists():
+            return
+        lines = path.read_text().splitlines()
         # A killed process may have left half a line behind.
         kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
         path.write_text("".join(line + "\n" for line in kept))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from app.nets.norm import StyleRows
 
 
+@torch.inference_mode()
 def paint_sample(generator: nn.Module, rows: StyleRows, photo: Tensor, style: int) -> Tensor:
     """One photo (1, 3, H, W) in the style of one row."""
     index = torch.tensor([style], device=rows.gamma.device)
@@ -25,7 +26,6 @@ def to_image(picture: Tensor) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels.cpu().numpy()))
 
 
-@torch.inference_mode()
 def draw_sheet(generator: nn.Module, rows: StyleRows, photos: Sequence[Tensor]) -> Image.Image:
     """The photos in the first line, each style in a line below; cells are as large as the largest photo."""
     width, height = max(p.shape[3] for p in photos), max(p.shape[2] for p in photos)

@@ -1,7 +1,7 @@
 """The training loop: a generator and its style rows learn to lower the objective, resumably and to the same result.
 
-After Johnson et al. (1603.08155, section 3) for the loop and Dumoulin et al. (1610.07629, section 2) for the random style
-of every sample. One process or several: each takes its share of a step's batch and gradients are averaged.
+After Johnson et al. (1603.08155, section 3) for the loop and Dumoulin et al. (1610.07629, section 2) for the random
+style of every sample. One process or several: each takes its share of a step's batch and gradients are averaged.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from app.nets.generators import ARCHITECTURES, Trunk
+from app.nets.generators import Trunk, build_generator
 from app.nets.norm import StyleRows
 from app.training.checkpoint import Checkpoint
 from app.training.objective import Objective
@@ -29,6 +29,10 @@ MAX_RETREATS = 8
 
 class TrainingDiverged(Exception):
     """The losses became infinite again and again, however far the learning rate was lowered."""
+
+
+class UnevenBatch(Exception):
+    """The processes cannot share the batch equally; the mean of their gradients would weigh some samples more."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,9 @@ class Trainer:
         generator, rows: the weights that are being trained.
         average: averaged copies of all of them by name, the weights that ship.
         step: steps done.
+
+    Raises:
+        UnevenBatch: if the batch is no multiple of the processes.
     """
 
     def __init__(
@@ -66,18 +73,21 @@ class Trainer:
         self.photos = photos
         self.device = device
         self.rank, self.processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+        if recipe.batch % self.processes:
+            raise UnevenBatch(f"{self.processes} processes cannot share a batch of {recipe.batch} equally.")
         torch.manual_seed(recipe.seed)
-        self.generator: Trunk = ARCHITECTURES[recipe.architecture](**recipe.options).to(device)
+        self.generator: Trunk = build_generator(recipe.architecture, recipe.options).to(device)
         self.rows = StyleRows(len(styles), self.generator.features).to(device)
         self.parameters = dict(nn.ModuleDict({"generator": self.generator, "rows": self.rows}).named_parameters())
         self.average = {name: p.detach().clone() for name, p in self.parameters.items()}
         self.optimiser = torch.optim.Adam(self.parameters.values(), recipe.learning_rate, recipe.betas)
         self.step = 0
         self.retreats = 0
+        self.stopping = False
         self.good = self.checkpoint()
 
     def run(self) -> Iterator[Step]:
-        """Train to the recipe's last step, yielding after every one; stop by not asking for more.
+        """Train to the recipe's last step or until `stop`, yielding after every step.
 
         Raises:
             TrainingDiverged: after too many retreats.
@@ -91,6 +101,12 @@ class Trainer:
                 yield done
                 if self.step % GOOD_STATE_STEPS == 0:
                     self.good = self.checkpoint()
+                if self.stopping:
+                    return
+
+    def stop(self) -> None:
+        """End `run` after the step that is under way, in all processes; may be called by a signal handler."""
+        self.stopping = True
 
     def advance(self, sample: Sample) -> Step | None:
         """One step on one sample; None, with nothing changed, if its gradient is not finite."""
@@ -117,13 +133,15 @@ class Trainer:
         return self.recipe.learning_rate * warmup * (0.01 + 0.99 * cosine) * 0.5**self.retreats
 
     def reduce_gradients(self) -> None:
-        """Average gradients over the processes, in one message."""
+        """Average gradients over the processes, in one message that also agrees on stopping."""
         if self.processes == 1:
             return
         gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
-        flat = torch.cat([g.flatten() for g in gradients])
+        flat = torch.cat([*(g.flatten() for g in gradients), gradients[0].new_tensor([self.stopping])])
         dist.all_reduce(flat)
-        flat /= self.processes
+        # A process that stopped alone would leave the others waiting for its next gradients.
+        self.stopping = bool(flat[-1] > 0)
+        flat = flat[:-1] / self.processes
         for gradient, part in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
@@ -171,7 +189,7 @@ class Trainer:
 
     def averaged(self) -> tuple[Trunk, StyleRows]:
         """A generator and rows of their own with the averaged weights, on the training's device."""
-        generator = ARCHITECTURES[self.recipe.architecture](**self.recipe.options).to(self.device)
+        generator = build_generator(self.recipe.architecture, self.recipe.options).to(self.device)
         rows = StyleRows(len(self.styles), generator.features).to(self.device)
         nn.ModuleDict({"generator": generator, "rows": rows}).load_state_dict(self.average)
         return generator.eval(), rows.eval()

@@ -1,0 +1,59 @@
+"""The objective: balanced losses against each sample's own painting, by explicit arithmetic."""
+
+import pytest
+import torch
+from tiny_training import MEMBERS, random_vgg
+
+from app.nets.descriptor import load_descriptor
+from app.training.objective import MissingLayer, Objective
+from app.training.recipe import Recipe
+
+
+def make_objective(paintings, weights=(1.0, 1.0), **members):
+    return Objective(load_descriptor(random_vgg()), paintings, weights, Recipe.model_validate(MEMBERS | members))
+
+
+@pytest.fixture
+def paintings():
+    torch.manual_seed(0)
+    return [torch.rand(1, 3, 40, 56), torch.rand(1, 3, 64, 48)]
+
+
+def gram(feature):
+    flat = feature.double().flatten(1)
+    return flat @ flat.T / flat.shape[1]
+
+
+def test_losses_are_those_of_each_samples_own_style(paintings):
+    objective = make_objective(paintings, weights=(2.0, 0.5), content_weight=0.3)
+    descriptor = load_descriptor(random_vgg())
+    painted, photos, styles = torch.rand(3, 3, 32, 32), torch.rand(3, 3, 32, 32), [1, 0, 1]
+    losses = objective(painted, photos, torch.tensor(styles))
+    for b, style in enumerate(styles):
+        parts = []
+        for layer in ("relu1_1", "relu2_1"):
+            G = gram(descriptor(painted[b : b + 1], [layer])[layer][0])
+            A = gram(descriptor(paintings[style], [layer])[layer][0])
+            parts.append(((G - A) ** 2).sum() / (A**2).sum())
+        F, P = (descriptor(x[b : b + 1], ["relu2_2"])["relu2_2"].double() for x in (painted, photos))
+        content = ((F - P) ** 2).sum() / (P**2).sum()
+        assert losses.style[b].item() == pytest.approx(sum(parts).item() / 2, rel=1e-4)
+        assert losses.content[b].item() == pytest.approx(content.item(), rel=1e-4)
+        total = (2.0, 0.5)[style] * sum(parts).item() / 2 + 0.3 * content.item()
+        assert losses.total[b].item() == pytest.approx(total, rel=1e-4)
+
+
+def test_the_painting_itself_has_no_style_loss_and_the_photo_no_content_loss(paintings):
+    objective = make_objective(paintings)
+    losses = objective(paintings[0], paintings[0], torch.tensor([0]))
+    assert losses.style.item() == pytest.approx(0, abs=1e-10)
+    assert losses.content.item() == 0
+
+
+def test_nothing_of_it_is_trained(paintings):
+    assert not any(p.requires_grad for p in make_objective(paintings).parameters())
+
+
+def test_layers_that_the_loss_network_lacks_are_named(paintings):
+    with pytest.raises(MissingLayer, match="no layer relu4_1, relu5_1"):
+        make_objective(paintings, style_layers=("relu1_1", "relu5_1"), content_layer="relu4_1")
