@@ -83,7 +83,7 @@ class Trainer:
         self.optimiser = torch.optim.Adam(self.parameters.values(), recipe.learning_rate, recipe.betas)
         self.step = 0
         self.retreats = 0
-        self.stopping = False
+        self.asked_to_stop = self.stopping = False
         self.good = self.checkpoint()
 
     def run(self) -> Iterator[Step]:
@@ -105,8 +105,12 @@ class Trainer:
                     return
 
     def stop(self) -> None:
-        """End `run` after the step that is under way, in all processes; may be called by a signal handler."""
-        self.stopping = True
+        """End `run` after the step that is under way; may be called by a signal handler.
+
+        Several processes end after the same step, the first one in which all of them have heard of it.
+        """
+        self.asked_to_stop = True
+        self.stopping = self.processes == 1
 
     def advance(self, sample: Sample) -> Step | None:
         """One step on one sample; None, with nothing changed, if its gradient is not finite."""
@@ -137,7 +141,7 @@ class Trainer:
         if self.processes == 1:
             return
         gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
-        flat = torch.cat([*(g.flatten() for g in gradients), gradients[0].new_tensor([self.stopping])])
+        flat = torch.cat([*(g.flatten() for g in gradients), gradients[0].new_tensor([self.asked_to_stop])])
         dist.all_reduce(flat)
         # A process that stopped alone would leave the others waiting for its next gradients.
         self.stopping = bool(flat[-1] > 0)

@@ -6,16 +6,18 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_training import MEMBERS, command, random_vgg, write_inputs
+from tiny_training import MEMBERS, command, make_trainer, random_vgg, write_inputs
 from typer.testing import CliRunner
 
 from app.cli import cli
 from app.registry.repository import Repository
 from app.training.checkpoint import Checkpoint
+from app.training.trainer import UnevenBatch
 
 STEPS = 60
 
@@ -108,7 +110,7 @@ def test_a_run_that_is_killed_or_stopped_ends_with_the_weights_of_an_undisturbed
 
 
 def test_two_processes_get_the_gradients_of_one_with_the_double_batch(root, tmp_path):
-    """torchrun as an operator starts it; after one step Adam's first moment is the clipped gradient times 1 - beta_1."""
+    """As an operator starts them; after one step Adam's first moment is the clipped gradient times 1 - beta_1."""
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "app.cli", "--")
     options = {"batch": 4, "steps": 1}
     process = start(*command(root, tmp_path / "two", **options), launcher=launcher)
@@ -125,6 +127,25 @@ def test_two_processes_get_the_gradients_of_one_with_the_double_batch(root, tmp_
             compared += 1
     assert compared == 9
     assert len((tmp_path / "two" / "losses.jsonl").read_text().splitlines()) == 1
+
+
+def test_processes_stop_after_the_same_step_with_the_same_weights(root, tmp_path):
+    """One that stopped alone would leave the other waiting for its gradients."""
+    script = Path(__file__).with_name("stopped_pair.py")
+    launcher = [str(script)]
+    pair = [start(str(rank), str(tmp_path / "meeting"), str(root), launcher=launcher) for rank in range(2)]
+    outputs = [process.communicate(timeout=120)[0].split() for process in pair]
+    assert [process.returncode for process in pair] == [0, 0], outputs
+    assert outputs[0] == outputs[1]
+    assert outputs[0][0] == "3"  # the step that was under way when the other heard of it
+
+
+def test_processes_that_cannot_share_the_batch_equally_are_refused(inputs, monkeypatch):
+    monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
+    monkeypatch.setattr("torch.distributed.get_rank", lambda: 0)
+    monkeypatch.setattr("torch.distributed.get_world_size", lambda: 3)
+    with pytest.raises(UnevenBatch, match="3 processes cannot share a batch of 4 equally"):
+        make_trainer(inputs, batch=4)
 
 
 def refused(result, *words):
