@@ -80,6 +80,7 @@ def train(
     name: Annotated[str, typer.Option(help="Name of the model.", callback=check_name)] = "compact",
     models: Annotated[Path, typer.Option(help="Model repository to publish in.")] = SHIPPED_MODELS,
     style: Annotated[list[str] | None, typer.Option(help="Only this style; can be given several times.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Licence of the paintings, where styles.csv has none.")] = None,
     exclude: Annotated[
         Path | None, typer.Option(help="File names of photos kept out of the training, a line each.", exists=True)
     ] = None,
@@ -115,7 +116,7 @@ def train(
     }
     try:
         chosen = read_recipe(recipe, given)
-        works = list_paintings(paintings, style or [])
+        works = list_paintings(paintings, style or [], licence)
         excluded = exclude.read_text().splitlines() if exclude else []
         unseen = usable_pictures(photos / file for file in excluded if (photos / file).is_file())
         paths = list_photos(photos, excluded)

@@ -32,11 +32,11 @@ class Painting:
     licence: str | None
 
 
-def list_paintings(folder: Path, wanted: Sequence[str] = ()) -> tuple[Painting, ...]:
+def list_paintings(folder: Path, wanted: Sequence[str] = (), licence: str | None = None) -> tuple[Painting, ...]:
     """The paintings of `folder`, sorted by id; only those in `wanted` where it names any.
 
     Titles, artists, years and licences come from `styles.csv` (columns file, title, artist, year, licence) where the
-    folder has one.
+    folder has one; `licence` is that of all others.
 
     Raises:
         UnusablePaintings: with a sentence that names the id or the folder.
@@ -50,10 +50,12 @@ def list_paintings(folder: Path, wanted: Sequence[str] = ()) -> tuple[Painting, 
     if not files:
         raise UnusablePaintings(f"There is no JPEG, PNG or WebP painting in {folder}.")
     known = read_catalogue(folder / CATALOGUE)
-    return tuple(describe(files[style], known.get(files[style].name, {})) for style in sorted(set(wanted or files)))
+    return tuple(
+        describe(files[style], known.get(files[style].name, {}), licence) for style in sorted(set(wanted or files))
+    )
 
 
-def describe(path: Path, known: dict[str, str]) -> Painting:
+def describe(path: Path, known: dict[str, str], licence: str | None) -> Painting:
     try:
         TypeAdapter(StyleId).validate_python(path.stem)
     except ValidationError:
@@ -67,7 +69,7 @@ def describe(path: Path, known: dict[str, str]) -> Painting:
         title=title,
         artist=known.get("artist") or None,
         year=int(year) if year.isdecimal() else None,
-        licence=known.get("licence") or None,
+        licence=known.get("licence") or licence,
     )
 
 

@@ -37,6 +37,7 @@ def test_the_catalogue_gives_title_artist_year_and_licence(folder):
         "Public domain",
     )
     assert (third.title, third.artist, third.year, third.licence) == ("Photo2", None, None, None)
+    assert [painting.licence for painting in list_paintings(folder, licence="CC0")] == ["CC0", "Public domain", "CC0"]
 
 
 def test_a_catalogue_of_few_columns_is_enough(folder):
