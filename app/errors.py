@@ -11,6 +11,8 @@ PasticheError                      500 internal-error
 │   ├── Unauthorized               401 unauthorized
 │   ├── NotFound                   404 not-found
 │   ├── MethodNotAllowed           405 method-not-allowed
+│   ├── IdempotencyConflict        409 idempotency-conflict
+│   ├── TooManyJobs                429 too-many-jobs        Retry-After
 │   └── PictureError               422 broken-picture
 │       ├── UnsupportedPicture     415 unsupported-picture
 │       ├── AnimatedPicture        415 animated-picture
@@ -20,7 +22,11 @@ PasticheError                      500 internal-error
     ├── DeadlineExceeded           504 deadline-exceeded
     ├── EngineFailed               500 engine-failed
     ├── OutOfMemory                503 out-of-memory        Retry-After
-    └── ModelUnavailable           503 model-unavailable
+    ├── ModelUnavailable           503 model-unavailable
+    ├── LedgerUnavailable          503 ledger-unavailable   Retry-After
+    ├── StorageUnavailable         503 storage-unavailable  Retry-After
+    ├── DescriptorUnavailable      503 descriptor-unavailable
+    └── WorkerLost                 500 worker-lost
 
 Each class carries the status, the `type` slug and the title of its RFC 9457 problem. The message given when one is
 raised is the public `detail`: a sentence for the client, without paths, tensor shapes or tracebacks of ours. What only
@@ -131,6 +137,22 @@ class MethodNotAllowed(RequestError):
     title = "Method not allowed"
 
 
+class IdempotencyConflict(RequestError):
+    """An `Idempotency-Key` that was used before, with another body."""
+
+    status = 409
+    slug = "idempotency-conflict"
+    title = "Idempotency key used before"
+
+
+class TooManyJobs(RequestError):
+    """As many jobs wait as may: of this principal, or in all."""
+
+    status = 429
+    slug = "too-many-jobs"
+    title = "Too many waiting jobs"
+
+
 class PictureError(RequestError):
     """The bytes start like a picture but cannot be read as one."""
 
@@ -206,3 +228,32 @@ class ModelUnavailable(ServiceError):
 
     slug = "model-unavailable"
     title = "Model unavailable"
+
+
+class LedgerUnavailable(ServiceError):
+    """The database of the jobs cannot be reached."""
+
+    slug = "ledger-unavailable"
+    title = "Job ledger unavailable"
+
+
+class StorageUnavailable(ServiceError):
+    """Pictures of jobs cannot be written or read."""
+
+    slug = "storage-unavailable"
+    title = "Storage unavailable"
+
+
+class DescriptorUnavailable(ServiceError):
+    """No loss network is configured, so no picture can be optimised."""
+
+    slug = "descriptor-unavailable"
+    title = "Descriptor unavailable"
+
+
+class WorkerLost(ServiceError):
+    """Why a job failed that took its worker with it, or hung, as often as it may be tried."""
+
+    status = 500
+    slug = "worker-lost"
+    title = "Worker lost"

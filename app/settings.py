@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models"
@@ -58,6 +58,35 @@ class Settings(BaseSettings):
     # Liveness fails when one batch holds the engine for longer.
     engine_stall_seconds: float = Field(120, gt=0, le=3600)
 
+    # Jobs: the ledger, its queue, and the blobs. Embedded in data_dir where no URL is given; URLs may hold passwords.
+    data_dir: Path = Path("data")
+    database_url: str | None = Field(None, repr=False, pattern=r"^(sqlite:///|postgresql://)")
+    redis_url: str | None = Field(None, repr=False, pattern=r"^(rediss?|unix)://")
+    storage_url: str | None = Field(None, repr=False, pattern=r"^(file:///|s3://[^/]+)")
+    s3_endpoint_url: str | None = Field(None, pattern=r"^https?://")
+    # Loss network of the jobs that optimise a picture, a safetensors file.
+    descriptor: Path | None = None
+    # Worker processes beside the API, and threads of the networks in each worker.
+    workers: int = Field(1, ge=0, le=64)
+    worker_threads: int = Field(default_factory=usable_cores, ge=1, le=1024)
+    # A killed worker's job goes on elsewhere after the lease and a sweep at the most: 6 s as they are.
+    job_heartbeat_seconds: float = Field(1, gt=0, le=60)
+    job_lease_seconds: float = Field(5, gt=0, le=600)
+    job_sweep_seconds: float = Field(1, gt=0, le=600)
+    # A running job without an iteration for so long counts as hung.
+    job_stall_seconds: float = Field(300, gt=0, le=86_400)
+    job_checkpoint_seconds: float = Field(5, gt=0, le=3600)
+    # How often a job may take its worker with it, or meet a failure that could pass, before it fails.
+    job_attempts: int = Field(3, ge=1, le=100)
+    # Pause before a job that met such a failure is tried again; four times as long after each further one.
+    job_retry_seconds: float = Field(5, gt=0, le=3600)
+    # Pictures of an ended job are deleted then, and its row some days later.
+    job_expiry_hours: float = Field(24, gt=0, le=8760)
+    job_history_days: float = Field(30, ge=0, le=3650)
+    # Quotas: jobs that wait in all, and of one principal.
+    waiting_jobs: int = Field(1000, ge=1, le=1_000_000)
+    waiting_jobs_each: int = Field(100, ge=1, le=1_000_000)
+
     @field_validator("api_keys", "models", mode="before")
     @classmethod
     def split_commas(cls, value: object) -> object:
@@ -69,6 +98,23 @@ class Settings(BaseSettings):
         if not value:
             raise ValueError("name at least one model")
         return value
+
+    @field_validator("job_lease_seconds")
+    @classmethod
+    def lease_outlives_heartbeats(cls, value: float, info: ValidationInfo) -> float:
+        # Two heartbeats may be late before anybody takes the job over.
+        if value < 3 * info.data.get("job_heartbeat_seconds", 0):
+            raise ValueError("must be at least three times PASTICHE_JOB_HEARTBEAT_SECONDS")
+        return value
+
+    @property
+    def ledger_url(self) -> str:
+        """Of the database that the jobs are in."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'jobs.sqlite'}"
+
+    @property
+    def blobs_url(self) -> str:
+        return self.storage_url or (self.data_dir.resolve() / "blobs").as_uri()
 
     @property
     def body_bytes(self) -> int:

@@ -29,6 +29,8 @@ def default_of(name: str) -> str:
     field = Settings.model_fields[name]
     if name in DESCRIBED:
         return DESCRIBED[name]
+    if field.default is None:
+        return "none"
     return "usable cores" if field.default is PydanticUndefined else f"`{field.default}`"
 
 

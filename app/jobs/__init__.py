@@ -1,0 +1,1 @@
+"""Slow work as durable jobs: the ledger, its queue, and the workers."""

@@ -1,0 +1,48 @@
+"""Events of a job: every change of its row takes the next number, so the row's lock puts them in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Update, insert
+
+from app.jobs.job import EventKind, Job
+from app.jobs.schema import job_events, jobs, now_ms
+
+
+def apply(connection: Connection, statement: Update, values: Mapping[str, Any], kind: EventKind) -> list[Job]:
+    """Run a conditional UPDATE of jobs and record its events. The jobs that it has changed, as they are now."""
+    changing = statement.values({**values, "events": jobs.c.events + 1}).returning(jobs)
+    changed = [Job.from_row(dict(row)) for row in connection.execute(changing).mappings()]
+    for job in changed:
+        record(connection, job, kind)
+    return changed
+
+
+def record(connection: Connection, job: Job, kind: EventKind) -> None:
+    """Add the event whose number the row has just taken, in the transaction that changed the row."""
+    data = status_data(job) if kind is EventKind.STATUS else progress_data(job)
+    values = {"job": job.id, "seq": job.events, "kind": kind, "data": data, "at": now_ms()}
+    connection.execute(insert(job_events).values(values))
+
+
+def status_data(job: Job) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "status": job.status,
+        "attempt": job.attempt,
+        "cancel_requested": job.cancel_requested,
+    }
+    if job.error_slug is not None:
+        data["error"] = {"slug": job.error_slug, "detail": job.error_detail}
+    return data
+
+
+def progress_data(job: Job) -> dict[str, Any]:
+    """`losses` is the newest point alone; the whole curve is in the job."""
+    return {
+        "progress": job.progress,
+        "eta_seconds": job.eta_seconds,
+        "attempt": job.attempt,
+        "losses": job.losses[-1] if job.losses else None,
+    }

@@ -1,0 +1,160 @@
+"""The ledger as its workers see it: a job is claimed, and every later write must still hold the lease.
+
+Each of claim, heartbeat, finish, fail, retry and release is one conditional UPDATE. What a worker writes after another
+one has taken the job over matches no row: nothing is changed, and the worker is told by LeaseLost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import case, select, update
+
+from app.errors import PasticheError
+from app.jobs.database import Database
+from app.jobs.events import apply
+from app.jobs.job import EventKind, Job, Progress, Status
+from app.jobs.schema import jobs, now_ms
+
+
+class LeaseLost(Exception):
+    """The job is not this worker's any more: taken over, ended, or deleted."""
+
+
+class Leases:
+    """The worker's side. Every method raises LedgerUnavailable when the database cannot be reached.
+
+    Args:
+        lease_seconds: how long a job stays with a silent worker.
+        retry_seconds: pause before the second attempt of a failure that could pass; the next ones are 4 times as long.
+        expiry_seconds: from a job's end to the deletion of its blobs.
+    """
+
+    def __init__(
+        self, database: Database, *, lease_seconds: float, retry_seconds: float, expiry_seconds: float
+    ) -> None:
+        self._database = database
+        self._lease_ms = int(lease_seconds * 1000)
+        self._retry_ms = int(retry_seconds * 1000)
+        self._expiry_ms = int(expiry_seconds * 1000)
+
+    def claim(self, job_id: str, owner: str) -> Job | None:
+        """The job, now this owner's and running; None if it does not wait, or not yet: a message was old or doubled."""
+        values = {
+            "status": Status.RUNNING,
+            "owner": owner,
+            "attempt": jobs.c.attempt + 1,
+            "lease_until": now_ms() + self._lease_ms,
+            "started_at": case((jobs.c.started_at.is_(None), now_ms()), else_=jobs.c.started_at),
+        }
+        statement = update(jobs).where(
+            jobs.c.id == job_id, jobs.c.status == Status.QUEUED, jobs.c.available_at <= now_ms()
+        )
+        with self._database.write() as connection:
+            claimed = apply(connection, statement, values, EventKind.STATUS)
+        return claimed[0] if claimed else None
+
+    def heartbeat(self, job: Job, progress: Progress) -> Job:
+        """Renew the lease and tell the progress; `cancel_requested` of the answer is the way back.
+
+        An expired lease that nobody has swept yet is renewed: the job is still nobody else's.
+
+        Raises:
+            LeaseLost: stop; whatever this attempt still writes is not wanted.
+        """
+        values: dict[str, Any] = {
+            "lease_until": now_ms() + self._lease_ms,
+            "progress": progress.fraction,
+            "eta_seconds": progress.eta_seconds,
+            "seconds_per_iteration": progress.seconds_per_iteration,
+            "losses": [dict(point) for point in progress.losses],
+        }
+        # None: the keys of an earlier attempt stay good.
+        keys = {"preview_key": progress.preview_key, "checkpoint_key": progress.checkpoint_key}
+        values |= {name: key for name, key in keys.items() if key is not None}
+        return self._write(job, values, EventKind.PROGRESS)
+
+    def preview(self, job: Job, key: str) -> Job:
+        """Show another preview. Raises LeaseLost."""
+        return self._write(job, {"preview_key": key}, EventKind.PREVIEW)
+
+    def finish(self, job: Job, result_key: str, media_type: str, facts: Mapping[str, Any]) -> Job:
+        """Publish the result. To repeat it is harmless, should the answer be lost. Raises LeaseLost."""
+        values = {
+            "progress": 1.0,
+            "eta_seconds": 0.0,
+            "result_key": result_key,
+            "media_type": media_type,
+            "facts": dict(facts),
+        }
+        try:
+            return self._write(job, ended(Status.DONE, self._expiry_ms) | values, EventKind.STATUS)
+        except LeaseLost:
+            with self._database.read() as connection:
+                same = select(jobs).where(jobs.c.id == job.id, jobs.c.result_key == result_key)
+                row = connection.execute(same).mappings().one_or_none()
+            if row is None:
+                raise
+            return Job.from_row(dict(row))
+
+    def fail(self, job: Job, error: PasticheError) -> Job:
+        """End it for a reason that trying again would not change. Raises LeaseLost."""
+        values = ended(Status.FAILED, self._expiry_ms) | {"error_slug": error.slug, "error_detail": error.detail}
+        return self._write(job, values, EventKind.STATUS)
+
+    def cancelled(self, job: Job) -> Job:
+        """End it because it was asked for. Raises LeaseLost."""
+        return self._write(job, ended(Status.CANCELLED, self._expiry_ms), EventKind.STATUS)
+
+    def retry(self, job: Job, error: PasticheError) -> Job:
+        """Queue it again after a pause, or fail it where this was the last attempt. Raises LeaseLost."""
+        if job.attempt >= job.max_attempts:
+            return self.fail(job, error)
+        pause_ms = self._retry_ms * 4 ** (job.attempt - 1)
+        return self._write(
+            job, waiting_again(self._expiry_ms) | {"available_at": now_ms() + pause_ms}, EventKind.STATUS
+        )
+
+    def release(self, job: Job) -> Job:
+        """Give it back at once, as if this attempt had not been. Raises LeaseLost."""
+        return self._write(job, waiting_again(self._expiry_ms) | {"attempt": jobs.c.attempt - 1}, EventKind.STATUS)
+
+    def _write(self, job: Job, values: dict[str, Any], kind: EventKind) -> Job:
+        held = update(jobs).where(
+            jobs.c.id == job.id,
+            jobs.c.owner == job.owner,
+            jobs.c.attempt == job.attempt,
+            jobs.c.status == Status.RUNNING,
+        )
+        with self._database.write() as connection:
+            written = apply(connection, held, values, kind)
+        if not written:
+            raise LeaseLost(f"{job.owner} does not hold attempt {job.attempt} of {job.id} any more")
+        return written[0]
+
+
+def ended(status: Status, expiry_ms: int) -> dict[str, Any]:
+    """What an UPDATE sets when a job ends."""
+    return {
+        "status": status,
+        "lease_until": None,
+        "eta_seconds": None,
+        "finished_at": now_ms(),
+        "expires_at": now_ms() + expiry_ms,
+    }
+
+
+def waiting_again(expiry_ms: int) -> dict[str, Any]:
+    """What an UPDATE sets when a job goes back, at the end of the queue; one that is to be cancelled ends instead."""
+    unwanted = jobs.c.cancel_requested
+    return {
+        "status": case((unwanted, Status.CANCELLED), else_=Status.QUEUED),
+        "lease_until": None,
+        "eta_seconds": None,
+        "finished_at": case((unwanted, now_ms())),
+        "expires_at": case((unwanted, now_ms() + expiry_ms)),
+        "queued_at": now_ms(),
+        "available_at": now_ms(),
+        "dispatched_at": now_ms(),
+    }

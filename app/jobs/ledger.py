@@ -1,0 +1,209 @@
+"""The ledger as its clients see it: jobs are created, read, listed, cancelled and deleted here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    and_,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
+
+from app.errors import IdempotencyConflict, TooManyJobs
+from app.jobs.database import Database
+from app.jobs.events import apply, record
+from app.jobs.job import ENDED, Event, EventKind, Job, NewJob, Status
+from app.jobs.schema import job_events, jobs, now_ms
+
+# Any number: it names the lock under which jobs are counted and created.
+CREATE_LOCK = 0x70617374
+# With jobs of seconds to a minute, places come free about as often.
+QUOTA_RETRY_SECONDS = 10
+EVENTS_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How many jobs may wait: in all, and of one principal."""
+
+    waiting: int
+    waiting_each: int
+
+
+class Ledger:
+    """The client's side. Every method raises LedgerUnavailable when the database cannot be reached.
+
+    Args:
+        expiry_seconds: from a job's end to the deletion of its blobs.
+    """
+
+    def __init__(self, database: Database, *, expiry_seconds: float) -> None:
+        self._database = database
+        self._expiry_ms = int(expiry_seconds * 1000)
+
+    def create(self, new: NewJob, quota: Quota) -> tuple[Job, bool]:
+        """The job, and whether it is new: the same idempotency key and body give the job that is there.
+
+        Raises:
+            IdempotencyConflict: the principal used the key before, with another body.
+            TooManyJobs: a quota is used up.
+        """
+        with self._database.write() as connection:
+            if not self._database.embedded:  # SQLite has one writer at a time anyway
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": CREATE_LOCK})
+            if existing := _repeated(connection, new):
+                return existing, False
+            _check_quota(connection, new.principal, quota)
+            return _insert(connection, new), True
+
+    def check_quota(self, principal: str, quota: Quota) -> None:
+        """Raises TooManyJobs; to be asked before an upload is read. `create` asks again."""
+        with self._database.read() as connection:
+            _check_quota(connection, principal, quota)
+
+    def get(self, job_id: str) -> Job | None:
+        with self._database.read() as connection:
+            row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().one_or_none()
+            return Job.from_row(dict(row)) if row else None
+
+    def page(
+        self,
+        *,
+        principal: str | None = None,
+        status: Status | None = None,
+        kind: str | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> list[Job]:
+        """Jobs, newest first. `before` is the cursor: the id of the last job of the page before."""
+        wanted = {"principal": principal, "status": status, "kind": kind}
+        conditions = [jobs.c[name] == value for name, value in wanted.items() if value is not None]
+        if before is not None:
+            conditions.append(jobs.c.id < before)
+        with self._database.read() as connection:
+            rows = connection.execute(select(jobs).where(*conditions).order_by(jobs.c.id.desc()).limit(limit))
+            return [Job.from_row(dict(row)) for row in rows.mappings()]
+
+    def queue_position(self, job: Job) -> int | None:
+        """1 for the waiting job that is run next, None for a job that does not wait."""
+        if job.status is not Status.QUEUED:
+            return None
+        with self._database.read() as connection:
+            ahead = select(func.count()).where(jobs.c.status == Status.QUEUED, _ahead_of(job))
+            return 1 + (connection.scalar(ahead) or 0)
+
+    def waiting(self, limit: int) -> list[Job]:
+        """Jobs that may be claimed now, in the order in which they should be."""
+        with self._database.read() as connection:
+            query = (
+                select(jobs)
+                .where(jobs.c.status == Status.QUEUED, jobs.c.available_at <= now_ms())
+                .order_by(jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.id)
+                .limit(limit)
+            )
+            return [Job.from_row(dict(row)) for row in connection.execute(query).mappings()]
+
+    def events(self, job_id: str, after: int = 0, limit: int = EVENTS_AT_ONCE) -> list[Event]:
+        """What happened after event number `after`, in order. They are deleted with the job's blobs."""
+        with self._database.read() as connection:
+            query = (
+                select(job_events)
+                .where(job_events.c.job == job_id, job_events.c.seq > after)
+                .order_by(job_events.c.seq)
+                .limit(limit)
+            )
+            found = connection.execute(query).mappings()
+            return [Event(**{**row, "kind": EventKind(row["kind"])}) for row in found]
+
+    def cancel(self, job_id: str) -> Job | None:
+        """Cancel a job: at once while it waits, with its worker's next heartbeat while it runs.
+
+        Returns:
+            The job as it is now; None when there is none. One that has ended stays as it is.
+        """
+        open_job = update(jobs).where(jobs.c.id == job_id, jobs.c.status.in_((Status.QUEUED, Status.RUNNING)))
+        waits = jobs.c.status == Status.QUEUED
+        values = {
+            "cancel_requested": True,
+            "status": case((waits, Status.CANCELLED), else_=jobs.c.status),
+            "finished_at": case((waits, now_ms())),
+            "expires_at": case((waits, now_ms() + self._expiry_ms)),
+        }
+        with self._database.write() as connection:
+            cancelled = apply(connection, open_job, values, EventKind.STATUS)
+            if cancelled:
+                return cancelled[0]
+            row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().one_or_none()
+            return Job.from_row(dict(row)) if row else None
+
+    def delete(self, job_id: str) -> bool:
+        """Forget a job that has ended, with its events; False if it has not. The caller deletes its blobs before."""
+        with self._database.write() as connection:
+            gone = connection.execute(
+                delete(jobs).where(jobs.c.id == job_id, jobs.c.status.in_(ENDED)).returning(jobs.c.id)
+            )
+            return gone.one_or_none() is not None
+
+
+def _repeated(connection: Connection, new: NewJob) -> Job | None:
+    if new.idempotency_key is None:
+        return None
+    same = and_(jobs.c.principal == new.principal, jobs.c.idempotency_key == new.idempotency_key)
+    row = connection.execute(select(jobs).where(same)).mappings().one_or_none()
+    if row is None:
+        return None
+    if row["body_hash"] != new.body_hash:
+        raise IdempotencyConflict("This Idempotency-Key was used before, with another body.")
+    return Job.from_row(dict(row))
+
+
+def _check_quota(connection: Connection, principal: str, quota: Quota) -> None:
+    mine = func.coalesce(func.sum(cast(jobs.c.principal == principal, Integer)), 0)
+    waiting, own = connection.execute(select(func.count(), mine).where(jobs.c.status == Status.QUEUED)).one()
+    if own >= quota.waiting_each:
+        raise TooManyJobs(
+            f"{own} jobs of yours wait, which is as many as may.", retry_after_seconds=QUOTA_RETRY_SECONDS
+        )
+    if waiting >= quota.waiting:
+        raise TooManyJobs(f"{waiting} jobs wait, which is as many as may.", retry_after_seconds=QUOTA_RETRY_SECONDS)
+
+
+def _insert(connection: Connection, new: NewJob) -> Job:
+    values = {
+        **vars(new),
+        "params": dict(new.params),
+        "status": Status.QUEUED,
+        "attempt": 0,
+        "cancel_requested": False,
+        "progress": 0.0,
+        "losses": [],
+        "facts": {},
+        "events": 1,
+        "blobs_deleted": False,
+        **dict.fromkeys(("created_at", "queued_at", "available_at", "dispatched_at"), now_ms()),
+    }
+    row = connection.execute(insert(jobs).values(values).returning(jobs)).mappings().one()
+    job = Job.from_row(dict(row))
+    record(connection, job, EventKind.STATUS)
+    return job
+
+
+def _ahead_of(job: Job) -> ColumnElement[bool]:
+    return or_(
+        jobs.c.priority > job.priority,
+        and_(
+            jobs.c.priority == job.priority,
+            or_(jobs.c.queued_at < job.queued_at, and_(jobs.c.queued_at == job.queued_at, jobs.c.id < job.id)),
+        ),
+    )

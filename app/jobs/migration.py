@@ -1,0 +1,93 @@
+"""The ledger's schema: brought up to date by `pastiche migrate`, and checked before anything else uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from app.jobs.database import Database
+
+SCRIPTS = Path(__file__).with_name("migrations")
+VERSION_TABLE = "pastiche_version"
+# Any number: it names the lock that lets one process migrate at a time.
+MIGRATION_LOCK = 0x70617375
+
+
+class SchemaOutdated(Exception):
+    """The database does not have the schema of this version of pastiche; the sentence says what to do."""
+
+
+def migrate(database: Database) -> tuple[str | None, str]:
+    """Bring the schema up to date; another process that does the same meanwhile is waited for.
+
+    Returns:
+        The revisions before (None: an empty database) and after.
+
+    Raises:
+        LedgerUnavailable: the database cannot be reached.
+        SchemaOutdated: it is of a later version than this one.
+    """
+    with _alone(database) as connection:
+        before = _revision(connection)
+        head = _scripts().get_current_head() or ""
+        _check_known(before)
+        if before != head:
+            command.upgrade(_config(connection), "head")
+        return before, head
+
+
+def check_schema(database: Database) -> None:
+    """Raises SchemaOutdated unless the schema is this version's; LedgerUnavailable if there is none to look at."""
+    with database.read() as connection:
+        found = _revision(connection)
+    _check_known(found)
+    if found != _scripts().get_current_head():
+        raise SchemaOutdated("The database of the jobs is not up to date: run `pastiche migrate` first.")
+
+
+def prepare(database: Database) -> None:
+    """Before serving or working: the embedded database is migrated on the way, any other one must be current.
+
+    Raises:
+        SchemaOutdated, LedgerUnavailable: as `migrate` and `check_schema`.
+    """
+    if database.embedded:
+        migrate(database)
+    else:
+        check_schema(database)
+
+
+def _check_known(revision: str | None) -> None:
+    known = {script.revision for script in _scripts().walk_revisions()}
+    if revision is not None and revision not in known:
+        raise SchemaOutdated("The database of the jobs belongs to a later version of pastiche.")
+
+
+@contextmanager
+def _alone(database: Database) -> Iterator[Connection]:
+    # SQLite's write transaction is the lock; PostgreSQL gives it back with the transaction.
+    with database.write() as connection:
+        if not database.embedded:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        yield connection
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+
+
+def _config(connection: Connection) -> Config:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(SCRIPTS))

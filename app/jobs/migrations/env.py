@@ -1,0 +1,15 @@
+"""Alembic's entry: runs the migrations on the connection that app.jobs.migration hands over."""
+
+from alembic import context
+
+from app.jobs.schema import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    version_table="pastiche_version",
+    # SQLite cannot alter columns: Alembic then copies the table.
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

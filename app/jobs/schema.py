@@ -1,0 +1,115 @@
+"""The tables of the ledger, and the one clock that all of their times come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import FunctionElement
+
+metadata = MetaData(
+    # Names that a later migration can rely on, the same in every database.
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# Times are milliseconds since 1970, of the database's clock.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("principal", String(128), nullable=False),
+    Column("params", JSON, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("max_attempts", Integer, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    # Who runs it, or ran it last; until when, while it runs.
+    Column("owner", String(128)),
+    Column("lease_until", BigInteger),
+    Column("progress", Float, nullable=False),
+    Column("eta_seconds", Float),
+    Column("seconds_per_iteration", Float),
+    Column("losses", JSON, nullable=False),
+    Column("result_key", String(512)),
+    Column("media_type", String(64)),
+    Column("facts", JSON, nullable=False),
+    Column("preview_key", String(512)),
+    Column("checkpoint_key", String(512)),
+    Column("error_slug", String(64)),
+    Column("error_detail", Text),
+    Column("idempotency_key", String(255)),
+    Column("body_hash", String(64)),
+    # How many events it has; each change of the row takes the next number, so the row's lock orders them.
+    Column("events", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    # When it began to wait; not claimed before available_at.
+    Column("queued_at", BigInteger, nullable=False),
+    Column("available_at", BigInteger, nullable=False),
+    Column("dispatched_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("expires_at", BigInteger),
+    Column("blobs_deleted", Boolean, nullable=False),
+    UniqueConstraint("principal", "idempotency_key"),
+    Index(None, "principal", "id"),
+    Index(None, "status", "priority", "queued_at"),
+    # Of the few that run, however many have ended.
+    Index(
+        "ix_jobs_running",
+        "lease_until",
+        sqlite_where=text("status = 'running'"),
+        postgresql_where=text("status = 'running'"),
+    ),
+    Index(None, "expires_at"),
+)
+
+job_events = Table(
+    "job_events",
+    metadata,
+    Column("job", String(36), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("data", JSON, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+
+class now_ms(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
+    """The database's clock in milliseconds since 1970, at the moment of the statement."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(now_ms, "sqlite")
+def _now_on_sqlite(*_: Any, **__: Any) -> str:
+    return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+
+
+@compiles(now_ms, "postgresql")
+def _now_on_postgresql(*_: Any, **__: Any) -> str:
+    # Not now(): that is when the transaction began, which may have waited for a lock since.
+    return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"

@@ -1,0 +1,1 @@
+"""Blobs by key, in a folder or in S3."""

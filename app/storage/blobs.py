@@ -1,0 +1,78 @@
+"""Blobs by key: what every store can do, which keys there are, and which store a URL means."""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+# Parts that are neither hidden nor a way up, in any file system and any bucket.
+KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+KEY_CHARACTERS = 512
+
+
+class BlobNotFound(LookupError):
+    """There is no blob of this key."""
+
+
+class InvalidKey(ValueError):
+    """Not a key: made of parts that are no plain names, or too long."""
+
+
+class Blobs(Protocol):
+    """A store of blobs. Keys are paths such as `jobs/1/result`; prefixes are keys with a slash behind them.
+
+    Every method raises InvalidKey for what is none, and StorageUnavailable when the store does not work.
+    """
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write the whole blob or nothing of it; a blob of that key is replaced."""
+
+    def get(self, key: str) -> bytes:
+        """Raises BlobNotFound."""
+
+    def exists(self, key: str) -> bool:
+        """Whether there is a blob of this key."""
+
+    def delete(self, key: str) -> None:
+        """Delete the blob, if there is one."""
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Delete all blobs whose keys begin with `prefix`, if there are any."""
+
+    def list(self, prefix: str) -> list[str]:
+        """Keys that begin with `prefix`, sorted."""
+
+
+def check_key(key: str) -> str:
+    if len(key) > KEY_CHARACTERS or not KEY.fullmatch(key):
+        raise InvalidKey(f"{key[:KEY_CHARACTERS]!r} is no key of a blob")
+    return key
+
+
+def check_prefix(prefix: str) -> str:
+    """The prefix without its slash. Without one, `jobs/1` would also mean `jobs/10`."""
+    if not prefix.endswith("/"):
+        raise InvalidKey(f"the prefix {prefix[:KEY_CHARACTERS]!r} does not end with a slash")
+    return check_key(prefix[:-1])
+
+
+def open_storage(url: str, *, s3_endpoint_url: str | None = None) -> Blobs:
+    """The store at `file:///folder` or `s3://bucket/prefix`; nothing is connected to yet.
+
+    Raises:
+        ValueError: for any other URL.
+        ModuleNotFoundError: S3 without the packages of `pastiche[s3]`.
+    """
+    parts = urlsplit(url)
+    match parts.scheme:
+        case "file":
+            from app.storage.folder import Folder
+
+            return Folder(unquote(parts.path))
+        case "s3":
+            from app.storage.bucket import Bucket  # only here: boto3 is an extra, and slow to import
+
+            return Bucket(parts.netloc, parts.path.strip("/"), s3_endpoint_url)
+        case _:
+            raise ValueError(f"{parts.scheme or 'nothing'} is no kind of storage")

@@ -1,0 +1,102 @@
+"""Blobs as files below a folder, which several machines may share."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.errors import StorageUnavailable
+from app.storage.blobs import BlobNotFound, check_key, check_prefix
+
+# Writers and those that delete a prefix can come between each other's steps.
+ATTEMPTS = 3
+
+
+class Folder:
+    """Blobs by key as `app.storage.blobs.Blobs` has it. The folder is made with the first blob."""
+
+    def __init__(self, root: str | Path) -> None:
+        self._root = Path(root)
+
+    def put(self, key: str, data: bytes) -> None:
+        path = self._path(key)
+        with _as_storage():
+            for attempt in range(ATTEMPTS):
+                try:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    _write(path, data)
+                    return
+                except FileNotFoundError:
+                    if attempt == ATTEMPTS - 1:
+                        raise
+
+    def get(self, key: str) -> bytes:
+        with _as_storage():
+            try:
+                return self._path(key).read_bytes()
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                raise BlobNotFound(key) from None
+
+    def exists(self, key: str) -> bool:
+        with _as_storage():
+            return self._path(key).is_file()
+
+    def delete(self, key: str) -> None:
+        with _as_storage():
+            self._path(key).unlink(missing_ok=True)
+
+    def delete_prefix(self, prefix: str) -> None:
+        folder = self._root / check_prefix(prefix)
+        with _as_storage():
+            # Again where a blob came into a folder that had been emptied already.
+            for attempt in range(ATTEMPTS):
+                try:
+                    shutil.rmtree(folder)
+                    return
+                except FileNotFoundError:
+                    if not folder.exists():
+                        return
+                except OSError:
+                    if attempt == ATTEMPTS - 1:
+                        raise
+
+    def list(self, prefix: str) -> list[str]:
+        folder = self._root / check_prefix(prefix)
+        with _as_storage():
+            # Names with a dot are blobs that are being written.
+            files = (path for path in folder.rglob("*") if not path.name.startswith(".") and path.is_file())
+            return sorted(path.relative_to(self._root).as_posix() for path in files)
+
+    def _path(self, key: str) -> Path:
+        return self._root / check_key(key)
+
+
+@contextmanager
+def _as_storage() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageUnavailable("The storage of the pictures does not work.", private=repr(error)) from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Into a file beside it first, onto the disk, and then under its name: a crash leaves all of it or none."""
+    part = path.with_name(f".{secrets.token_hex(8)}")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name, too
+    finally:
+        os.close(folder)
