@@ -11,6 +11,9 @@ import structlog
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "text"]
 
+# Libraries that tell of every client's mistake, or at `debug` of every chunk of a picture.
+QUIETED = {"python_multipart": logging.ERROR, "PIL": logging.INFO}
+
 
 def configure_logging(level: Level, format: Format) -> None:
     """Send structlog and the standard library's loggers to stdout. Changes the whole process."""
@@ -46,3 +49,5 @@ def configure_logging(level: Level, format: Format) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    for name, least in QUIETED.items():
+        logging.getLogger(name).setLevel(least)

@@ -4,15 +4,21 @@ from prometheus_client.parser import text_string_to_metric_families
 
 
 @pytest.fixture
-def lines(client):
-    """What the application logs while the test runs."""
-    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as captured:
-        yield captured
+def log_of(client):
+    """Send a request and give the lines that it wrote."""
+
+    def log_of(method, path, **options):
+        with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as captured:
+            client.request(method, path, headers={"X-Request-ID": "abc"}, **options)
+            # A line is written after its answer was sent, but before the next request is looked at.
+            client.get("/healthz/live")
+        return [line for line in captured if line["request_id"] == "abc"]
+
+    return log_of
 
 
-def test_one_line_for_a_request(client, lines):
-    client.get("/v1/styles?model=compact", headers={"X-Request-ID": "abc"})
-    [line] = lines
+def test_one_line_for_a_request(log_of):
+    [line] = log_of("GET", "/v1/styles?model=compact")
     assert line.pop("seconds") >= 0
     assert line == {
         "event": "request",
@@ -25,17 +31,15 @@ def test_one_line_for_a_request(client, lines):
     }
 
 
-def test_a_problems_line_tells_what_the_client_is_not_told(client, lines, photo):
-    client.post("/v1/stylize?styles=great_wave", content=photo[:100])
-    [line] = lines
+def test_a_problems_line_tells_what_the_client_is_not_told(log_of, photo):
+    [line] = log_of("POST", "/v1/stylize?styles=great_wave", content=photo[:100])
     assert (line["problem"], line["status"]) == ("broken-picture", 422)
     assert line["detail"] == "The picture ends before it is complete."
     assert line["private"]
 
 
-def test_probes_are_quiet(client, lines):
-    client.get("/healthz/live")
-    assert [line["log_level"] for line in lines] == ["debug"]
+def test_probes_are_quiet(log_of):
+    assert [line["log_level"] for line in log_of("GET", "/healthz/live")] == ["debug"]
 
 
 def samples(client):
