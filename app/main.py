@@ -16,7 +16,6 @@ from app.api.body import UploadBudget
 from app.api.catalogue import Catalogue
 from app.api.codecs import CodecThreads
 from app.api.head import Head
-from app.api.logs import configure_logging
 from app.api.metrics import Metrics
 from app.api.openapi import complete_document, problems
 from app.api.problems import answer_errors_as_problems
@@ -27,6 +26,7 @@ from app.engine.device import choose_device
 from app.engine.engine import Engine
 from app.engine.stylizer import Stylizer
 from app.errors import Unauthorized
+from app.logs import configure_logging
 from app.registry.repository import Repository
 from app.settings import Settings
 

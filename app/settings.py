@@ -116,6 +116,11 @@ class Settings(BaseSettings):
     def blobs_url(self) -> str:
         return self.storage_url or (self.data_dir.resolve() / "blobs").as_uri()
 
+    def environment(self) -> dict[str, str]:
+        """Of a child process with the same settings, those of the command line included."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return {**os.environ, **{f"PASTICHE_{name.upper()}": _as_variable(value) for name, value in given.items()}}
+
     @property
     def body_bytes(self) -> int:
         return int(self.body_megabytes * 1_000_000)
@@ -123,6 +128,14 @@ class Settings(BaseSettings):
     @property
     def uploads_bytes(self) -> int:
         return int(self.uploads_megabytes * 1_000_000)
+
+
+def _as_variable(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(_as_variable, value))
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return "" if value is None else str(value)
 
 
 def load_settings(**given: Any) -> Settings:

@@ -17,6 +17,7 @@ ARROWS = {
     "app": set(),
     "errors": set(),
     "settings": {"app", "errors"},
+    "logs": {"app"},
     "imaging": {"app", "errors", "settings"},
     "storage": {"app", "errors", "settings"},
     "nets": {"app", "errors"},
@@ -26,8 +27,8 @@ ARROWS = {
     "training": GROUND | {"nets", "losses"},
     "jobs": GROUND | {"nets", "losses", "engine", "registry", "training", "gatys"},
     "api": GROUND | {"nets", "losses", "engine", "registry", "training", "jobs"},
-    "main": GROUND | {"nets", "losses", "engine", "registry", "training", "jobs", "api"},
-    "cli": GROUND | {"nets", "losses", "engine", "registry", "training", "jobs", "main"},
+    "main": GROUND | {"nets", "losses", "engine", "registry", "training", "jobs", "logs", "api"},
+    "cli": GROUND | {"nets", "losses", "engine", "registry", "training", "jobs", "logs", "main"},
 }
 
 WEB = {"fastapi", "starlette", "uvicorn"}

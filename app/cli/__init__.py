@@ -5,10 +5,12 @@ from __future__ import annotations
 import typer
 
 from app import __version__
+from app.cli.migrate import migrate
 from app.cli.models import models
 from app.cli.serve import serve
 from app.cli.stylize import stylize
 from app.cli.train import train
+from app.cli.worker import worker
 
 cli = typer.Typer(
     name="pastiche",
@@ -18,6 +20,8 @@ cli = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 cli.command()(serve)
+cli.command()(worker)
+cli.command()(migrate)
 cli.command()(stylize)
 cli.command()(train)
 cli.add_typer(models, name="models")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,8 +24,11 @@ class SchemaOutdated(Exception):
     """The database does not have the schema of this version of pastiche; the sentence says what to do."""
 
 
-def migrate(database: Database) -> tuple[str | None, str]:
+def migrate(database: Database, create_queue: Callable[[], None] = lambda: None) -> tuple[str | None, str]:
     """Bring the schema up to date; another process that does the same meanwhile is waited for.
+
+    Args:
+        create_queue: makes the tables of the queue, alone like the rest.
 
     Returns:
         The revisions before (None: an empty database) and after.
@@ -40,6 +43,7 @@ def migrate(database: Database) -> tuple[str | None, str]:
         _check_known(before)
         if before != head:
             command.upgrade(_config(connection), "head")
+        create_queue()
         return before, head
 
 

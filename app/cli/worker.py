@@ -1,0 +1,40 @@
+"""`pastiche worker`: runs jobs until it is told to stop."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from app.cli.complaint import complain
+from app.errors import LedgerUnavailable
+from app.logs import configure_logging
+from app.settings import SettingsError, load_settings
+
+NOT_NOW = 1
+MISCONFIGURED = 2
+
+
+def worker(
+    until_stdin_closes: Annotated[
+        bool, typer.Option("--until-stdin-closes", help="Stop with the process that started it.")
+    ] = False,
+) -> None:
+    """Run jobs, one at a time, until SIGTERM: then the running one is handed over at its checkpoint.
+
+    Exits with 2 if a setting is bad, with 1 if the database cannot be reached or has another schema.
+    """
+    from app.jobs.migration import SchemaOutdated
+    from app.jobs.tasks import tasks
+    from app.jobs.worker import run_worker  # here, since no other command needs the database's packages
+
+    try:
+        settings = load_settings()
+        configure_logging(settings.log_level, settings.log_format)
+        run_worker(settings, tasks(settings), until_stdin_closes=until_stdin_closes)
+    except SettingsError as error:
+        complain("worker", str(error))
+        raise typer.Exit(MISCONFIGURED) from None
+    except (SchemaOutdated, LedgerUnavailable) as error:
+        complain("worker", str(error))
+        raise typer.Exit(NOT_NOW) from None

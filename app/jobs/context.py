@@ -1,0 +1,159 @@
+"""What a task knows of its job, and how it tells where it is."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from typing import Any
+
+import structlog
+
+from app.errors import LedgerUnavailable, StorageUnavailable
+from app.jobs.curve import LossCurve
+from app.jobs.job import Job, Losses, Progress, attempt_key, input_key
+from app.jobs.leases import LeaseLost, Leases
+from app.storage.blobs import BlobNotFound, Blobs
+
+# Weight of the newest iteration in the mean of their times.
+PACE_WEIGHT = 0.2
+
+_log = structlog.get_logger(__name__)
+
+
+class JobCancelled(Exception):
+    """The client does not want it any more."""
+
+
+class HandedOver(Exception):
+    """The worker stops; the checkpoint that was just stored is where another one goes on."""
+
+
+class JobContext:
+    """One attempt at a job: the task's thread calls the methods, the heartbeat's thread reads what they told.
+
+    A task calls `report` after each iteration, and `checkpoint` when `checkpoint_due`. It lets their exceptions pass.
+
+    Attributes:
+        advanced_at: when the last iteration ended, on the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        leases: Leases,
+        storage: Blobs,
+        *,
+        stopping: threading.Event,
+        checkpoint_seconds: float,
+    ) -> None:
+        self.job = job
+        self.cancel_requested = threading.Event()
+        self.lost = threading.Event()
+        self.stopping = stopping
+        self.advanced_at = time.monotonic()
+        self._leases = leases
+        self._storage = storage
+        self._checkpoint_seconds = checkpoint_seconds
+        self._checkpointed_at = self._began = time.monotonic()
+        self._first_fraction: float | None = None
+        self._iteration: int | None = None
+        self._curve = LossCurve(job.losses)
+        self._lock = threading.Lock()
+        self._progress = Progress(fraction=job.progress, losses=job.losses)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return self.job.params
+
+    @property
+    def progress(self) -> Progress:
+        """For the heartbeat."""
+        with self._lock:
+            return self._progress
+
+    def input(self, name: str) -> bytes:
+        """A picture that was sent with the job. Raises BlobNotFound, StorageUnavailable."""
+        return self._storage.get(input_key(self.job.id, name))
+
+    def report(self, fraction: float, *, iteration: int, losses: Losses, eta_seconds: float | None = None) -> None:
+        """Tell that an iteration is done; this alone keeps the job with this worker.
+
+        Args:
+            fraction: of the whole job, 0..1.
+            iteration: counts over all attempts: a task that goes on from a checkpoint goes on counting.
+            losses: by name; those that are not finite are left out.
+            eta_seconds: told from the progress so far where it is None.
+
+        Raises:
+            JobCancelled, LeaseLost: stop now.
+        """
+        now = time.monotonic()
+        pace = self._pace(iteration, now)
+        if self._first_fraction is None:
+            self._first_fraction, self._began = fraction, now
+        if eta_seconds is None and fraction > self._first_fraction:
+            eta_seconds = (now - self._began) * (1 - fraction) / (fraction - self._first_fraction)
+        self._curve.add(iteration, {name: value for name, value in losses.items() if math.isfinite(value)})
+        self._set(fraction=fraction, eta_seconds=eta_seconds, seconds_per_iteration=pace, losses=self._curve.points)
+        self._iteration, self.advanced_at = iteration, now
+        self.check()
+
+    def check(self) -> None:
+        """Raises JobCancelled or LeaseLost if there is no point in going on."""
+        if self.lost.is_set():
+            raise LeaseLost(f"{self.job.owner} lost {self.job.id}")
+        if self.cancel_requested.is_set():
+            raise JobCancelled
+
+    @property
+    def checkpoint_due(self) -> bool:
+        """Every few seconds, and at once when the worker is to stop."""
+        return self.stopping.is_set() or time.monotonic() - self._checkpointed_at >= self._checkpoint_seconds
+
+    def checkpoint(self, data: bytes) -> None:
+        """Store what another attempt needs to go on from here. One that cannot be stored is passed over.
+
+        Raises:
+            HandedOver: stop now; also where it could not be stored, since the worker stops all the same.
+        """
+        key = attempt_key(self.job, "checkpoint")
+        self._checkpointed_at = time.monotonic()
+        try:
+            self._storage.put(key, data)
+            self._set(checkpoint_key=key)
+        except StorageUnavailable as error:
+            _log.warning("checkpoint_not_stored", job=self.job.id, reason=error.private)
+        if self.stopping.is_set():
+            raise HandedOver
+
+    def last_checkpoint(self) -> bytes | None:
+        """What an earlier attempt stored last. Raises StorageUnavailable."""
+        if self.job.checkpoint_key is None:
+            return None
+        try:
+            return self._storage.get(self.job.checkpoint_key)
+        except BlobNotFound:
+            _log.warning("checkpoint_missing", job=self.job.id)
+            return None
+
+    def preview(self, jpeg: bytes) -> None:
+        """Show the picture as it is now. Passed over where it cannot be stored or told. Raises LeaseLost."""
+        key = attempt_key(self.job, "preview.jpg")
+        try:
+            self._storage.put(key, jpeg)
+            self._leases.preview(self.job, key)
+        except (StorageUnavailable, LedgerUnavailable) as error:
+            _log.warning("preview_not_shown", job=self.job.id, reason=error.private)
+
+    def _pace(self, iteration: int, now: float) -> float | None:
+        """Seconds an iteration, as a mean that forgets."""
+        if self._iteration is None or iteration <= self._iteration:
+            return None
+        newest = (now - self.advanced_at) / (iteration - self._iteration)
+        before = self._progress.seconds_per_iteration
+        return newest if before is None else before + PACE_WEIGHT * (newest - before)
+
+    def _set(self, **members: Any) -> None:
+        with self._lock:
+            self._progress = Progress(**{**vars(self._progress), **members})

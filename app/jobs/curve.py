@@ -1,0 +1,39 @@
+"""The loss curve of a job, in bounded memory however many iterations it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.jobs.job import Losses
+
+# More than a plot is wide is never seen; all of them go with every heartbeat.
+MOST_POINTS = 400
+
+
+class LossCurve:
+    """Points in the order of their iterations, the first and the newest among them."""
+
+    def __init__(self, points: Iterable[Losses] = ()) -> None:
+        self._points = [dict(point) for point in points]
+        self._stride = 1
+        self._since = 0
+
+    @property
+    def points(self) -> list[dict[str, float]]:
+        return list(self._points)
+
+    def add(self, iteration: int, losses: Losses) -> None:
+        """Add a point. What lies at or after its iteration came from work that is being repeated, and goes."""
+        before = len(self._points)
+        while self._points and self._points[-1]["iteration"] >= iteration:
+            self._points.pop()
+        # The newest point gives way to the next one unless it is one to be kept.
+        if len(self._points) == before and before > 1 and self._since < self._stride:
+            self._points.pop()
+            self._since += 1
+        else:
+            self._since = 1
+        self._points.append({"iteration": iteration, **losses})
+        if len(self._points) > MOST_POINTS:
+            self._points = self._points[:-1:2] + self._points[-1:]
+            self._stride *= 2

@@ -1,0 +1,91 @@
+"""Worker processes beside the server: started with it, started again when they end, stopped with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+WORKER = (sys.executable, "-m", "app.cli", "worker", "--until-stdin-closes")
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30
+# Who lived so long did not fail at its start: the next end is news.
+HEALTHY_SECONDS = 60
+# Longer than a worker takes to hand its job over.
+STOP_SECONDS = 12
+
+_log = structlog.get_logger(__name__)
+
+
+class Supervisor:
+    """Keeps `count` worker processes running between `start` and `stop`.
+
+    Should the server be killed, its end of their standard input closes, and they stop by themselves.
+
+    Args:
+        environment: of the workers.
+    """
+
+    def __init__(self, count: int, environment: Mapping[str, str], command: Sequence[str] = WORKER) -> None:
+        self._environment = dict(environment)
+        self._command = list(command)
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._watchers = [
+            threading.Thread(target=self._watch, args=(place,), name=f"worker-{place}", daemon=True)
+            for place in range(count)
+        ]
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the processes that run now."""
+        with self._lock:
+            return [process.pid for process in self._processes.values() if process.poll() is None]
+
+    def start(self) -> None:
+        for watcher in self._watchers:
+            watcher.start()
+
+    def stop(self) -> None:
+        """Let every worker hand its job over, and wait until they have ended; one that does not end is killed."""
+        self._stopping.set()
+        with self._lock:
+            for process in self._processes.values():
+                process.terminate()
+        give_up_at = time.monotonic() + STOP_SECONDS
+        for watcher in self._watchers:
+            watcher.join(max(0.0, give_up_at - time.monotonic()))
+        with self._lock:
+            for process in self._processes.values():
+                process.kill()
+        for watcher in self._watchers:
+            watcher.join()
+
+    def _watch(self, place: int) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while (process := self._launch(place)) is not None:
+            began = time.monotonic()
+            status = process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
+            if self._stopping.is_set():
+                return
+            if time.monotonic() - began > HEALTHY_SECONDS:
+                pause = FIRST_PAUSE_SECONDS
+            _log.error("worker_ended", status=status, pid=process.pid, again_in_seconds=pause)
+            self._stopping.wait(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    def _launch(self, place: int) -> subprocess.Popen[bytes] | None:
+        """None when there is to be no worker any more. Under the lock, so that `stop` misses none."""
+        with self._lock:
+            if self._stopping.is_set():
+                return None
+            process = subprocess.Popen(self._command, env=self._environment, stdin=subprocess.PIPE)
+            self._processes[place] = process
+            return process

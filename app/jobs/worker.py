@@ -1,0 +1,203 @@
+"""A worker process: claims jobs one at a time, runs their tasks, and ends each job as its task ended."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import TypeVar
+
+import structlog
+
+from app.errors import LedgerUnavailable, OutOfMemory, PasticheError, RequestError
+from app.jobs.context import HandedOver, JobCancelled, JobContext
+from app.jobs.database import Database
+from app.jobs.dispatch import Dispatch, QueueUnavailable
+from app.jobs.heartbeat import DRAIN_SECONDS, Heartbeat
+from app.jobs.job import Job, Result, attempt_key
+from app.jobs.leases import LeaseLost, Leases
+from app.jobs.ledger import Ledger
+from app.jobs.migration import prepare
+from app.jobs.sweep import Sweep
+from app.jobs.sweeper import Sweeper
+from app.settings import Settings
+from app.storage.blobs import Blobs, open_storage
+
+Task = Callable[[JobContext], Result]
+T = TypeVar("T")
+
+# Requests on the same machine come first.
+NICENESS = 10
+OUTAGE_SECONDS = 0.5
+
+_log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """Runs one job at a time in the thread that calls `run`, until `stop`."""
+
+    def __init__(self, settings: Settings, tasks: Mapping[str, Task], dispatch: Dispatch | None = None) -> None:
+        expiry_seconds = settings.job_expiry_hours * 3600
+        self.name = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._settings = settings
+        self._tasks = tasks
+        self._database = Database(settings.ledger_url)
+        self._storage: Blobs = open_storage(settings.blobs_url, s3_endpoint_url=settings.s3_endpoint_url)
+        self._dispatch = dispatch or Dispatch(settings)
+        self._ledger = Ledger(self._database, expiry_seconds=expiry_seconds)
+        self._leases = Leases(
+            self._database,
+            lease_seconds=settings.job_lease_seconds,
+            retry_seconds=settings.job_retry_seconds,
+            expiry_seconds=expiry_seconds,
+        )
+        sweep = Sweep(
+            self._database,
+            expiry_seconds=expiry_seconds,
+            history_seconds=settings.job_history_days * 86_400,
+        )
+        self._sweeper = Sweeper(sweep, self._dispatch, self._storage, settings.job_sweep_seconds)
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Hand the running job over at its next checkpoint, and return from `run`. Safe in a signal handler."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Raises SchemaOutdated or LedgerUnavailable if it cannot even begin."""
+        prepare(self._database)
+        self._sweeper.start()
+        _log.info("worker_ready", worker=self.name, kinds=sorted(self._tasks))
+        while not self._stopping.is_set():
+            try:
+                job = self._next()
+            except LedgerUnavailable as error:
+                _log.warning("ledger_unavailable", reason=error.private)
+                self._stopping.wait(OUTAGE_SECONDS)
+                continue
+            if job is not None:
+                self._work(job)
+        self._sweeper.stop()
+        self._dispatch.close()
+        self._database.close()
+        _log.info("worker_stopped", worker=self.name)
+
+    def _next(self) -> Job | None:
+        """Claim a job: the one of the next message, or without a queue the first that waits."""
+        try:
+            job_id = self._dispatch.receive()
+        except QueueUnavailable:
+            self._stopping.wait(OUTAGE_SECONDS)
+            waiting = self._ledger.waiting(1)
+            job_id = waiting[0].id if waiting else None
+        # A message that comes while the worker stops is lost with it, and found by the next sweep.
+        if job_id is None or self._stopping.is_set():
+            return None
+        return self._leases.claim(job_id, self.name)
+
+    def _work(self, job: Job) -> None:
+        with structlog.contextvars.bound_contextvars(job=job.id, kind=job.kind, attempt=job.attempt):
+            _log.info("job_started")
+            context = JobContext(
+                job,
+                self._leases,
+                self._storage,
+                stopping=self._stopping,
+                checkpoint_seconds=self._settings.job_checkpoint_seconds,
+            )
+            with Heartbeat(
+                context,
+                self._leases,
+                every_seconds=self._settings.job_heartbeat_seconds,
+                stall_seconds=self._settings.job_stall_seconds,
+            ) as heartbeat:
+                try:
+                    self._end(context, heartbeat)
+                except LeaseLost:
+                    _log.warning("late_write_refused")
+                except LedgerUnavailable as error:
+                    # Only when the worker stops, or it would have gone on trying: the lease ends by itself.
+                    _log.warning("job_left", reason=error.private)
+
+    def _end(self, context: JobContext, heartbeat: Heartbeat) -> None:
+        """Run the task, and write into the ledger how it ended. Raises LeaseLost, LedgerUnavailable."""
+        job = context.job
+        try:
+            result = self._tasks[job.kind](context)
+            key = attempt_key(job, "result")
+            self._storage.put(key, result.data)
+        except JobCancelled:
+            ended = self._insist(lambda: self._leases.cancelled(job))
+        except HandedOver:
+            heartbeat.beat()  # with the key of the checkpoint
+            ended = self._insist(lambda: self._leases.release(job))
+            self._dispatch.send(job.id, job.priority)
+        except RequestError as error:
+            refusal = error
+            ended = self._insist(lambda: self._leases.fail(job, refusal))
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a task does, the worker goes on with the next job
+            failure = as_failure(error)
+            _log.exception("job_attempt_failed", slug=failure.slug, private=failure.private)
+            ended = self._insist(lambda: self._leases.retry(job, failure))
+        else:
+            ended = self._insist(lambda: self._leases.finish(job, key, result.media_type, result.facts))
+        _log.info("job_ended", status=ended.status)
+
+    def _insist(self, write: Callable[[], T]) -> T:
+        """Try until the database is there, since all the work would be in vain; a stopping worker gives up soon."""
+        give_up_at = None
+        while True:
+            try:
+                return write()
+            except LedgerUnavailable as error:
+                _log.warning("ledger_unavailable", reason=error.private)
+                if self._stopping.is_set():
+                    give_up_at = give_up_at or time.monotonic() + DRAIN_SECONDS
+                    if time.monotonic() > give_up_at:
+                        raise
+                time.sleep(OUTAGE_SECONDS)
+
+
+def as_failure(error: Exception) -> PasticheError:
+    """The public reason of an attempt's end that another attempt may not meet."""
+    if isinstance(error, PasticheError):
+        return error
+    if isinstance(error, MemoryError):
+        return OutOfMemory(private=repr(error))
+    return PasticheError("The job failed in a way that it should not.", private=repr(error))
+
+
+def run_worker(settings: Settings, tasks: Mapping[str, Task], *, until_stdin_closes: bool = False) -> None:
+    """Work until SIGTERM or SIGINT. Changes the whole process: its signals and its priority.
+
+    Args:
+        until_stdin_closes: end with the process that holds the other end of standard input.
+
+    Raises:
+        SchemaOutdated, LedgerUnavailable: it cannot even begin.
+    """
+    worker = Worker(settings, tasks)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        worker.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    if until_stdin_closes:
+        threading.Thread(target=_stop_at_end_of_input, args=(worker,), name="parent", daemon=True).start()
+    os.nice(NICENESS)
+    worker.run()
+
+
+def _stop_at_end_of_input(worker: Worker) -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    worker.stop()
