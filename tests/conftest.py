@@ -1,13 +1,18 @@
-"""What all rooms test with: real photographs, and a small model repository."""
+"""What all rooms test with: real photographs, a small model repository, and servers that run here."""
 
 from __future__ import annotations
 
 import importlib.util
 import io
+import os
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psycopg
 import pytest
+import redis
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -59,6 +64,36 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish_random(root, "compact", Architecture(name="compact", options=COMPACT_OPTIONS), COMPACT_STYLES, seed=1)
     publish_random(root, "sketch", Architecture(name="paper", options=PAPER_OPTIONS), SKETCH_STYLES, seed=2)
     return root
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A database of its own on the server at PGHOST, 127.0.0.1 if there is none."""
+    host = os.environ.get("PGHOST", "127.0.0.1")
+    user = os.environ.get("PGUSER", "postgres")
+    name = f"pastiche_{secrets.token_hex(6)}"
+    try:
+        server = psycopg.connect(host=host, user=user, dbname="postgres", autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError:
+        pytest.skip(f"no PostgreSQL at {host}; PGHOST and PGUSER name another one")
+    with server:
+        server.execute(f"CREATE DATABASE {name}")
+        yield f"postgresql://{user}@{host}/{name}"
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """An empty database of the Redis at REDIS_URL, the last one at 127.0.0.1 if there is none."""
+    url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/15")
+    client = redis.Redis.from_url(url, socket_connect_timeout=3)
+    try:
+        client.flushdb()
+    except redis.ConnectionError:
+        pytest.skip("no Redis at 127.0.0.1; REDIS_URL names another one, with a database that is emptied")
+    with client:
+        yield url
+        client.flushdb()
 
 
 COMPACT_OPTIONS: dict[str, int | tuple[int, ...]] = {"widths": (8, 16), "blocks": 1, "fine": 4}

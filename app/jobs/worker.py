@@ -198,6 +198,7 @@ def run_worker(settings: Settings, tasks: Mapping[str, Task], *, until_stdin_clo
 
 
 def _stop_at_end_of_input(worker: Worker) -> None:
-    while sys.stdin.buffer.read(1):
+    # Not through sys.stdin: its lock, held by a thread that waits, would end the interpreter with a fatal error.
+    while os.read(sys.stdin.fileno(), 1):
         pass
     worker.stop()

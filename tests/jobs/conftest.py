@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
 from sqlalchemy import delete
 
@@ -51,22 +48,6 @@ class Desk:
         found = self.ledger.get(job.id)
         assert found is not None
         return found
-
-
-@pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    """A database of its own on the server at PGHOST, 127.0.0.1 if there is none."""
-    host = os.environ.get("PGHOST", "127.0.0.1")
-    user = os.environ.get("PGUSER", "postgres")
-    name = f"pastiche_{secrets.token_hex(6)}"
-    try:
-        server = psycopg.connect(host=host, user=user, dbname="postgres", autocommit=True, connect_timeout=3)
-    except psycopg.OperationalError:
-        pytest.skip(f"no PostgreSQL at {host}; PGHOST and PGUSER name another one")
-    with server:
-        server.execute(f"CREATE DATABASE {name}")
-        yield f"postgresql://{user}@{host}/{name}"
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

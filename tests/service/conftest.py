@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import subprocess
 import sys
 import time
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from job_house import Build, JobHouse
 
 SLOW_SERVER = Path(__file__).with_name("slow_server.py")
 START_SECONDS = 60
@@ -85,3 +88,37 @@ def launch(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         if process.poll() is None:
             process.kill()
         process.wait()
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Iterator[Build]:
+    houses: list[JobHouse] = []
+
+    def make(**settings: Any) -> JobHouse:
+        houses.append(JobHouse(tmp_path, settings))
+        return houses[-1]
+
+    yield make
+    for house in houses:
+        house.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "postgresql and redis"])
+def backend(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Settings of the ledger and the queue; the database is as empty as a new one."""
+    settings = {}
+    if request.param != "sqlite":
+        settings["database_url"] = request.getfixturevalue("empty_postgresql_url")
+    if request.param == "postgresql and redis":
+        settings["redis_url"] = request.getfixturevalue("redis_url")
+    return settings
+
+
+@pytest.fixture
+def empty_postgresql_url(postgresql_url: str) -> Iterator[str]:
+    """A schema of the test's own in the run's database."""
+    schema = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+        yield f"{postgresql_url}?options=-csearch_path%3D{schema}"
+        connection.execute(f"DROP SCHEMA {schema} CASCADE")

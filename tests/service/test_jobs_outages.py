@@ -1,0 +1,212 @@
+"""What the workers need goes away and comes back: the database, the queue, the storage."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import redis
+from job_house import QUICK, Build
+
+from app.jobs.dispatch import QueueUnavailable
+from app.jobs.job import Status
+
+
+class Cable:
+    """A TCP connection to a server that can be cut, for those that are open and for new ones, and joined again."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._whole = True
+        self._ends: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        self._whole = False
+        for end in self._ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def join(self) -> None:
+        self._whole = True
+
+    def close(self) -> None:
+        self.cut()
+        for end in (self._listener, *self._ends):
+            end.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                if not self._whole:
+                    near.close()
+                    continue
+                far = socket.create_connection(self._target)
+                self._ends += [near, far]
+                for source, sink in ((near, far), (far, near)):
+                    threading.Thread(target=_copy, args=(source, sink), daemon=True).start()
+
+
+def _copy(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def cable(empty_postgresql_url: str) -> Iterator[Cable]:
+    address = urlsplit(empty_postgresql_url)
+    cable = Cable(address.hostname or "", address.port or 5432)
+    yield cable
+    cable.close()
+
+
+@pytest.fixture
+def cut_off(cable: Cable, empty_postgresql_url: str) -> dict[str, str]:
+    """Settings of a worker that reaches the database through the cable alone."""
+    address = urlsplit(empty_postgresql_url)
+    return {"database_url": address._replace(netloc=f"{address.username}@127.0.0.1:{cable.port}").geturl()}
+
+
+def test_a_worker_that_is_cut_off_from_the_database_works_on_and_publishes_once_it_is_back(
+    build: Build, cable: Cable, cut_off, empty_postgresql_url: str
+) -> None:
+    house = build(database_url=empty_postgresql_url, **QUICK | {"job_lease_seconds": 60})
+    worker = house.worker(**cut_off)
+    job = house.submit(to=20)
+    house.wait_for(lambda: house.iterations(job, attempt=1))
+    cable.cut()
+    # It has come to its end meanwhile, and insists.
+    house.wait_for(lambda: worker.events("ledger_unavailable"))
+    assert house.now(job).status is Status.RUNNING
+    cable.join()
+    assert house.check_done(job).attempt == 1
+    house.check_done(house.submit(to=1))
+    assert worker.process.poll() is None
+
+
+def test_a_job_of_a_worker_that_stays_cut_off_goes_on_elsewhere(
+    build: Build, cable: Cable, cut_off, empty_postgresql_url: str
+) -> None:
+    house = build(database_url=empty_postgresql_url, **QUICK)
+    lonely = house.worker(**cut_off)
+    job = house.submit()
+    house.wait_until_checkpointed(job)
+    cable.cut()
+    other = house.worker()
+    done = house.check_done(job)
+    assert (done.attempt, done.facts["pid"]) == (2, other.process.pid)
+    cable.join()
+    house.wait_for(lambda: lonely.events("late_write_refused"))
+    assert house.now(job) == done
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+class RedisServer:
+    """One that keeps nothing when it stops."""
+
+    def __init__(self, folder: Path) -> None:
+        program = shutil.which("redis-server")
+        if program is None:
+            pytest.skip("redis-server is not installed")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self._command = [program, "--port", str(self._port), "--save", "", "--dir", str(folder)]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        end = time.monotonic() + 30
+        while True:
+            with contextlib.suppress(redis.ConnectionError), redis.Redis.from_url(self.url) as client:
+                client.ping()
+                return
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+def test_jobs_run_while_redis_is_away_and_after_it_came_back_empty(build: Build, redis_server: RedisServer) -> None:
+    house = build(redis_url=redis_server.url, **QUICK)
+    lost = [house.submit(to=1) for _ in range(5)]
+    assert house.dispatch.messages() == 5
+    redis_server.stop()
+    with pytest.raises(QueueUnavailable):
+        house.dispatch.messages()
+    worker = house.worker()
+    unsent = house.submit(to=1)
+    for job in (*lost, unsent):
+        house.check_done(job)
+    redis_server.start()
+    house.wait_for(lambda: worker.events("queue_available"))
+    house.check_done(house.submit(to=1))
+    assert len(worker.events("queue_unavailable")) == 1
+
+
+def test_a_flushed_queue_and_doubled_messages_do_no_harm(build: Build, backend) -> None:
+    house = build(**backend, **QUICK)
+    jobs = [house.submit(to=1) for _ in range(5)]
+    while house.dispatch.messages():
+        house.dispatch.receive()
+    house.worker()
+    for job in jobs:
+        assert house.check_done(job).attempt == 1
+    doubled = house.submit(to=1)
+    for _ in range(5):
+        house.dispatch.send(doubled.id, 0)
+    assert house.check_done(doubled).attempt == 1
+    house.wait_for(lambda: house.dispatch.messages() == 0)
+    assert house.statuses(doubled) == ["queued", "running", "done"]
+
+
+def block(folder: Path) -> Path:
+    """Where the folder of all jobs' blobs would be, a file is: no user may write below that, not even root."""
+    blocker = folder / "blobs" / "jobs"
+    blocker.parent.mkdir(parents=True)
+    blocker.touch()
+    return blocker
+
+
+def test_a_result_that_cannot_be_stored_is_made_again_when_it_can(build: Build) -> None:
+    house = build(**QUICK | {"job_retry_seconds": 1})
+    blocker = block(house.folder)
+    worker = house.worker()
+    job = house.submit(to=4)
+    house.wait_for(lambda: worker.events("job_attempt_failed"))
+    assert worker.events("checkpoint_not_stored")  # and passed over
+    blocker.unlink()
+    assert house.check_done(job).attempt >= 2
+
+
+def test_a_storage_that_stays_closed_fails_the_job_with_that_reason(build: Build) -> None:
+    house = build(**QUICK)
+    block(house.folder)
+    house.worker()
+    failed = house.wait_until_ended(house.submit(to=1, max_attempts=2))
+    assert (failed.status, failed.attempt, failed.error_slug) == (Status.FAILED, 2, "storage-unavailable")
+    assert failed.result_key is None

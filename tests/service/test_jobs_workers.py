@@ -1,0 +1,175 @@
+"""Workers as real processes that are killed, frozen and told to stop: no job is lost, and none ends twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import pytest
+from job_house import COUNTING_WORKER, QUICK, Build, JobHouse
+
+from app.jobs.heartbeat import HUNG
+from app.jobs.job import EventKind, Job, Status
+from app.jobs.supervisor import Supervisor
+
+
+def test_a_killed_workers_job_goes_on_from_its_checkpoint(build: Build, backend) -> None:
+    house = build(**backend, **QUICK)
+    kill_the_first_of_two_workers(house)
+
+
+def test_with_the_defaults_a_killed_workers_job_goes_on_within_ten_seconds(build: Build) -> None:
+    house = build(job_checkpoint_seconds=0.1)
+    job = kill_the_first_of_two_workers(house)
+    events = house.ledger.events(job.id)
+    last_word = max(event.at for event in events if event.data["attempt"] == 1 and event.kind is EventKind.PROGRESS)
+    [claimed] = [event.at for event in events if event.data.get("status") == "running" and event.data["attempt"] == 2]
+    assert claimed - last_word < 10_000
+
+
+def kill_the_first_of_two_workers(house: JobHouse) -> Job:
+    first = house.worker()
+    job = house.submit(to=60)
+    house.wait_until_checkpointed(job, 10)
+    house.worker()
+    first.signal(signal.SIGKILL)
+    done = house.check_done(job)
+    assert done.attempt == 2
+    assert done.facts["started_at_iteration"] >= 10
+    assert min(house.iterations(job, attempt=2)) > 10
+    return done
+
+
+def supervise(house: JobHouse) -> Supervisor:
+    command = [sys.executable, str(COUNTING_WORKER), "--until-stdin-closes"]
+    supervisor = Supervisor(1, house.environment(), command)
+    supervisor.start()
+    return supervisor
+
+
+def test_a_worker_that_was_frozen_past_its_lease_cannot_write(build: Build, backend) -> None:
+    house = build(**backend, **QUICK)
+    frozen = house.worker()
+    job = house.submit()
+    house.wait_until_checkpointed(job)
+    frozen.signal(signal.SIGSTOP)
+    house.worker()
+    done = house.check_done(job)
+    frozen.signal(signal.SIGCONT)
+    house.wait_for(lambda: frozen.events("late_write_refused"))
+    assert house.now(job) == done
+    assert done.facts["pid"] == house.workers[1].process.pid
+    # It is as good as new.
+    house.workers[1].signal(signal.SIGTERM)
+    house.check_done(house.submit(to=1))
+
+
+def test_a_stopped_worker_hands_its_job_over(build: Build, backend) -> None:
+    house = build(**backend, **QUICK | {"job_checkpoint_seconds": 3600})
+    first = house.worker()
+    job = house.submit()
+    house.wait_for(lambda: house.iterations(job, attempt=1))
+    first.signal(signal.SIGTERM)
+    assert first.wait() == 0
+    waiting = house.now(job)
+    assert (waiting.status, waiting.attempt) == (Status.QUEUED, 0)
+    house.worker()
+    done = house.check_done(job)
+    assert done.attempt == 1
+    assert done.facts["started_at_iteration"] >= 1
+
+
+def test_a_stopped_worker_does_not_wait_for_a_job_that_comes_to_no_checkpoint(build: Build) -> None:
+    house = build(**QUICK)
+    worker = house.worker()
+    job = house.submit(hangs_at=3)
+    house.wait_for(lambda: house.iterations(job, attempt=1))
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+    assert (house.now(job).status, house.now(job).attempt) == (Status.QUEUED, 0)
+
+
+def test_a_running_job_is_cancelled_within_two_seconds(build: Build, backend) -> None:
+    house = build(**backend)
+    house.worker()
+    job = house.submit(to=100_000)
+    house.wait_for(lambda: house.now(job).status is Status.RUNNING)
+    house.ledger.cancel(job.id)
+    assert house.wait_until_ended(job).status is Status.CANCELLED
+    *_, asked, ended = [event for event in house.ledger.events(job.id) if event.kind is EventKind.STATUS]
+    assert (asked.data["status"], asked.data["cancel_requested"]) == ("running", True)
+    assert ended.at - asked.at < 2000
+    house.check_done(house.submit(to=1))
+
+
+def test_a_job_that_hangs_ends_its_worker_and_not_the_queue(build: Build) -> None:
+    house = build(**QUICK, job_stall_seconds=0.5)
+    first = house.worker()
+    job = house.submit(hangs_at=3, max_attempts=1)
+    assert first.wait() == HUNG
+    house.worker()
+    assert house.wait_until_ended(job).error_slug == "worker-lost"
+
+
+def test_a_job_that_kills_its_workers_fails_and_the_others_are_done(build: Build) -> None:
+    house = build(**QUICK)
+    supervisor = supervise(house)
+    poison = house.submit(dies_at=3, max_attempts=2, priority=9)
+    others = [house.submit(to=5) for _ in range(5)]
+    for job in others:
+        assert house.check_done(job).attempt == 1
+    failed = house.wait_until_ended(poison)
+    supervisor.stop()
+    assert (failed.status, failed.attempt, failed.error_slug) == (Status.FAILED, 2, "worker-lost")
+
+
+def test_a_job_that_raises_is_tried_again_and_fails_at_last(build: Build) -> None:
+    house = build(**QUICK)
+    worker = house.worker()
+    job = house.submit(raises=True)
+    other = house.submit(to=5)
+    assert house.check_done(other).attempt == 1
+    failed = house.wait_until_ended(job)
+    assert (failed.status, failed.attempt, failed.error_slug) == (Status.FAILED, 3, "internal-error")
+    assert "as it was told to" not in failed.error_detail
+    assert house.statuses(job) == ["queued", "running"] * 3 + ["failed"]
+    assert worker.process.poll() is None
+
+
+def test_two_workers_share_many_jobs_and_each_is_done_once(build: Build, backend) -> None:
+    house = build(**backend, **QUICK)
+    jobs = [house.submit(to=2, seconds=0.01) for _ in range(40)]
+    house.worker()
+    house.worker()
+    done = [house.check_done(job) for job in jobs]
+    assert {job.attempt for job in done} == {1}
+    assert len({job.facts["pid"] for job in done}) == 2
+
+
+def test_jobs_of_a_higher_priority_are_run_first(build: Build, backend) -> None:
+    house = build(**backend, **QUICK)
+    jobs = {priority: house.submit(to=1, priority=priority) for priority in (0, 9, -9, 5)}
+    house.worker()
+    ended = {priority: house.check_done(job).finished_at for priority, job in jobs.items()}
+    assert sorted(ended, key=lambda priority: ended[priority]) == [9, 5, 0, -9]
+
+
+def test_a_worker_that_ends_is_started_again_and_all_end_with_the_supervisor(build: Build) -> None:
+    house = build(**QUICK)
+    supervisor = supervise(house)
+    job = house.submit()
+    house.wait_until_checkpointed(job)
+    [killed] = supervisor.pids
+    os.kill(killed, signal.SIGKILL)
+    done = house.check_done(job)
+    assert done.attempt == 2
+    assert done.facts["pid"] != killed
+    [restarted] = supervisor.pids
+    left = house.submit(to=100_000)
+    house.wait_until_checkpointed(left)
+    supervisor.stop()
+    assert supervisor.pids == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(restarted, 0)
+    assert (house.now(left).status, house.now(left).attempt) == (Status.QUEUED, 0)
