@@ -9,9 +9,13 @@ PasticheError                      500 internal-error
 │   ├── BodyTooLarge               413 body-too-large
 │   ├── EmptyBody                  400 empty-body
 │   ├── Unauthorized               401 unauthorized
+│   ├── Forbidden                  403 forbidden
 │   ├── NotFound                   404 not-found
 │   ├── MethodNotAllowed           405 method-not-allowed
 │   ├── IdempotencyConflict        409 idempotency-conflict
+│   ├── NoResult                   409 no-result
+│   ├── ResultExpired              410 result-expired
+│   ├── TooManyRequests            429 too-many-requests    Retry-After
 │   ├── TooManyJobs                429 too-many-jobs        Retry-After
 │   └── PictureError               422 broken-picture
 │       ├── UnsupportedPicture     415 unsupported-picture
@@ -121,6 +125,14 @@ class Unauthorized(RequestError):
     title = "Unauthorized"
 
 
+class Forbidden(RequestError):
+    """Nobody may do this, whichever key they have."""
+
+    status = 403
+    slug = "forbidden"
+    title = "Forbidden"
+
+
 class NotFound(RequestError):
     """No such route, style, model or job."""
 
@@ -143,6 +155,30 @@ class IdempotencyConflict(RequestError):
     status = 409
     slug = "idempotency-conflict"
     title = "Idempotency key used before"
+
+
+class NoResult(RequestError):
+    """The job has no such picture: not yet, or it ended without one."""
+
+    status = 409
+    slug = "no-result"
+    title = "No result"
+
+
+class ResultExpired(RequestError):
+    """The pictures of the job have been deleted, some time after its end."""
+
+    status = 410
+    slug = "result-expired"
+    title = "Result expired"
+
+
+class TooManyRequests(RequestError):
+    """More jobs were asked for in a minute than one principal may."""
+
+    status = 429
+    slug = "too-many-requests"
+    title = "Too many requests"
 
 
 class TooManyJobs(RequestError):

@@ -1,15 +1,14 @@
-"""multipart/form-data (RFC 7578) as a stream: one picture and the options, nothing on disk."""
+"""multipart/form-data (RFC 7578) as a stream: pictures and options, nothing on disk."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from app.errors import MalformedBody
 
-IMAGE_FIELD = "image"
 # Options are a few words; what is longer is not one.
 FIELD_BYTES = 4096
 FIELDS = 32
@@ -18,21 +17,29 @@ FIELDS = 32
 class Form:
     """Collects the parts that the parser announces.
 
+    Args:
+        pictures: name of each part that is a picture -> how many of them there may be.
+
     Attributes:
-        image: the chunks of the picture, None before its part came.
+        pictures: by the name of their part, in order.
         fields: name and value of the other parts, in order.
         ended: whether the closing boundary came.
     """
 
-    def __init__(self) -> None:
-        self.image: list[bytes] | None = None
+    def __init__(self, pictures: Mapping[str, int]) -> None:
         self.fields: list[tuple[str, str]] = []
         self.ended = False
+        self._most = pictures
+        self._chunks: dict[str, list[list[bytes]]] = {name: [] for name in pictures}
         self._header = b""
         self._value = b""
         self._disposition = b""
         self._name = ""
         self._text = bytearray()
+
+    @property
+    def pictures(self) -> dict[str, list[bytes]]:
+        return {name: [b"".join(chunks) for chunks in parts] for name, parts in self._chunks.items()}
 
     def on_part_begin(self) -> None:
         self._disposition = b""
@@ -51,24 +58,25 @@ class Form:
 
     def on_headers_finished(self) -> None:
         self._name = name_of_part(self._disposition)
-        if self._name != IMAGE_FIELD:
+        if self._name not in self._most:
             if len(self.fields) == FIELDS:
                 raise MalformedBody(f"The form has more than {FIELDS} fields.")
             return
-        if self.image is not None:
-            raise MalformedBody(f"The form has more than one `{IMAGE_FIELD}`.")
-        self.image = []
+        most = self._most[self._name]
+        if len(self._chunks[self._name]) == most:
+            raise MalformedBody(f"The form has more than {'one' if most == 1 else most} `{self._name}`.")
+        self._chunks[self._name].append([])
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._name == IMAGE_FIELD and self.image is not None:
-            self.image.append(data[start:end])
+        if self._name in self._most:
+            self._chunks[self._name][-1].append(data[start:end])
             return
         self._text += data[start:end]
         if len(self._text) > FIELD_BYTES:
-            raise MalformedBody(f"A field other than `{IMAGE_FIELD}` has more than {FIELD_BYTES} bytes.")
+            raise MalformedBody(f"The field {self._name[:40]!a} has more than {FIELD_BYTES} bytes.")
 
     def on_part_end(self) -> None:
-        if self._name != IMAGE_FIELD:
+        if self._name not in self._most:
             try:
                 self.fields.append((self._name, self._text.decode()))
             except UnicodeDecodeError:
@@ -85,14 +93,19 @@ def name_of_part(disposition: bytes) -> str:
     return parameters[b"name"].decode("utf-8", "replace")
 
 
-async def parse_form(content_type: str, chunks: AsyncIterator[bytes]) -> tuple[bytes, list[tuple[str, str]]]:
-    """The picture's bytes, and the other fields.
+async def parse_form(
+    content_type: str, chunks: AsyncIterator[bytes], pictures: Mapping[str, int]
+) -> tuple[dict[str, list[bytes]], list[tuple[str, str]]]:
+    """The pictures by the name of their part, and the other fields.
+
+    Args:
+        pictures: name of each part that is a picture -> how many of them there may be; one at least.
 
     Raises:
-        MalformedBody: not multipart, cut off, without the picture or with two, or with endless fields.
+        MalformedBody: not multipart, cut off, without a picture or with too many, or with endless fields.
         Whatever reading `chunks` raises.
     """
-    form = Form()
+    form = Form(pictures)
     boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
     if not boundary:
         raise MalformedBody("The Content-Type has no `boundary`.")
@@ -116,6 +129,8 @@ async def parse_form(content_type: str, chunks: AsyncIterator[bytes]) -> tuple[b
         raise MalformedBody("The form cannot be parsed.", private=repr(error)) from error
     if not form.ended:
         raise MalformedBody("The form ends before its closing boundary.")
-    if form.image is None:
-        raise MalformedBody(f"The form has no `{IMAGE_FIELD}`.")
-    return b"".join(form.image), form.fields
+    found = form.pictures
+    for name, parts in found.items():
+        if not parts:
+            raise MalformedBody(f"The form has no `{name}`.")
+    return found, form.fields

@@ -6,9 +6,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app.api.multipart import IMAGE_FIELD
 from app.api.schemas import OptionFields, Problem
-from app.errors import Overloaded, PasticheError
+from app.api.upload import IMAGE_FIELD
+from app.errors import Overloaded, PasticheError, TooManyJobs
 from app.imaging.encode import FORMATS
 
 Document = dict[str, Any]
@@ -41,7 +41,7 @@ def problems(*kinds: type[PasticheError]) -> Responses:
         )
         if kind.title not in response["description"]:
             response["description"] += f" / {kind.title}"
-        if kind.status == Overloaded.status:
+        if kind.status in (Overloaded.status, TooManyJobs.status):
             response["headers"]["Retry-After"] = RETRY_AFTER
         media = response["content"]["application/problem+json"]
         media["examples"][kind.slug] = {"value": example_problem(kind)}

@@ -11,6 +11,7 @@ from app.api.service import Service
 from app.errors import EmptyBody
 
 FORM = "multipart/form-data"
+IMAGE_FIELD = "image"
 
 
 class Photo:
@@ -41,7 +42,8 @@ async def receive_photo(request: Request, service: Service) -> tuple[Photo, Opti
     try:
         if content_type.partition(";")[0].strip().lower() == FORM:
             check_names(query)
-            data, fields = await parse_form(content_type, body.chunks())
+            pictures, fields = await parse_form(content_type, body.chunks(), {IMAGE_FIELD: 1})
+            [data] = pictures[IMAGE_FIELD]
             options = options_of([*query, *fields], accept, service)
         else:
             # Any other type is a hint at most: curl sends photos as application/x-www-form-urlencoded.

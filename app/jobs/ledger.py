@@ -1,11 +1,11 @@
-"""The ledger as its clients see it: jobs are created, read, listed, cancelled and deleted here."""
+"""The ledger as its clients see it: jobs are created, read, listed, followed, cancelled and deleted here."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Integer,
     and_,
@@ -14,7 +14,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    or_,
     select,
     text,
     update,
@@ -39,6 +38,14 @@ class Quota:
 
     waiting: int
     waiting_each: int
+
+
+@dataclass(frozen=True)
+class News:
+    """The next events of a job, and whether there are no further ones: it has ended, expired, or been deleted."""
+
+    events: tuple[Event, ...]
+    over: bool
 
 
 class Ledger:
@@ -95,13 +102,17 @@ class Ledger:
             rows = connection.execute(select(jobs).where(*conditions).order_by(jobs.c.id.desc()).limit(limit))
             return [Job.from_row(dict(row)) for row in rows.mappings()]
 
-    def queue_position(self, job: Job) -> int | None:
-        """1 for the waiting job that is run next, None for a job that does not wait."""
-        if job.status is not Status.QUEUED:
-            return None
+    def queue_positions(self, waiting: Sequence[str]) -> dict[str, int]:
+        """Place of each of these jobs in the queue by its id, from 1; jobs that do not wait are left out."""
+        order = (jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.id)
+        queue = (
+            select(jobs.c.id, func.row_number().over(order_by=order).label("place"))
+            .where(jobs.c.status == Status.QUEUED)
+            .subquery()
+        )
         with self._database.read() as connection:
-            ahead = select(func.count()).where(jobs.c.status == Status.QUEUED, _ahead_of(job))
-            return 1 + (connection.scalar(ahead) or 0)
+            rows = connection.execute(select(queue).where(queue.c.id.in_(waiting)))
+            return {row.id: row.place for row in rows}
 
     def waiting(self, limit: int) -> list[Job]:
         """Jobs that may be claimed now, in the order in which they should be."""
@@ -117,14 +128,28 @@ class Ledger:
     def events(self, job_id: str, after: int = 0, limit: int = EVENTS_AT_ONCE) -> list[Event]:
         """What happened after event number `after`, in order. They are deleted with the job's blobs."""
         with self._database.read() as connection:
-            query = (
-                select(job_events)
-                .where(job_events.c.job == job_id, job_events.c.seq > after)
-                .order_by(job_events.c.seq)
-                .limit(limit)
-            )
-            found = connection.execute(query).mappings()
-            return [Event(**{**row, "kind": EventKind(row["kind"])}) for row in found]
+            return list(_events(connection, job_id, after, limit))
+
+    def news(self, seen: Mapping[str, int]) -> dict[str, News]:
+        """What happened to several jobs since, for those to which something did.
+
+        Args:
+            seen: job id -> number of the last event that is known.
+        """
+        with self._database.read() as connection:
+            rows = connection.execute(select(jobs.c.id, jobs.c.status, jobs.c.events).where(jobs.c.id.in_(seen)))
+            found = {row.id: row for row in rows}
+            news: dict[str, News] = {}
+            for job_id, after in seen.items():
+                row = found.get(job_id)
+                if row is None:
+                    news[job_id] = News((), over=True)
+                elif row.events > after:
+                    events = _events(connection, job_id, after, EVENTS_AT_ONCE)
+                    told = after + len(events) >= row.events
+                    # Without its events although it has some, it expired meanwhile.
+                    news[job_id] = News(events, over=row.status in ENDED and (told or not events))
+            return news
 
     def cancel(self, job_id: str) -> Job | None:
         """Cancel a job: at once while it waits, with its worker's next heartbeat while it runs.
@@ -154,6 +179,17 @@ class Ledger:
                 delete(jobs).where(jobs.c.id == job_id, jobs.c.status.in_(ENDED)).returning(jobs.c.id)
             )
             return gone.one_or_none() is not None
+
+
+def _events(connection: Connection, job_id: str, after: int, limit: int) -> tuple[Event, ...]:
+    query = (
+        select(job_events)
+        .where(job_events.c.job == job_id, job_events.c.seq > after)
+        .order_by(job_events.c.seq)
+        .limit(limit)
+    )
+    found = connection.execute(query).mappings()
+    return tuple(Event(**{**row, "kind": EventKind(row["kind"])}) for row in found)
 
 
 def _repeated(connection: Connection, new: NewJob) -> Job | None:
@@ -197,13 +233,3 @@ def _insert(connection: Connection, new: NewJob) -> Job:
     job = Job.from_row(dict(row))
     record(connection, job, EventKind.STATUS)
     return job
-
-
-def _ahead_of(job: Job) -> ColumnElement[bool]:
-    return or_(
-        jobs.c.priority > job.priority,
-        and_(
-            jobs.c.priority == job.priority,
-            or_(jobs.c.queued_at < job.queued_at, and_(jobs.c.queued_at == job.queued_at, jobs.c.id < job.id)),
-        ),
-    )

@@ -23,7 +23,20 @@ def parse(body, content_type=TYPE, step=None):
         for start in range(0, len(body), step or len(body) or 1):
             yield body[start : start + (step or len(body))]
 
-    return asyncio.run(parse_form(content_type, chunks()))
+    pictures, fields = asyncio.run(parse_form(content_type, chunks(), {"image": 1}))
+    [image] = pictures["image"]
+    return image, fields
+
+
+def test_a_form_with_several_pictures_under_one_name():
+    async def chunks():
+        yield part("style", b"one") + part("content", b"photo") + part("weights", b"1,2") + part("style", b"two") + END
+
+    pictures, fields = asyncio.run(parse_form(TYPE, chunks(), {"content": 1, "style": 2}))
+    assert pictures == {"content": [b"photo"], "style": [b"one", b"two"]}
+    assert fields == [("weights", "1,2")]
+    with pytest.raises(MalformedBody, match="more than one `style`"):
+        asyncio.run(parse_form(TYPE, chunks(), {"content": 1, "style": 1}))
 
 
 @given(step=st.integers(1, 300))

@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import IdempotencyConflict, TooManyJobs
 from app.jobs.job import JOB_ID, EventKind, NewJob, Progress, Status, new_job_id
-from app.jobs.ledger import Quota
+from app.jobs.ledger import News, Quota
 
 ROOMY = Quota(waiting=1000, waiting_each=1000)
 
@@ -116,9 +116,24 @@ def test_the_queue_is_ordered_by_priority_and_then_by_age(desk) -> None:
         desk.set(job, queued_at=order)
     expected = [high.id, old.id, young.id, low.id]
     assert [job.id for job in desk.ledger.waiting(10)] == expected
-    assert [desk.ledger.queue_position(desk.ledger.get(job_id)) for job_id in expected] == [1, 2, 3, 4]
-    running = desk.leases.claim(high.id, "w")
-    assert desk.ledger.queue_position(running) is None
+    assert desk.ledger.queue_positions(expected) == {job_id: 1 + place for place, job_id in enumerate(expected)}
+    desk.leases.claim(high.id, "w")
+    assert desk.ledger.queue_positions([high.id, low.id]) == {low.id: 3}
+
+
+def test_news_are_the_events_since_and_whether_more_can_come(desk) -> None:
+    job = desk.leases.claim(desk.create().id, "w")
+    idle = desk.create()
+    news = desk.ledger.news({job.id: 1, idle.id: 1})
+    assert news.keys() == {job.id}
+    assert ([event.seq for event in news[job.id].events], news[job.id].over) == ([2], False)
+    desk.leases.finish(job, "k", "image/png", {})
+    last = desk.ledger.news({job.id: 2})[job.id]
+    assert ([event.data["status"] for event in last.events], last.over) == (["done"], True)
+    desk.sweep.forget_blobs(job.id)
+    assert desk.ledger.news({job.id: 0})[job.id] == News((), over=True)
+    desk.ledger.delete(job.id)
+    assert desk.ledger.news({job.id: 3, idle.id: 1}) == {job.id: News((), over=True)}
 
 
 def test_a_waiting_job_is_cancelled_at_once(desk) -> None:
