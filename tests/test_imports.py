@@ -26,6 +26,7 @@ ARROWS = {
     "registry": GROUND | {"nets", "losses"},
     "training": GROUND | {"nets", "losses"},
     "jobs": GROUND | {"nets", "losses", "engine", "registry", "training", "gatys"},
+    "gatys": GROUND | {"nets", "losses"},
     "api": GROUND | {"nets", "losses", "engine", "registry", "training", "jobs"},
     "main": GROUND | {"nets", "losses", "engine", "registry", "training", "jobs", "logs", "api"},
     "cli": GROUND | {"nets", "losses", "engine", "registry", "training", "jobs", "logs", "main"},

@@ -1,0 +1,100 @@
+"""The options: every choice of the method, in one block that is also its documentation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from app.nets.descriptor import STYLE_LAYERS
+
+MAX_SIZE = 1024
+
+Layer = Annotated[str, Field(pattern=r"^relu[1-5]_[1-4]$")]
+Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+
+# What Gatys et al. did (1508.06576, section "Methods"). They name no number of iterations and no history; these are
+# the ones of the implementations in use. Their pictures leave the range of colours and are clipped at the end.
+PAPER: dict[str, Any] = {
+    "start": "noise",
+    "losses": "paper",
+    "content_weight": 1e-3,
+    "scales": 1,
+    "iterations": 300,
+    "tolerance": 0.0,
+    "history": 20,
+    "smoothness": 0.0,
+    "bounded": False,
+    "precision": "float32",
+}
+
+
+class GatysOptions(BaseModel):
+    """How one picture is painted. Equal options and equal pictures give equal paintings on one device.
+
+    `recipe="paper"` puts the paper's values in place of the defaults below; what is given beside it still counts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: Literal["pastiche", "paper"] = "pastiche"
+
+    # The picture: longer edge in pixels; and whose colours it has, the painting's or the photo's own.
+    size: int = Field(512, ge=16, le=MAX_SIZE)
+    color: Literal["style", "keep"] = "style"
+
+    # Where it starts: the photo, uniform noise of `seed`, or a picture handed in, such as a generator's.
+    start: Literal["content", "noise", "picture"] = "content"
+    seed: int = Field(0, ge=0, lt=2**63)
+
+    # Longer edge of the painting as a multiple of the photo's: twice as large a painting gives twice as large strokes.
+    stroke: float = Field(1.0, ge=0.5, le=2.0)
+
+    # The losses: the paper's sums, or balanced ones, relative to the target's own energy (see app.losses). With the
+    # balanced ones, weights mean the same for every painting and every descriptor.
+    losses: Literal["balanced", "paper"] = "balanced"
+    style_layers: dict[Layer, Weight] = Field(dict.fromkeys(STYLE_LAYERS, 0.2), min_length=1)
+    content_layers: dict[Layer, Weight] = Field({"relu4_2": 1.0}, min_length=1)
+    style_weight: Weight = 1.0
+    content_weight: Weight = 0.1
+
+    # Coarse to fine: each scale doubles the edges of the one before it. The iterations are shared out equally, so most
+    # of them are cheap. On enlarging, `detail` times the start's own finest detail is added (none of noise); without
+    # it the strokes of the last octave grow from a blur, in more iterations: measured in docs/gatys.md.
+    scales: int = Field(3, ge=1, le=5)
+    detail: float = Field(1.0, ge=0, le=2)
+
+    # When it stops: after so many iterations, or seconds, or when the loss fell by a smaller share than `tolerance`
+    # over the last ten iterations (0: never), whichever comes first. Scales but the last one share the same limits.
+    iterations: int = Field(180, ge=1, le=10_000)
+    seconds: float | None = Field(None, gt=0, le=86_400, allow_inf_nan=False)
+    tolerance: float = Field(0.005, ge=0, lt=1)
+
+    # The optimiser. `history` is L-BFGS's pairs of steps and gradients; `learning_rate` is Adam's, in 0..1 colours.
+    optimiser: Literal["lbfgs", "adam"] = "lbfgs"
+    history: int = Field(10, ge=1, le=100)
+    learning_rate: float = Field(0.02, gt=0, le=100)
+    # Power of 1/frequency that gradients are weighed with: an image's spectrum falls like that. 0 leaves them alone.
+    smoothness: float = Field(0.5, ge=0, le=2)
+    # Keep every pixel within 0..1 all the time. Without it the loss that was reached is not the clipped picture's.
+    bounded: bool = True
+    # Of the descriptor's features; "auto" is bfloat16 where the processor has it. Losses are always float32.
+    precision: Literal["auto", "bfloat16", "float32"] = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def preset(cls, given: Any) -> Any:
+        return {**PAPER, **given} if isinstance(given, dict) and given.get("recipe") == "paper" else given
+
+    @field_validator("style_layers", "content_layers")
+    @classmethod
+    def weighty(cls, layers: dict[str, float]) -> dict[str, float]:
+        if not any(layers.values()):
+            raise ValueError("at least one layer needs a weight above 0")
+        return layers
+
+    @model_validator(mode="after")
+    def aimed(self) -> GatysOptions:
+        if not self.style_weight and not self.content_weight:
+            raise ValueError("style_weight and content_weight cannot both be 0")
+        return self

@@ -1,0 +1,278 @@
+"""The transfer: one photo repainted in one or several styles, iteration by iteration.
+
+Gatys, Ecker & Bethge, "A Neural Algorithm of Artistic Style" (1508.06576); coarse to fine as in Gatys et al.,
+"Controlling Perceptual Factors in Neural Style Transfer" (1611.07865, section 6).
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.errors import InvalidOption
+from app.gatys.canvas import crop, enlarged, pixels, resized, widened
+from app.gatys.checkpoint import Checkpoint, ForeignCheckpoint
+from app.gatys.descent import OPTIMISERS, Adam, Lbfgs
+from app.gatys.objective import Losses, Objective
+from app.gatys.options import GatysOptions
+from app.gatys.schedule import Schedule, Stage
+from app.imaging.colour import keep_colour
+from app.imaging.resize import fitted
+from app.nets.descriptor import Descriptor
+
+# Iterations over which the loss must fall by the options' tolerance.
+WINDOW = 10
+
+Outcome = Literal["iterations", "seconds", "flat"]
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """What one iteration did.
+
+    Attributes:
+        iteration: iterations done, over all scales.
+        iterations: how many there will be at most.
+        scale: edges of the picture of the moment as a share of the final ones.
+        losses: of the picture of the moment; they rise where a new scale begins.
+        seconds: spent on this transfer so far, those before a restart included.
+    """
+
+    iteration: int
+    iterations: int
+    scale: float
+    losses: Losses
+    seconds: float
+
+
+class Transfer:
+    """Everything that changes while a picture is painted.
+
+    Args:
+        content: the photo, (1, 3, H, W) RGB in 0..1, on the device that does the work.
+        styles: paintings, the same at any size, each with its weight; the weights are normalised.
+        descriptor: the loss network, on that device. It is copied, not changed.
+        options: how to paint.
+        start: the picture to start from, of any size, for `start="picture"`.
+        clock: seconds that only grow.
+
+    Attributes:
+        outcome: why it ended; None before.
+
+    Raises:
+        InvalidOption: no style has weight, `start` is missing or not wanted, or the descriptor lacks a layer.
+    """
+
+    def __init__(
+        self,
+        content: Tensor,
+        styles: Sequence[tuple[Tensor, float]],
+        descriptor: Descriptor,
+        options: GatysOptions,
+        *,
+        start: Tensor | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.options = options
+        self.clock = clock
+        self.styles = normalised(styles)
+        self.given_descriptor = descriptor
+        self.descriptor = prepared(descriptor, wanted_precision(options, content.device))
+        width, height = fitted(content.shape[3], content.shape[2], options.size)
+        self.size = (height, width)
+        self.photo = widened(resized(content, self.size))
+        self.start = self.first_picture(start)
+        self.schedule = Schedule(self.photo.shape[2], self.photo.shape[3], options)
+        self.outcome: Outcome | None = None
+        self.iteration = 0
+        self.seconds = 0.0
+        self.index = 0
+        self.begin_stage(resized(self.start, self.stage_size()))
+
+    def first_picture(self, start: Tensor | None) -> Tensor:
+        """The start at full size."""
+        if (start is not None) != (self.options.start == "picture"):
+            raise InvalidOption("A picture to start from goes with start=picture, and with nothing else.")
+        if start is not None:
+            return widened(resized(start, self.size))
+        if self.options.start == "content":
+            return self.photo
+        # Drawn on the CPU: the same noise on every device.
+        noise = torch.rand(self.photo.shape, generator=torch.Generator().manual_seed(self.options.seed))
+        return noise.to(self.photo)
+
+    @property
+    def stage(self) -> Stage:
+        return self.schedule.stages[self.index]
+
+    def stage_size(self) -> tuple[int, int]:
+        return self.stage.height, self.stage.width
+
+    def begin_stage(self, picture: Tensor) -> None:
+        """Take up the stage `self.index` with a picture of its size."""
+        photo = resized(self.photo, self.stage_size())
+        longer = max(1, round(self.options.stroke * self.stage.scale * max(self.size)))
+        paintings = [
+            (widened(resized(painting, fitted(painting.shape[3], painting.shape[2], longer)[::-1])), weight)
+            for painting, weight in self.styles
+        ]
+        self.objective = Objective(self.descriptor, photo, paintings, self.options)
+        self.descent: Lbfgs | Adam = OPTIMISERS[self.options.optimiser](self.objective.evaluate, picture, self.options)
+        self.done = 0
+        self.stuck = False
+        self.totals = [self.descent.losses.total]
+
+    def run(self) -> Iterator[Iteration]:
+        """Paint to the end, yielding after every iteration. Left early, it can be run on or checkpointed."""
+        before = self.clock()
+        while self.outcome is None:
+            if ended := self.stage_ended():
+                self.end_stage(ended)
+                continue
+            moved = self.descent.step()
+            if not moved and self.descriptor.dtype != torch.float32:
+                self.sharpen()
+                continue
+            self.stuck = not moved
+            now = self.clock()
+            self.seconds += now - before
+            before = now
+            if moved:
+                self.iteration += 1
+                self.done += 1
+                self.totals = [*self.totals[-WINDOW:], self.descent.losses.total]
+                yield self.report()
+                # Time that the caller took between two iterations is his own.
+                before = self.clock()
+
+    def sharpen(self) -> None:
+        """Go on in float32: the rounding of narrow features has become larger than what is left to gain."""
+        self.descriptor = prepared(self.given_descriptor, torch.float32)
+        done = self.done
+        self.begin_stage(self.descent.picture)
+        self.done = done
+
+    def report(self) -> Iteration:
+        left = self.stage.iterations - self.done + self.schedule.iterations_after(self.index)
+        return Iteration(self.iteration, self.iteration + left, self.stage.scale, self.descent.losses, self.seconds)
+
+    def stage_ended(self) -> Outcome | None:
+        if self.options.seconds and self.seconds >= self.options.seconds * self.schedule.ends[self.index]:
+            return "seconds"
+        if self.stuck or self.flat():
+            return "flat"
+        return "iterations" if self.done >= self.stage.iterations else None
+
+    def flat(self) -> bool:
+        return len(self.totals) > WINDOW and self.totals[0] - self.totals[-1] < self.options.tolerance * self.totals[0]
+
+    def end_stage(self, ended: Outcome) -> None:
+        if self.index == len(self.schedule.stages) - 1:
+            self.outcome = ended
+            return
+        coarse = self.stage_size()
+        self.index += 1
+        # Noise has no detail that the final picture should keep.
+        detail = 0.0 if self.options.start == "noise" else self.options.detail
+        picture = enlarged(self.descent.picture, self.start, coarse, self.stage_size(), detail)
+        self.begin_stage(picture.clamp(0, 1) if self.options.bounded else picture)
+
+    @property
+    def progress(self) -> float:
+        """How far it is, 0..1; it never falls."""
+        if self.outcome:
+            return 1.0
+        behind = self.schedule.share(self.index, self.done)
+        return min(1.0, max(behind, self.seconds / self.options.seconds) if self.options.seconds else behind)
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """Seconds that are left at the pace so far, None before the first iteration."""
+        if self.outcome:
+            return 0.0
+        if not self.iteration:
+            return None
+        return self.seconds / self.progress * (1 - self.progress)
+
+    def picture(self) -> NDArray[np.uint8]:
+        """The picture of the moment at the final size, (H, W, 3) sRGB."""
+        whole = resized(self.descent.picture, (self.photo.shape[2], self.photo.shape[3]))
+        painted = pixels(crop(whole, self.size))
+        if self.options.color == "style":
+            return painted
+        return keep_colour(pixels(crop(self.photo, self.size)), painted)
+
+    def checkpoint(self) -> Checkpoint:
+        """Where it stands; to be taken between two iterations."""
+        tensors = {f"optimiser.{name}": value for name, value in self.descent.state().items()}
+        tensors["picture"] = self.descent.picture
+        state = {
+            "options": self.options.model_dump_json(),
+            "stage": self.index,
+            "done": self.done,
+            "iteration": self.iteration,
+            "seconds": self.seconds,
+            "outcome": self.outcome,
+            "sharpened": self.descriptor.dtype == torch.float32,
+            "totals": self.totals,
+        }
+        return Checkpoint({name: value.detach().cpu().clone() for name, value in tensors.items()}, state)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from `checkpoint`. The loss goes on from where it was; later iterations are not bit for bit the same.
+
+        Raises:
+            ForeignCheckpoint: it belongs to other options or another size.
+        """
+        state, picture = checkpoint.state, checkpoint.tensors["picture"]
+        if state["options"] != self.options.model_dump_json() or not 0 <= state["stage"] < len(self.schedule.stages):
+            raise ForeignCheckpoint("The checkpoint was taken with other options.")
+        self.index = state["stage"]
+        if picture.shape[2:] != self.stage_size():
+            raise ForeignCheckpoint("The checkpoint is of a picture of another size.")
+        if state["sharpened"]:
+            self.descriptor = prepared(self.given_descriptor, torch.float32)
+        self.begin_stage(picture.to(self.photo))
+        self.descent.load(
+            {name.removeprefix("optimiser."): value for name, value in checkpoint.tensors.items() if name != "picture"}
+        )
+        self.done, self.iteration, self.seconds = state["done"], state["iteration"], state["seconds"]
+        self.totals = state["totals"]
+        self.outcome = state["outcome"]
+
+
+def normalised(styles: Sequence[tuple[Tensor, float]]) -> list[tuple[Tensor, float]]:
+    weights = [weight for _, weight in styles]
+    whole = sum(weights)
+    if not (weights and min(weights) >= 0 and 0 < whole < float("inf")):
+        raise InvalidOption("Style weights are numbers from 0, and at least one is above 0.")
+    return [(painting, weight / whole) for painting, weight in styles if weight]
+
+
+def wanted_precision(options: GatysOptions, device: torch.device) -> torch.dtype:
+    narrow = options.precision == "bfloat16" or (options.precision == "auto" and fast_bfloat16(device))
+    return torch.bfloat16 if narrow else torch.float32
+
+
+def prepared(descriptor: Descriptor, dtype: torch.dtype) -> Descriptor:
+    """A copy of the descriptor that computes in `dtype`, its weights in the memory format of the pictures."""
+    own = copy.deepcopy(descriptor).narrow(dtype)
+    for weight in own.parameters():
+        if weight.ndim == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+    return own
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # The one question that torch answers about the processor's bfloat16 is oneDNN's.
+    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
