@@ -86,6 +86,8 @@ class Settings(BaseSettings):
     # Quotas: jobs that wait in all, and of one principal.
     waiting_jobs: int = Field(1000, ge=1, le=1_000_000)
     waiting_jobs_each: int = Field(100, ge=1, le=1_000_000)
+    # Jobs that one principal may ask for within any minute; over all processes where they share a Redis.
+    jobs_per_minute: int = Field(60, ge=1, le=1_000_000)
 
     @field_validator("api_keys", "models", mode="before")
     @classmethod
