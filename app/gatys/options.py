@@ -17,6 +17,7 @@ Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 # the ones of the implementations in use. Their pictures leave the range of colours and are clipped at the end.
 PAPER: dict[str, Any] = {
     "start": "noise",
+    "palette": False,
     "losses": "paper",
     "content_weight": 1e-3,
     "scales": 1,
@@ -46,6 +47,9 @@ class GatysOptions(BaseModel):
     # Where it starts: the photo, uniform noise of `seed`, or a picture handed in, such as a generator's.
     start: Literal["content", "noise", "picture"] = "content"
     seed: int = Field(0, ge=0, lt=2**63)
+    # Give the photo that it starts from the mean and covariance of the paintings' colours. Flat grounds would keep the
+    # photo's colours else: the losses are nearly as low with them.
+    palette: bool = True
 
     # Longer edge of the painting as a multiple of the photo's: twice as large a painting gives twice as large strokes.
     stroke: float = Field(1.0, ge=0.5, le=2.0)
@@ -56,7 +60,7 @@ class GatysOptions(BaseModel):
     style_layers: dict[Layer, Weight] = Field(dict.fromkeys(STYLE_LAYERS, 0.2), min_length=1)
     content_layers: dict[Layer, Weight] = Field({"relu4_2": 1.0}, min_length=1)
     style_weight: Weight = 1.0
-    content_weight: Weight = 0.1
+    content_weight: Weight = 0.02
 
     # Coarse to fine: each scale doubles the edges of the one before it. The iterations are shared out equally, so most
     # of them are cheap. On enlarging, `detail` times the start's own finest detail is added (none of noise); without

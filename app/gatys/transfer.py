@@ -23,6 +23,7 @@ from app.gatys.checkpoint import Checkpoint, ForeignCheckpoint
 from app.gatys.descent import OPTIMISERS, Adam, Lbfgs
 from app.gatys.objective import Losses, Objective
 from app.gatys.options import GatysOptions
+from app.gatys.palette import recoloured
 from app.gatys.schedule import Schedule, Stage
 from app.imaging.colour import keep_colour
 from app.imaging.resize import fitted
@@ -104,7 +105,7 @@ class Transfer:
         if start is not None:
             return widened(resized(start, self.size))
         if self.options.start == "content":
-            return self.photo
+            return recoloured(self.photo, self.styles) if self.options.palette else self.photo
         # Drawn on the CPU: the same noise on every device.
         noise = torch.rand(self.photo.shape, generator=torch.Generator().manual_seed(self.options.seed))
         return noise.to(self.photo)
