@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -12,12 +13,11 @@ from app.engine.recovery import paint_or_explain
 from app.engine.stylizer import Stylizer
 from app.errors import ModelUnavailable, PasticheError
 from app.imaging.colour import Pixels, keep_colour, lay_over
-from app.imaging.decode import decode, probe
 from app.imaging.encode import FORMATS, encode
 from app.imaging.picture import Picture
-from app.imaging.resize import fitted, resize
 from app.jobs.context import JobContext
 from app.jobs.job import Result
+from app.jobs.photo import read_photo
 from app.registry.repository import InvalidModel, Repository
 from app.settings import Settings
 
@@ -47,37 +47,19 @@ class StylizeParams(BaseModel):
     quality: int = 90
 
 
-class Stylize:
-    """The task; it keeps the models of the last jobs."""
+class Stylizers:
+    """The generators of the last jobs; a painting by one of them."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._stylizer = lru_cache(maxsize=MODELS)(self._load)
+        self._loaded = lru_cache(maxsize=MODELS)(self._load)
 
-    def __call__(self, context: JobContext) -> Result:
-        params = StylizeParams.model_validate(context.params)
-        photo = self._read(context.input(PHOTO), params.size)
-        context.check()
-        painting = Picture(self._paint(photo, params), photo.alpha)
-        facts: dict[str, Any] = {"model": params.model, "width": painting.width, "height": painting.height}
-        return Result(encode(painting, params.format, params.quality), FORMATS[params.format], facts)
-
-    def _read(self, data: bytes, size: int | None) -> Picture:
-        """The photo at the size of the painting. Raises PictureError."""
-        limit = self._settings.picture_megapixels
-        header = probe(data, limit)
-        longer = max(header.width, header.height)
-        wanted = fitted(header.width, header.height, size or min(longer, self._settings.edge_pixels))
-        picture = decode(data, limit, max(wanted))
-        return picture if (picture.width, picture.height) == wanted else resize(picture, *wanted)
-
-    def _paint(self, photo: Picture, params: StylizeParams) -> Pixels:
-        [painted] = paint_or_explain(self._stylizer(params.model), [photo.rgb], [params.blend])
+    def paint(self, photo: Pixels, model: str, blend: Mapping[str, float]) -> Pixels:
+        """(H, W, 3) sRGB. Raises PasticheError if there is no painting of it."""
+        [painted] = paint_or_explain(self._loaded(model), [photo], [blend])
         if isinstance(painted, PasticheError):
             raise painted
-        if params.color == "keep":
-            painted = keep_colour(photo.rgb, painted)
-        return lay_over(photo.rgb, painted, params.strength)
+        return painted
 
     def _load(self, label: str) -> Stylizer:
         settings = self._settings
@@ -87,3 +69,22 @@ class Stylize:
             raise ModelUnavailable("The model of this job is not there any more.", private=str(error)) from error
         device = choose_device(settings.device, settings.precision, settings.worker_threads)
         return Stylizer(model.generator, model.rows, model.manifest.style_ids, device)
+
+
+class Stylize:
+    """The task."""
+
+    def __init__(self, settings: Settings, stylizers: Stylizers) -> None:
+        self._settings = settings
+        self._stylizers = stylizers
+
+    def __call__(self, context: JobContext) -> Result:
+        params = StylizeParams.model_validate(context.params)
+        photo = read_photo(context.input(PHOTO), params.size, self._settings)
+        painted = self._stylizers.paint(photo.rgb, params.model, params.blend)
+        context.check()
+        if params.color == "keep":
+            painted = keep_colour(photo.rgb, painted)
+        painting = Picture(lay_over(photo.rgb, painted, params.strength), photo.alpha)
+        facts: dict[str, Any] = {"model": params.model, "width": painting.width, "height": painting.height}
+        return Result(encode(painting, params.format, params.quality), FORMATS[params.format], facts)

@@ -1,0 +1,197 @@
+"""The job of kind `gatys`: a photo optimised until it has the style of a painting."""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from app.engine.device import choose_device
+from app.errors import DescriptorUnavailable
+from app.gatys.checkpoint import Checkpoint, ForeignCheckpoint
+from app.gatys.options import GatysOptions
+from app.gatys.transfer import Iteration, Transfer
+from app.imaging.colour import Pixels
+from app.imaging.decode import decode
+from app.imaging.encode import FORMATS, encode
+from app.imaging.picture import Picture
+from app.jobs.context import JobContext
+from app.jobs.job import Result
+from app.jobs.photo import read_photo
+from app.jobs.stylize import Stylizers
+from app.nets.descriptor import Descriptor, UnknownLayout, load_descriptor
+from app.settings import Settings
+
+# Of the pictures of a job, as `JobContext.input` has it; there are style-0, style-1 and so on.
+CONTENT = "content"
+STYLE = "style-{}"
+SHIPPED_DESCRIPTOR = "slim"
+WEIGHTS = "model.safetensors"
+# Often enough to watch, seldom enough to cost nothing: encoding 512 x 512 px takes some milliseconds.
+PREVIEW_SECONDS = 1.5
+PREVIEW_QUALITY = 85
+# In the file of a checkpoint, beside its tensors.
+STATE = "state"
+
+_log = structlog.get_logger(__name__)
+
+
+class Start(BaseModel):
+    """A generator's picture to start from: `model` is a label, `name@version`, and the blend's weights sum to 1."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    model: str
+    blend: dict[str, float]
+
+
+class GatysParams(BaseModel):
+    """What the route has checked already.
+
+    Attributes:
+        weights: of the style pictures style-0, style-1 and so on.
+        start: for the option start=picture.
+        format: of the result, with its quality.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    options: GatysOptions
+    weights: list[float] = Field(min_length=1)
+    start: Start | None = None
+    format: str = "jpeg"
+    quality: int = 90
+
+
+def find_descriptor(settings: Settings) -> Path:
+    """The loss network's file: the settings', else the newest that is among the models.
+
+    Raises:
+        DescriptorUnavailable: there is none, so no job of this kind can be done.
+    """
+    found = settings.descriptor
+    if found is None:
+        shipped = settings.models_dir.glob(f"{SHIPPED_DESCRIPTOR}/[0-9]*/{WEIGHTS}")
+        found = max(shipped, key=lambda path: int(path.parent.name), default=None)
+    if found is None or not found.is_file():
+        raise DescriptorUnavailable("This service has no loss network, so it cannot optimise pictures.")
+    return found
+
+
+class Gatys:
+    """The task; it keeps the loss network."""
+
+    def __init__(self, settings: Settings, stylizers: Stylizers) -> None:
+        self._settings = settings
+        self._stylizers = stylizers
+
+    def __call__(self, context: JobContext) -> Result:
+        params = GatysParams.model_validate(context.params)
+        photo = read_photo(context.input(CONTENT), params.options.size, self._settings)
+        transfer = self._begin(context, params, photo)
+        shown_at = 0.0
+        for iteration in transfer.run():
+            tell(context, transfer, iteration)
+            if context.checkpoint_due:
+                context.checkpoint(pack(transfer.checkpoint()))
+            if time.monotonic() - shown_at >= PREVIEW_SECONDS:
+                context.preview(encode(Picture(transfer.picture()), "jpeg", PREVIEW_QUALITY))
+                shown_at = time.monotonic()
+        painting = Picture(transfer.picture(), photo.alpha)
+        return Result(
+            encode(painting, params.format, params.quality), FORMATS[params.format], facts(transfer, painting)
+        )
+
+    def _begin(self, context: JobContext, params: GatysParams, photo: Picture) -> Transfer:
+        """The transfer, where an earlier attempt has left it; at its beginning if that cannot be told."""
+        transfer = self._new(context, params, photo)
+        packed = context.last_checkpoint()
+        if packed is None:
+            return transfer
+        try:
+            transfer.restore(unpack(packed))
+        except (SafetensorError, ForeignCheckpoint, KeyError, ValueError) as error:
+            _log.warning("checkpoint_not_usable", reason=repr(error))
+            return self._new(context, params, photo)  # the other one may be restored in part
+        return transfer
+
+    def _new(self, context: JobContext, params: GatysParams, photo: Picture) -> Transfer:
+        paintings = [
+            self._painting(context.input(STYLE.format(index)), params.options) for index in range(len(params.weights))
+        ]
+        start = None
+        if params.start is not None:
+            start = self._tensor(self._stylizers.paint(photo.rgb, params.start.model, params.start.blend))
+        return Transfer(
+            self._tensor(photo.rgb),
+            list(zip(map(self._tensor, paintings), params.weights, strict=True)),
+            self._descriptor,
+            params.options,
+            start=start,
+        )
+
+    def _painting(self, data: bytes, options: GatysOptions) -> Pixels:
+        """At the largest size that the transfer looks at, so that the memory does not hold what is never seen."""
+        return decode(data, self._settings.picture_megapixels, round(options.size * options.stroke)).rgb
+
+    def _tensor(self, pixels: Pixels) -> Tensor:
+        """(H, W, 3) bytes -> (1, 3, H, W) in 0..1 on the device."""
+        whole = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
+        return whole.to(self._device).float().div_(255)
+
+    @cached_property
+    def _device(self) -> torch.device:
+        settings = self._settings
+        return choose_device(settings.device, settings.precision, settings.worker_threads).torch_device
+
+    @cached_property
+    def _descriptor(self) -> Descriptor:
+        """Raises DescriptorUnavailable."""
+        path = find_descriptor(self._settings)
+        try:
+            return load_descriptor(load_tensors(path.read_bytes())).to(self._device)
+        except (OSError, SafetensorError, UnknownLayout) as error:
+            raise DescriptorUnavailable("The loss network cannot be used.", private=f"{path}: {error}") from error
+
+
+def tell(context: JobContext, transfer: Transfer, iteration: Iteration) -> None:
+    losses = {"total": iteration.losses.total, "style": iteration.losses.style, "content": iteration.losses.content}
+    context.report(
+        transfer.progress,
+        iteration=iteration.iteration,
+        losses={**losses, "scale": iteration.scale},
+        eta_seconds=transfer.eta_seconds,
+    )
+
+
+def facts(transfer: Transfer, painting: Picture) -> dict[str, Any]:
+    return {
+        "width": painting.width,
+        "height": painting.height,
+        "iterations": transfer.iteration,
+        "seconds": round(transfer.seconds, 3),
+        "stopped_by": transfer.outcome,
+    }
+
+
+def pack(checkpoint: Checkpoint) -> bytes:
+    state = torch.tensor(list(json.dumps(checkpoint.state).encode()), dtype=torch.uint8)
+    return save_tensors({**checkpoint.tensors, STATE: state})
+
+
+def unpack(packed: bytes) -> Checkpoint:
+    """Raises SafetensorError, KeyError or ValueError for what is no checkpoint."""
+    tensors = load_tensors(packed)
+    state = json.loads(bytes(tensors.pop(STATE).tolist()))
+    return Checkpoint(tensors, state)

@@ -1,0 +1,169 @@
+"""The task that optimises a picture, run against a context that keeps what it is told."""
+
+from __future__ import annotations
+
+import io
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from app.errors import DescriptorUnavailable
+from app.jobs.context import HandedOver, JobContext
+from app.jobs.gatys import Gatys, find_descriptor, unpack
+from app.jobs.job import Job, input_key
+from app.jobs.stylize import Stylize, Stylizers
+from app.nets.descriptor import Descriptor
+from app.settings import Settings
+from app.storage.folder import Folder
+
+# The database is not what is tested here.
+pytestmark = pytest.mark.parametrize("migrated", ["sqlite"], indirect=True)
+
+QUICK = {"size": 48, "iterations": 8, "scales": 2, "tolerance": 0.0, "precision": "float32"}
+
+
+@pytest.fixture(scope="module")
+def descriptor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network of the real depth, and of random weights."""
+    generator = torch.Generator().manual_seed(3)
+    convolutions, inputs = {}, 3
+    for name in ("1_1", "2_1", "3_1", "4_1", "4_2", "5_1"):
+        weight = torch.randn(6, inputs, 3, 3, generator=generator) / (3 * inputs**0.5)
+        convolutions[name] = (weight, torch.zeros(6))
+        inputs = 6
+    file = tmp_path_factory.mktemp("descriptor") / "slim.safetensors"
+    save_file(Descriptor((torch.eye(3), torch.zeros(3)), convolutions, "reflect").state_dict(), file)
+    return file
+
+
+@pytest.fixture
+def settings(descriptor: Path, models_dir: Path, tmp_path: Path) -> Settings:
+    return Settings(
+        descriptor=descriptor,
+        models_dir=models_dir,
+        data_dir=tmp_path,
+        device="cpu",
+        precision="float32",
+        worker_threads=1,
+    )
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Folder:
+    return Folder(tmp_path / "blobs")
+
+
+@pytest.fixture
+def start(desk, storage: Folder, settings: Settings, photos: Path):
+    """Claim a job with these params; `photo`, `content` and `style-0` are there."""
+
+    def begin(**params) -> JobContext:
+        job = desk.create(kind="gatys", params=params)
+        with Image.open(photos / "chelsea.png") as photo:
+            for name, size in (
+                ("photo", (64, 48)),
+                ("content", (64, 48)),
+                ("style-0", (40, 60)),
+                ("style-1", (30, 30)),
+            ):
+                file = io.BytesIO()
+                photo.convert("RGB").resize(size).save(file, "png")
+                storage.put(input_key(job.id, name), file.getvalue())
+        return claim(job)
+
+    def claim(job: Job) -> JobContext:
+        claimed = desk.leases.claim(job.id, "w")
+        return JobContext(claimed, desk.leases, storage, stopping=threading.Event(), checkpoint_seconds=0.001)
+
+    begin.claim = claim
+    return begin
+
+
+def gatys(settings: Settings) -> Gatys:
+    return Gatys(settings, Stylizers(settings))
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+def test_a_painting_has_the_size_and_format_asked_for_and_tells_how_it_came_about(settings, start) -> None:
+    context = start(options=QUICK, weights=[1.0], format="png")
+    result = gatys(settings)(context)
+    assert (opened(result.data).format, opened(result.data).size, result.media_type) == ("PNG", (48, 36), "image/png")
+    assert result.facts | {"seconds": 0} == {
+        "width": 48,
+        "height": 36,
+        "iterations": 8,
+        "seconds": 0,
+        "stopped_by": "iterations",
+    }
+    curve = context.progress.losses
+    assert [point["iteration"] for point in curve] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert curve[-1]["total"] < curve[4]["total"]
+    assert context.progress.fraction == 1.0
+
+
+def test_a_preview_and_a_checkpoint_are_there_on_the_way(settings, start, storage, desk) -> None:
+    context = start(options=QUICK, weights=[2.0, 1.0])
+    gatys(settings)(context)
+    assert opened(storage.get(desk.now(context.job).preview_key)).size == (48, 36)
+    assert unpack(storage.get(context.progress.checkpoint_key)).state["iteration"] == 8
+
+
+def test_another_worker_goes_on_where_one_was_stopped(settings, start, desk) -> None:
+    first = start(options=QUICK, weights=[1.0])
+    first.stopping.set()
+    with pytest.raises(HandedOver):
+        gatys(settings)(first)
+    assert [point["iteration"] for point in first.progress.losses] == [1]
+    desk.leases.heartbeat(first.job, first.progress)
+    desk.leases.release(first.job)
+    second = start.claim(first.job)
+    gatys(settings)(second)
+    assert [point["iteration"] for point in second.progress.losses] == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+@pytest.mark.parametrize("packed", [b"", b"no checkpoint", b"\0" * 64])
+def test_a_broken_checkpoint_is_passed_over(settings, start, storage, desk, packed: bytes) -> None:
+    first = start(options=QUICK, weights=[1.0])
+    storage.put("jobs/broken", packed)
+    desk.set(first.job, checkpoint_key="jobs/broken", status="queued")
+    result = gatys(settings)(start.claim(first.job))
+    assert result.facts["iterations"] == 8
+
+
+def test_it_can_start_from_a_generators_picture(settings, start) -> None:
+    begin = {"model": "compact@1", "blend": {"starry_night": 1.0}}
+    context = start(options={**QUICK, "start": "picture"}, weights=[1.0], start=begin)
+    assert opened(gatys(settings)(context).data).size == (48, 36)
+
+
+def test_without_a_loss_network_there_is_nothing_to_optimise_with(settings, tmp_path: Path) -> None:
+    with pytest.raises(DescriptorUnavailable):
+        find_descriptor(settings.model_copy(update={"descriptor": None}))
+    with pytest.raises(DescriptorUnavailable):
+        find_descriptor(settings.model_copy(update={"descriptor": tmp_path / "absent"}))
+
+
+def test_the_newest_loss_network_of_the_models_is_the_default(settings, tmp_path: Path) -> None:
+    for version in ("9", "10"):
+        file = tmp_path / "slim" / version / "model.safetensors"
+        file.parent.mkdir(parents=True)
+        file.touch()
+    found = find_descriptor(settings.model_copy(update={"descriptor": None, "models_dir": tmp_path}))
+    assert found == tmp_path / "slim" / "10" / "model.safetensors"
+
+
+def test_a_painting_of_the_fast_path_is_the_one_of_its_options(settings, start) -> None:
+    options = {"model": "compact@1", "blend": {"starry_night": 1.0}, "size": 40, "format": "png"}
+    painted = Stylize(settings, Stylizers(settings))(start(**options))
+    photo = Stylize(settings, Stylizers(settings))(start(**options, strength=0.0))
+    assert opened(painted.data).size == opened(photo.data).size == (40, 30)
+    assert not np.array_equal(opened(painted.data), opened(photo.data))
+    assert painted.facts == {"model": "compact@1", "width": 40, "height": 30}
