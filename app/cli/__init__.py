@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from app import __version__
+from app.cli.distill import distill
 from app.cli.migrate import migrate
 from app.cli.models import models
 from app.cli.serve import serve
@@ -24,6 +25,7 @@ cli.command()(worker)
 cli.command()(migrate)
 cli.command()(stylize)
 cli.command()(train)
+cli.command()(distill)
 cli.add_typer(models, name="models")
 
 

@@ -18,7 +18,7 @@ from app.registry.publish import publish
 from app.training.paintings import Painting
 from app.training.photos import read_picture
 from app.training.sheet import paint_sample, to_image
-from app.training.trainer import Trainer, evaluate
+from app.training.style_trainer import StyleTrainer, evaluate
 
 SCORED_EDGE = 512
 PREVIEW_EDGE = 384
@@ -42,7 +42,7 @@ class Scores:
 
 
 def release(
-    trainer: Trainer,
+    trainer: StyleTrainer,
     works: Sequence[Painting],
     unseen: Sequence[Path],
     models: Path,
@@ -81,14 +81,14 @@ def release(
     )
 
 
-def score(trainer: Trainer, generator: Generator, rows: StyleRows, unseen: Sequence[Path]) -> Scores:
+def score(trainer: StyleTrainer, generator: Generator, rows: StyleRows, unseen: Sequence[Path]) -> Scores:
     photos = [read_picture(path, SCORED_EDGE).to(trainer.device) for path in unseen]
     if not photos:
         return Scores((), {})
     means = evaluate(trainer.objective, generator, rows, photos)
     losses = {
         style: StyleLosses(style=round(float(mean[0]), 5), content=round(float(mean[1]), 5))
-        for style, mean in zip(trainer.styles, means, strict=True)
+        for style, mean in zip(trainer.targets, means, strict=True)
     }
     return Scores(tuple(path.name for path in unseen), losses)
 
@@ -107,7 +107,7 @@ def to_jpeg(image: Image.Image) -> bytes:
 
 
 def write_card(
-    name: str, trainer: Trainer, styles: Sequence[Style], scores: Scores, descriptor: str, notes: str
+    name: str, trainer: StyleTrainer, styles: Sequence[Style], scores: Scores, descriptor: str, notes: str
 ) -> str:
     """The card: how the version was made, what it scored, and what its maker says of it."""
     recipe = trainer.recipe

@@ -2,72 +2,36 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
-import torch.distributed as dist
 import typer
-from pydantic import TypeAdapter, ValidationError
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
-from app.cli.complaint import complain, console
-from app.cli.release import PREVIEW_EDGE, Extras, release
-from app.nets.descriptor import Descriptor, UnknownLayout, load_descriptor
-from app.registry.manifest import ModelName
-from app.registry.repository import InvalidModel
-from app.settings import SHIPPED_MODELS
-from app.training.objective import MissingLayer, Objective
-from app.training.paintings import Painting, UnusablePaintings, list_paintings
-from app.training.photos import NoPhotos, Photos, UnreadablePicture, list_photos, read_picture, usable_pictures
-from app.training.recipe import Recipe
-from app.training.run import Run, UnusableRun
-from app.training.trainer import Step, Trainer, TrainingDiverged, UnevenBatch
-
-
-class UnusableRecipe(Exception):
-    """The recipe has a member that is not known, or a value out of bounds."""
-
-
-EXPECTED = (
-    InvalidModel,
-    MissingLayer,
-    NoPhotos,
-    OSError,
-    TrainingDiverged,
-    UnevenBatch,
-    UnknownLayout,
-    UnreadablePicture,
-    UnusablePaintings,
+from app.cli.complaint import console
+from app.cli.course import (
     UnusableRecipe,
-    UnusableRun,
+    check_device,
+    check_name,
+    explained,
+    follow,
+    processes,
+    read_descriptor,
+    read_recipe,
 )
-SHOWN_STEPS = 50
+from app.cli.release import PREVIEW_EDGE, Extras, release
+from app.nets.descriptor import Descriptor
+from app.settings import SHIPPED_MODELS
+from app.training.objective import Objective
+from app.training.paintings import Painting, list_paintings
+from app.training.photos import Photos, list_photos, read_picture, usable_pictures
+from app.training.recipe import Recipe
+from app.training.run import Run
+from app.training.sheet import draw_sheet
+from app.training.style_trainer import StyleTrainer
+
 SAMPLES = 4
 SAMPLE_EDGE = 384
-
-
-def check_device(device: str) -> str:
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(device):
-        raise typer.BadParameter(f"{device} is no device of this machine.")
-    return device
-
-
-def check_name(name: str) -> str:
-    try:
-        return TypeAdapter[str](ModelName).validate_python(name)
-    except ValidationError:
-        raise typer.BadParameter("a model's name is made of lower-case letters, digits and single hyphens.") from None
 
 
 def train(
@@ -114,8 +78,8 @@ def train(
         "seed": seed,
         "precision": precision,
     }
-    try:
-        chosen = read_recipe(recipe, given)
+    with explained("train"):
+        chosen = read_recipe(Recipe, recipe, given)
         works = list_paintings(paintings, style or [], licence)
         excluded = exclude.read_text().splitlines() if exclude else []
         unseen = usable_pictures(photos / file for file in excluded if (photos / file).is_file())
@@ -126,75 +90,17 @@ def train(
         with processes(device) as place:
             trainer = build_trainer(chosen, works, paths, read_descriptor(descriptor), place, compiled)
             samples = [read_picture(path, SAMPLE_EDGE) for path in (unseen or paths)[:SAMPLES]]
-            with stopped_by_signals(trainer):
-                follow(Run(run, trainer, samples, checkpoint_seconds=checkpoint_seconds))
-            if trainer.step < chosen.steps:
-                raise KeyboardInterrupt
+            follow(
+                Run(
+                    run,
+                    trainer,
+                    lambda: draw_sheet(*trainer.averaged(), samples),
+                    checkpoint_seconds=checkpoint_seconds,
+                )
+            )
             if publish and trainer.rank == 0:
                 manifest = release(trainer, works, unseen, models, name, descriptor.stem, extras)
                 console.print(f"Published {manifest.label} in {models}.")
-    except KeyboardInterrupt:
-        console.print("Stopped. The same command continues the run.")
-        raise typer.Exit(130) from None
-    except EXPECTED as error:
-        complain("train", str(error))
-        raise typer.Exit(1) from None
-
-
-@contextmanager
-def stopped_by_signals(trainer: Trainer) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the training after the step that is under way, a second one ends it at once."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        trainer.stop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.default_int_handler)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def read_recipe(path: Path | None, given: dict[str, Any]) -> Recipe:
-    """The recipe of a file, overridden by what the command line gives.
-
-    Raises:
-        UnusableRecipe: with a reason for every member that cannot be used.
-    """
-    try:
-        members = json.loads(path.read_text()) if path else {}
-    except ValueError as error:
-        raise UnusableRecipe(f"{path} is no JSON: {error}.") from None
-    if not isinstance(members, dict):
-        raise UnusableRecipe(f"{path} is no JSON object.")
-    try:
-        return Recipe.model_validate(members | {name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        reasons = (": ".join([*(str(part) for part in e["loc"]), e["msg"]]) for e in error.errors())
-        raise UnusableRecipe(f"The recipe is not usable ({'; '.join(reasons)}).") from None
-
-
-@contextmanager
-def processes(device: str) -> Iterator[torch.device]:
-    """The device of this process; under torchrun, joined with the other processes."""
-    if "RANK" not in os.environ:
-        yield torch.device(device)
-        return
-    dist.init_process_group("nccl" if device == "cuda" else "gloo")
-    try:
-        yield torch.device(device, int(os.environ["LOCAL_RANK"])) if device == "cuda" else torch.device(device)
-    finally:
-        dist.destroy_process_group()
-
-
-def read_descriptor(path: Path) -> Descriptor:
-    try:
-        return load_descriptor(load_file(path))
-    except SafetensorError as error:
-        raise UnknownLayout(f"{path} is no safetensors file ({error}).") from None
 
 
 def build_trainer(
@@ -204,33 +110,16 @@ def build_trainer(
     descriptor: Descriptor,
     device: torch.device,
     compiled: bool,
-) -> Trainer:
+) -> StyleTrainer:
     """Everything of a training but its folder."""
     if unknown := sorted(recipe.style_weights.keys() - {work.id for work in works}):
         raise UnusableRecipe(f"The recipe weighs a style that is no painting here: {', '.join(unknown)}.")
     weights = [recipe.style_weights.get(work.id, 1.0) for work in works]
     targets = [read_picture(work.path, recipe.stroke) for work in works]
     objective = Objective(descriptor, targets, weights, recipe)
-    trainer = Trainer(recipe, tuple(work.id for work in works), objective, Photos(photos, len(works), recipe), device)
+    styles = tuple(work.id for work in works)
+    trainer = StyleTrainer(recipe, styles, objective, Photos(photos, len(works), recipe), device)
     if compiled:
         trainer.generator.compile()
         trainer.objective.compile()
     return trainer
-
-
-def follow(run: Run) -> None:
-    """Train to the end with a progress bar that shows the mean losses of the last steps."""
-    if run.resume():
-        console.print(f"Continuing {run.folder} after step {run.trainer.step}.")
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    last: deque[Step] = deque(maxlen=SHOWN_STEPS)
-    with Progress(*columns, console=console, disable=run.trainer.rank > 0) as progress:
-        task = progress.add_task("", total=run.trainer.recipe.steps, completed=run.trainer.step)
-        for step in run.steps():
-            last.append(step)
-            progress.update(task, completed=step.step, description=describe(last))
-
-
-def describe(steps: deque[Step]) -> str:
-    means = {part: sum(getattr(step, part) for step in steps) / len(steps) for part in ("total", "style", "content")}
-    return "  ".join(f"{part} {value:.4f}" for part, value in means.items())

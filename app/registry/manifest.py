@@ -54,16 +54,13 @@ class Architecture(Part):
     norm: Literal["cin"] = "cin"
 
 
-class Manifest(Part):
-    """One version of one model."""
+class Version(Part):
+    """One version of anything that is trained."""
 
     schema_version: Literal[1] = 1
     name: ModelName
     version: int = Field(ge=1)
     created: str
-    architecture: Architecture
-    styles: tuple[Style, ...] = Field(min_length=1)
-    descriptor: str
     recipe: dict[str, Any]
     metrics: dict[str, Any] = {}
     files: dict[FileName, File]
@@ -71,6 +68,20 @@ class Manifest(Part):
     @property
     def label(self) -> str:
         return f"{self.name}@{self.version}"
+
+
+class DescriptorManifest(Version):
+    """One version of a loss network; `teachers` are the networks whose features it learned."""
+
+    teachers: tuple[str, ...]
+
+
+class Manifest(Version):
+    """One version of one model."""
+
+    architecture: Architecture
+    styles: tuple[Style, ...] = Field(min_length=1)
+    descriptor: str
 
     @property
     def style_ids(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from torch import nn
 
 from app.nets.generators import Trunk
 from app.nets.norm import StyleRows
-from app.registry.manifest import Architecture, Manifest, Style
+from app.registry.manifest import Architecture, Manifest, Style, Version
 from app.registry.repository import MANIFEST, WEIGHTS, Repository, build, describe
 
 
@@ -65,11 +65,15 @@ def publish(
     return manifest
 
 
-def write_version(folder: Path, contents: Mapping[str, bytes], manifest: Manifest) -> None:
-    """All files into a folder of another name first; renaming it is the one moment in which the version appears."""
+def write_version(folder: Path, contents: Mapping[str, bytes], manifest: Version, name: str = MANIFEST) -> None:
+    """All files into a folder of another name first; renaming it is the one moment in which the version appears.
+
+    Args:
+        name: file name of the manifest.
+    """
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    for file, content in {**contents, MANIFEST: manifest.model_dump_json(indent=2).encode() + b"\n"}.items():
+    for file, content in {**contents, name: manifest.model_dump_json(indent=2).encode() + b"\n"}.items():
         path = unfinished / file
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as opened:

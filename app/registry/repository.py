@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from app.nets.generators import Trunk, build_generator
 from app.nets.norm import StyleRows
-from app.registry.manifest import MODEL_NAME, File, Manifest
+from app.registry.manifest import MODEL_NAME, File, Manifest, Version
 
 WEIGHTS = "model.safetensors"
 MANIFEST = "manifest.json"
@@ -113,7 +113,7 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def read_verified(folder: Path, file: str, manifest: Manifest) -> bytes:
+def read_verified(folder: Path, file: str, manifest: Version) -> bytes:
     """A listed file's bytes, once they are the ones that were published."""
     expected = manifest.files[file]
     try:

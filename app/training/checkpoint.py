@@ -20,14 +20,14 @@ class Checkpoint:
         step: steps done.
         retreats: how often the guard has stepped back; salts the photos and lowers the learning rate.
         recipe: the recipe's JSON.
-        styles: style ids in the order of the rows.
+        targets: what is learned, in order: style ids or layers.
         tensors: parameters, averages and optimiser moments by name.
     """
 
     step: int
     retreats: int
     recipe: str
-    styles: tuple[str, ...]
+    targets: tuple[str, ...]
     tensors: dict[str, Tensor]
 
     def save(self, path: Path) -> None:
@@ -35,7 +35,7 @@ class Checkpoint:
             "step": str(self.step),
             "retreats": str(self.retreats),
             "recipe": self.recipe,
-            "styles": json.dumps(self.styles),
+            "targets": json.dumps(self.targets),
         }
         unfinished = path.with_suffix(".unfinished")
         save_file({name: tensor.detach().contiguous() for name, tensor in self.tensors.items()}, unfinished, about)
@@ -52,6 +52,6 @@ class Checkpoint:
             int(about["step"]),
             int(about["retreats"]),
             about["recipe"],
-            tuple(json.loads(about["styles"])),
+            tuple(json.loads(about["targets"])),
             tensors,
         )

@@ -17,7 +17,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from app.training.recipe import Recipe
+from app.training.recipe import Schedule
 
 _log = structlog.get_logger(__name__)
 
@@ -76,7 +76,7 @@ def usable_pictures(paths: Iterable[Path]) -> tuple[Path, ...]:
 class Photos:
     """Random crops of photos, by step."""
 
-    def __init__(self, paths: tuple[Path, ...], styles: int, recipe: Recipe) -> None:
+    def __init__(self, paths: tuple[Path, ...], styles: int, recipe: Schedule) -> None:
         self.paths = paths
         self.styles = styles
         self.recipe = recipe

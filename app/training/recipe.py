@@ -1,4 +1,4 @@
-"""The recipe: every hyper-parameter of a training, in one block that is also its documentation."""
+"""The recipe: every hyper-parameter of a training, in blocks that are also their documentation."""
 
 from __future__ import annotations
 
@@ -15,16 +15,12 @@ Factor = Annotated[float, Field(gt=0, le=100)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Recipe(BaseModel):
-    """What a training does. Two trainings with equal recipes and equal inputs are equal."""
+class Schedule(BaseModel):
+    """What every training has. Two trainings with equal members and equal inputs are equal."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # The network: a name of app.nets.generators.ARCHITECTURES, and its own arguments.
-    architecture: Literal["compact", "paper"] = "compact"
-    options: dict[str, int | tuple[int, ...]] = {}
-
-    # The schedule. One step sees `batch` pictures, over all processes together.
+    # One step sees `batch` pictures, over all processes together.
     steps: int = Field(8000, ge=1, le=10_000_000)
     batch: int = Field(2, ge=1, le=1024)
     seed: int = Field(0, ge=0, lt=2**63)
@@ -32,16 +28,6 @@ class Recipe(BaseModel):
     # The photos: square crops of `crop` pixels, enlarged by a factor drawn from `zoom` (never beyond the whole photo).
     crop: int = Field(256, ge=64, le=1024)
     zoom: tuple[Factor, Factor] = (0.8, 1.6)
-
-    # The paintings: longer edge in pixels. It sets the size of the strokes, in pixels of the output.
-    stroke: int = Field(512, ge=64, le=2048)
-
-    # The losses, all balanced (relative to the target's own energy; see app.losses).
-    style_layers: tuple[str, ...] = Field(STYLE_LAYERS, min_length=1)
-    content_layer: str = "relu4_2"
-    content_weight: float = Field(0.1, ge=0, le=100)
-    # Style weights by style id; 1 where a style is not named.
-    style_weights: dict[StyleId, Annotated[float, Field(gt=0, le=100)]] = {}
 
     # The optimiser: Adam with a linear warm-up and a cosine decay to a hundredth.
     learning_rate: float = Field(2.5e-3, gt=0, le=1)
@@ -58,6 +44,24 @@ class Recipe(BaseModel):
         if zoom[0] > zoom[1]:
             raise ValueError("the smaller factor comes first")
         return zoom
+
+
+class Recipe(Schedule):
+    """The training of a generator."""
+
+    # The network: a name of app.nets.generators.ARCHITECTURES, and its own arguments.
+    architecture: Literal["compact", "paper"] = "compact"
+    options: dict[str, int | tuple[int, ...]] = {}
+
+    # The paintings: longer edge in pixels. It sets the size of the strokes, in pixels of the output.
+    stroke: int = Field(512, ge=64, le=2048)
+
+    # The losses, all balanced (relative to the target's own energy; see app.losses).
+    style_layers: tuple[str, ...] = Field(STYLE_LAYERS, min_length=1)
+    content_layer: str = "relu4_2"
+    content_weight: float = Field(0.1, ge=0, le=100)
+    # Style weights by style id; 1 where a style is not named.
+    style_weights: dict[StyleId, Annotated[float, Field(gt=0, le=100)]] = {}
 
     @model_validator(mode="after")
     def buildable(self) -> Recipe:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from PIL import Image
 from safetensors import SafetensorError
-from torch import Tensor
 
 from app.training.checkpoint import Checkpoint
-from app.training.recipe import Recipe
-from app.training.sheet import draw_sheet
 from app.training.trainer import Step, Trainer
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -30,7 +28,7 @@ class Run:
     """Drives a trainer and keeps its folder.
 
     Args:
-        samples: photos (1, 3, H, W) that the sheets show in every style.
+        draw_samples: a sheet that shows what has been learned, where there is something to see.
         checkpoint_seconds, sheet_seconds: how far apart they are written.
         clock: seconds, monotonic.
     """
@@ -39,7 +37,7 @@ class Run:
         self,
         folder: Path,
         trainer: Trainer,
-        samples: Sequence[Tensor],
+        draw_samples: Callable[[], Image.Image] | None = None,
         *,
         checkpoint_seconds: float = 120,
         sheet_seconds: float = 300,
@@ -47,7 +45,7 @@ class Run:
     ) -> None:
         self.folder = folder
         self.trainer = trainer
-        self.samples = samples
+        self.draw_samples = draw_samples
         self.checkpoint_seconds = checkpoint_seconds
         self.sheet_seconds = sheet_seconds
         self.clock = clock
@@ -65,14 +63,14 @@ class Run:
             return False
         try:
             state = Checkpoint.load(path)
-            before = Recipe.model_validate_json(state.recipe).model_dump()
+            before = type(self.trainer.recipe).model_validate_json(state.recipe).model_dump()
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
             raise UnusableRun(f"The checkpoint in {self.folder} cannot be read; a new folder starts anew.") from error
         now = self.trainer.recipe.model_dump()
         if changed := [member for member in now if member not in CHANGEABLE and now[member] != before[member]]:
             raise UnusableRun(f"{self.folder} holds a training with another recipe ({', '.join(changed)}).")
-        if state.styles != self.trainer.styles:
-            raise UnusableRun(f"{self.folder} holds a training of other styles ({', '.join(state.styles)}).")
+        if state.targets != self.trainer.targets:
+            raise UnusableRun(f"{self.folder} holds a training of other targets ({', '.join(state.targets)}).")
         self.trainer.restore(state)
         self.recorded = state.step
         self.forget_losses_after(state.step)
@@ -110,16 +108,15 @@ class Run:
         if step.step <= self.recorded:  # the guard has stepped back
             self.forget_losses_after(step.step - 1)
         with (self.folder / LOSSES).open("a") as losses:
-            losses.write(json.dumps(vars(step)) + "\n")
+            losses.write(json.dumps({"step": step.step, **step.losses}) + "\n")
         self.recorded = step.step
 
     def save(self) -> None:
         self.trainer.checkpoint().save(self.folder / CHECKPOINT)
 
     def draw(self) -> None:
-        generator, rows = self.trainer.averaged()
-        sheet = draw_sheet(generator, rows, self.samples)
-        sheet.save(self.folder / SHEETS / f"{self.trainer.step:07d}.jpg", quality=90)
+        if self.draw_samples:
+            self.draw_samples().save(self.folder / SHEETS / f"{self.trainer.step:07d}.jpg", quality=90)
 
     def forget_losses_after(self, step: int) -> None:
         """Drop the losses of steps that are done again."""

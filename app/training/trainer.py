@@ -1,26 +1,21 @@
-"""The training loop: a generator and its style rows learn to lower the objective, resumably and to the same result.
+"""The training loop: whatever learns, learns here, resumably and to the same result.
 
-After Johnson et al. (1603.08155, section 3) for the loop and Dumoulin et al. (1610.07629, section 2) for the random
-style of every sample. One process or several: each takes its share of a step's batch and gradients are averaged.
+One process or several: each takes its share of a step's batch and gradients are averaged.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from app.nets.generators import Trunk, build_generator
-from app.nets.norm import StyleRows
 from app.training.checkpoint import Checkpoint
-from app.training.objective import Objective
 from app.training.photos import Photos, Sample
-from app.training.recipe import Recipe
+from app.training.recipe import Schedule
 
 # How far apart the states are that the guard can step back to, in steps, and how often it may before it gives up.
 GOOD_STATE_STEPS = 100
@@ -37,20 +32,24 @@ class UnevenBatch(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """What one step did. The losses are means over the process's own samples."""
+    """What one step did: losses by name, means over the process's own samples; `total` is the one minimised."""
 
     step: int
-    total: float
-    style: float
-    content: float
+    losses: Mapping[str, float]
 
 
 class Trainer:
-    """Everything that changes during a training.
+    """Everything that changes during a training, and how. A subclass says what learns, and its losses.
+
+    Args:
+        recipe: schedule, photos and optimiser.
+        targets: what is learned, in order; a checkpoint of other targets is refused.
+        learner: the module whose parameters that want gradients are trained, in float32.
+        photos: what every step sees.
 
     Attributes:
-        generator, rows: the weights that are being trained.
-        average: averaged copies of all of them by name, the weights that ship.
+        parameters: the parameters that are trained, by name.
+        average: averaged copies of them, the weights that ship.
         step: steps done.
 
     Raises:
@@ -58,27 +57,17 @@ class Trainer:
     """
 
     def __init__(
-        self,
-        recipe: Recipe,
-        styles: tuple[str, ...],
-        objective: Objective,
-        photos: Photos,
-        device: torch.device,
+        self, recipe: Schedule, targets: tuple[str, ...], learner: nn.Module, photos: Photos, device: torch.device
     ) -> None:
         self.recipe = recipe
-        self.styles = styles
+        self.targets = targets
         self.dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
-        self.objective = objective.to(device)
-        self.objective.descriptor.narrow(self.dtype)
         self.photos = photos
         self.device = device
         self.rank, self.processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         if recipe.batch % self.processes:
             raise UnevenBatch(f"{self.processes} processes cannot share a batch of {recipe.batch} equally.")
-        torch.manual_seed(recipe.seed)
-        self.generator: Trunk = build_generator(recipe.architecture, recipe.options).to(device)
-        self.rows = StyleRows(len(styles), self.generator.features).to(device)
-        self.parameters = dict(nn.ModuleDict({"generator": self.generator, "rows": self.rows}).named_parameters())
+        self.parameters = {name: p for name, p in learner.to(device).named_parameters() if p.requires_grad}
         self.average = {name: p.detach().clone() for name, p in self.parameters.items()}
         self.optimiser = torch.optim.Adam(self.parameters.values(), recipe.learning_rate, recipe.betas)
         self.step = 0
@@ -112,15 +101,18 @@ class Trainer:
         self.asked_to_stop = True
         self.stopping = self.processes == 1
 
+    def losses(self, sample: Sample) -> Mapping[str, Tensor]:
+        """Losses by name, each of any shape; the mean of `total` is minimised. The sample is on the device."""
+        raise NotImplementedError
+
     def advance(self, sample: Sample) -> Step | None:
         """One step on one sample; None, with nothing changed, if its gradient is not finite."""
-        photos, styles = sample.photos.to(self.device), sample.styles.to(self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate()
         self.optimiser.zero_grad()
-        painted = functional_call(self.generator, self.generator.weights(self.dtype), (photos, *self.rows(styles)))
-        losses = self.objective(painted, photos, styles)
-        losses.total.mean().backward()
+        losses = self.losses(Sample(sample.photos.to(self.device), sample.styles.to(self.device)))
+        total: Tensor = losses["total"].mean()
+        torch.autograd.backward(total)
         self.reduce_gradients()
         # All processes see the same reduced gradients, so all of them take the same branch.
         norm = nn.utils.clip_grad_norm_(self.parameters.values(), self.recipe.gradient_clip)
@@ -129,7 +121,7 @@ class Trainer:
         self.optimiser.step()
         self.step += 1
         self.update_average()
-        return Step(self.step, *(part.mean().item() for part in (losses.total, losses.style, losses.content)))
+        return Step(self.step, {name: loss.detach().mean().item() for name, loss in losses.items()})
 
     def learning_rate(self) -> float:
         warmup = min(1.0, (self.step + 1) / max(1, self.recipe.warmup_steps))
@@ -172,17 +164,17 @@ class Trainer:
             for moment in ("exp_avg", "exp_avg_sq"):
                 value = self.optimiser.state.get(parameter, {}).get(moment)
                 tensors[f"{moment}.{name}"] = torch.zeros_like(parameter) if value is None else value.clone()
-        return Checkpoint(self.step, self.retreats, self.recipe.model_dump_json(), self.styles, tensors)
+        return Checkpoint(self.step, self.retreats, self.recipe.model_dump_json(), self.targets, tensors)
 
     @torch.no_grad()
     def restore(self, state: Checkpoint) -> None:
         """Continue from `state`.
 
         Raises:
-            ValueError: if it belongs to a training of other styles.
+            ValueError: if it belongs to a training of other targets.
         """
-        if state.styles != self.styles:
-            raise ValueError("The checkpoint belongs to a training of other styles.")
+        if state.targets != self.targets:
+            raise ValueError("The checkpoint belongs to a training of other targets.")
         self.step, self.retreats = state.step, state.retreats
         for name, parameter in self.parameters.items():
             parameter.copy_(state.tensors[name])
@@ -190,20 +182,3 @@ class Trainer:
             moments = {m: state.tensors[f"{m}.{name}"].to(self.device).clone() for m in ("exp_avg", "exp_avg_sq")}
             self.optimiser.state[parameter] = {"step": torch.tensor(float(state.step)), **moments}
         self.good = state
-
-    def averaged(self) -> tuple[Trunk, StyleRows]:
-        """A generator and rows of their own with the averaged weights, on the training's device."""
-        generator = build_generator(self.recipe.architecture, self.recipe.options).to(self.device)
-        rows = StyleRows(len(self.styles), generator.features).to(self.device)
-        nn.ModuleDict({"generator": generator, "rows": rows}).load_state_dict(self.average)
-        return generator.eval(), rows.eval()
-
-
-def evaluate(objective: Objective, generator: nn.Module, rows: StyleRows, photos: list[Tensor]) -> Iterator[Tensor]:
-    """For every style, mean style and content loss over photos (1, 3, H, W), as a (2,) tensor."""
-    styles = rows.gamma.shape[0]
-    for style in range(styles):
-        index = torch.tensor([style], device=rows.gamma.device)
-        with torch.inference_mode():
-            losses = [objective(generator(photo, *rows(index)), photo, index) for photo in photos]
-        yield torch.stack([torch.cat([loss.style, loss.content]) for loss in losses]).mean(dim=0)

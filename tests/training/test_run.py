@@ -52,7 +52,7 @@ def test_a_run_leaves_its_state_its_losses_and_a_sheet(undisturbed, inputs):
 def test_a_checkpoint_holds_everything_as_float32_without_pickle(undisturbed):
     with safe_open(undisturbed / "checkpoint.safetensors", "pt") as file:
         names = list(file.keys())
-        assert set(file.metadata()) == {"step", "retreats", "recipe", "styles"}
+        assert set(file.metadata()) == {"step", "retreats", "recipe", "targets"}
         assert {file.get_tensor(name).dtype for name in names} == {torch.float32}
     parameters = [name for name in names if name.split(".")[0] in ("generator", "rows")]
     for kind in ("average", "exp_avg", "exp_avg_sq"):
@@ -143,7 +143,7 @@ def test_checkpoints_and_sheets_come_at_their_intervals(inputs, tmp_path):
     run = Run(
         tmp_path,
         trainer,
-        [torch.rand(1, 3, 32, 32)],
+        lambda: Image.new("RGB", (8, 8)),
         checkpoint_seconds=4,
         sheet_seconds=9,
         clock=lambda: next(seconds),
@@ -183,8 +183,8 @@ def test_a_run_of_another_recipe_is_refused_by_the_members_that_differ(inputs, u
 
 def test_a_run_of_other_styles_is_refused(inputs, undisturbed):
     run = make_run(inputs, undisturbed)
-    run.trainer.styles = ("dots", "waves")
-    with pytest.raises(UnusableRun, match=r"other styles \(dots, stripes\)"):
+    run.trainer.targets = ("dots", "waves")
+    with pytest.raises(UnusableRun, match=r"other targets \(dots, stripes\)"):
         run.resume()
 
 
@@ -204,6 +204,6 @@ def test_a_checkpoint_that_cannot_be_read_is_refused(inputs, tmp_path, content):
 
 def test_a_checkpoint_with_a_recipe_of_another_time_is_refused(inputs, tmp_path):
     state = make_run(inputs, tmp_path).trainer.checkpoint()
-    Checkpoint(1, 0, '{"epochs": 3}', state.styles, state.tensors).save(tmp_path / "checkpoint.safetensors")
+    Checkpoint(1, 0, '{"epochs": 3}', state.targets, state.tensors).save(tmp_path / "checkpoint.safetensors")
     with pytest.raises(UnusableRun, match="cannot be read"):
         make_run(inputs, tmp_path).resume()

@@ -8,7 +8,8 @@ from tiny_training import MEMBERS, make_trainer, same
 
 import app.training.trainer
 from app.training.recipe import Recipe
-from app.training.trainer import MAX_RETREATS, TrainingDiverged, evaluate
+from app.training.style_trainer import evaluate
+from app.training.trainer import MAX_RETREATS, TrainingDiverged
 
 
 class Poisoned(torch.nn.Module):
@@ -30,7 +31,7 @@ class Poisoned(torch.nn.Module):
 
 def test_training_lowers_the_loss(inputs):
     trainer = make_trainer(inputs, steps=160, learning_rate=2e-2, content_weight=0.01)
-    totals = [step.total for step in trainer.run()]
+    totals = [step.losses["total"] for step in trainer.run()]
     # The balanced loss of a random generator is near a half; 0 would be the painting itself.
     assert sum(totals[-40:]) / 40 < 0.5 * sum(totals[:10]) / 10
 
@@ -43,9 +44,9 @@ def test_a_step_reports_the_means_of_its_losses(inputs):
     )
     step = next(trainer.run())
     assert step.step == 1
-    assert step.total == pytest.approx(losses.total.mean().item(), rel=1e-5)
-    assert step.style == pytest.approx(losses.style.mean().item(), rel=1e-5)
-    assert step.content == pytest.approx(losses.content.mean().item(), rel=1e-5)
+    assert step.losses["total"] == pytest.approx(losses.total.mean().item(), rel=1e-5)
+    assert step.losses["style"] == pytest.approx(losses.style.mean().item(), rel=1e-5)
+    assert step.losses["content"] == pytest.approx(losses.content.mean().item(), rel=1e-5)
 
 
 def test_two_trainings_with_equal_recipes_are_equal(inputs):
@@ -156,7 +157,7 @@ def test_bfloat16_trains_float32_weights(inputs):
     trainer = make_trainer(inputs, precision="bfloat16", steps=3)
     wide = make_trainer(inputs, steps=3)
     for narrow_step, wide_step in zip(trainer.run(), wide.run(), strict=True):
-        assert narrow_step.total == pytest.approx(wide_step.total, rel=0.1)
+        assert narrow_step.losses["total"] == pytest.approx(wide_step.losses["total"], rel=0.1)
     assert {tensor.dtype for tensor in trainer.checkpoint().tensors.values()} == {torch.float32}
     assert trainer.objective.descriptor.dtype == torch.bfloat16
 
@@ -164,8 +165,8 @@ def test_bfloat16_trains_float32_weights(inputs):
 def test_a_state_of_other_styles_is_not_restored(inputs):
     trainer = make_trainer(inputs)
     state = trainer.checkpoint()
-    trainer.styles = ("another",)
-    with pytest.raises(ValueError, match="other styles"):
+    trainer.targets = ("another",)
+    with pytest.raises(ValueError, match="other targets"):
         trainer.restore(state)
 
 

@@ -11,7 +11,8 @@ from app.training.paintings import list_paintings
 from app.training.photos import Photos, list_photos, read_picture
 from app.training.recipe import Recipe
 from app.training.run import Run
-from app.training.trainer import Trainer
+from app.training.sheet import draw_sheet
+from app.training.style_trainer import StyleTrainer
 
 MEMBERS = {
     "options": {"widths": (4, 8), "blocks": 1, "fine": 4},
@@ -69,11 +70,12 @@ def make_trainer(root, **members):
     targets = [read_picture(work.path, recipe.stroke) for work in works]
     objective = Objective(load_descriptor(random_vgg()), targets, [1.0] * len(works), recipe)
     photos = Photos(list_photos(root / "photos"), len(works), recipe)
-    return Trainer(recipe, tuple(work.id for work in works), objective, photos, torch.device("cpu"))
+    return StyleTrainer(recipe, tuple(work.id for work in works), objective, photos, torch.device("cpu"))
 
 
 def make_run(root, folder, **members):
-    return Run(folder, make_trainer(root, **members), [torch.rand(1, 3, 32, 48)])
+    trainer = make_trainer(root, **members)
+    return Run(folder, trainer, lambda: draw_sheet(*trainer.averaged(), [torch.rand(1, 3, 32, 48)]))
 
 
 def command(root, folder, **options):
@@ -89,7 +91,7 @@ def command(root, folder, **options):
 def same(one, other):
     """Whether two checkpoints agree to the bit."""
     return (
-        (one.step, one.retreats, one.styles) == (other.step, other.retreats, other.styles)
+        (one.step, one.retreats, one.targets) == (other.step, other.retreats, other.targets)
         and one.tensors.keys() == other.tensors.keys()
         and all(torch.equal(tensor, other.tensors[name]) for name, tensor in one.tensors.items())
     )

@@ -1,0 +1,100 @@
+"""`pastiche distill`: a slim loss network out of a large one's features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from app.cli.complaint import console
+from app.cli.course import check_device, check_name, explained, follow, processes, read_descriptor, read_recipe
+from app.nets.descriptor import Descriptor
+from app.registry.descriptors import publish_descriptor
+from app.settings import SHIPPED_MODELS
+from app.training.distillation import Agreement, DistillRecipe, DistillTrainer, Teacher, compare, unit_teacher
+from app.training.photos import Photos, list_photos, read_picture, usable_pictures
+from app.training.run import Run
+
+# Photos over which the teacher's scale is taken, and the longer edge at which unseen photos are compared.
+SCALE_PHOTOS = 8
+COMPARED_EDGE = 320
+
+
+def distill(
+    photos: Annotated[Path, typer.Option(help="Folder of photos.", exists=True, file_okay=False)],
+    exact: Annotated[Path, typer.Option(help="VGG-19, at least conv1_1 to conv3_3; safetensors.", exists=True)],
+    deep: Annotated[Path, typer.Option(help="Network with heads for relu4_1 and relu5_1; safetensors.", exists=True)],
+    run: Annotated[Path, typer.Option(help="Folder of this run; a run that is there is continued.")],
+    paintings: Annotated[Path | None, typer.Option(help="Folder of paintings to learn from too.", exists=True)] = None,
+    name: Annotated[str, typer.Option(help="Name of the loss network.", callback=check_name)] = "slim",
+    models: Annotated[Path, typer.Option(help="Model repository to publish in.")] = SHIPPED_MODELS,
+    exclude: Annotated[
+        Path | None, typer.Option(help="File names of photos kept out of the training, a line each.", exists=True)
+    ] = None,
+    recipe: Annotated[Path | None, typer.Option(help="JSON file of recipe members.", exists=True)] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps in all, also when a run is continued.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Pictures a step, over all processes.")] = None,
+    crop: Annotated[int | None, typer.Option(help="Edge of the training crops in pixels.")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps.", callback=check_device)] = "cpu",
+) -> None:
+    """Train a slim loss network and publish it. An interrupted run continues from its folder to the same result."""
+    with explained("distill"):
+        given = {"steps": steps, "batch": batch, "crop": crop, "precision": precision}
+        chosen = read_recipe(DistillRecipe, recipe, given)
+        excluded = exclude.read_text().splitlines() if exclude else []
+        unseen = usable_pictures(photos / file for file in excluded if (photos / file).is_file())
+        paths = list_photos(photos, excluded) + (list_photos(paintings) if paintings else ())
+        with processes(device) as place:
+            pool = Photos(paths, 1, chosen)
+            scale = torch.cat([pool.sample(step).photos for step in range(SCALE_PHOTOS)])
+            teacher = unit_teacher(read_descriptor(exact), read_descriptor(deep), scale)
+            trainer = DistillTrainer(chosen, teacher, pool, place)
+            follow(Run(run, trainer))
+            if trainer.rank == 0:
+                slim = trainer.averaged()
+                agreements = agree(slim, teacher, unseen, place)
+                manifest = publish_descriptor(
+                    models,
+                    name,
+                    slim,
+                    teachers=(exact.stem, deep.stem),
+                    recipe=chosen.model_dump(mode="json"),
+                    metrics={layer: vars(agreement) for layer, agreement in agreements.items()},
+                    card=write_card(name, trainer, (exact.stem, deep.stem), len(unseen), agreements),
+                )
+                console.print(f"Published {manifest.label} in {models}.")
+
+
+def agree(slim: Descriptor, teacher: Teacher, unseen: tuple[Path, ...], device: torch.device) -> dict[str, Agreement]:
+    """Agreement on the unseen photos; none where there are too few to compare."""
+    teacher.exact.narrow(torch.float32)
+    teacher.deep.narrow(torch.float32)
+    pictures = [read_picture(path, COMPARED_EDGE).to(device) for path in unseen]
+    return compare(slim, teacher, pictures) if len(pictures) > 2 else {}
+
+
+def write_card(
+    name: str, trainer: DistillTrainer, teachers: tuple[str, ...], photos: int, agreements: dict[str, Agreement]
+) -> str:
+    recipe = trainer.recipe
+    values = sum(p.numel() for p in trainer.parameters.values())
+    parts = [
+        f"# {name}",
+        f"A loss network of {values:,} values (widths {', '.join(map(str, recipe.widths))}, mirror padding), trained "
+        f"for {trainer.step} steps of {recipe.batch} crops of {recipe.crop} px to give the features of "
+        f"{' and '.join(f'`{teacher}`' for teacher in teachers)} through one linear head a layer, on "
+        f"{len(trainer.photos.paths)} photos and paintings, a share of {recipe.spoilt:g} mixed with noise. The "
+        f"teachers' features are scaled to unit variance, so losses in the papers' absolute units differ from VGG's.",
+    ]
+    if agreements:
+        parts.append(
+            f"On {photos} photos that the training never saw, at a longer edge of {COMPARED_EDGE} px: centred R^2 of "
+            "the mapped features, and the rank correlation of the distances between the Grams of all pairs of photos (its "
+            "own features against the teacher's)."
+        )
+        rows = [f"| {layer} | {a.r2:.3f} | {a.gram_rank:.3f} |" for layer, a in agreements.items()]
+        parts.append("\n".join(["| layer | R^2 | Gram ranks |", "|---|---|---|", *rows]))
+    return "\n\n".join(parts) + "\n"

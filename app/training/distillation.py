@@ -1,0 +1,186 @@
+"""Distillation: a slim loss network learns to give the features of a large one (after Wang et al., CVPR 2020).
+
+The teacher comes in two parts, since no more of VGG-19 may be at hand: `exact` has the convolutions of the first
+blocks, `deep` any network with linear heads that map its own deeper features to the full VGG-19's.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from app.losses import mean_gram
+from app.nets.descriptor import IMAGENET_MEAN, IMAGENET_STD, VGG19, Descriptor
+from app.training.photos import Photos, Sample
+from app.training.recipe import Schedule
+from app.training.trainer import Trainer
+
+DEEPEST = "5_1"
+EXACT_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu3_3")
+DEEP_LAYERS = ("relu4_1", "relu5_1")
+LAYERS = EXACT_LAYERS + DEEP_LAYERS
+
+
+class DistillRecipe(Schedule):
+    """The training of a slim loss network."""
+
+    # Channels of the five blocks. With its heads this one has 1.6 million values; VGG-19 up to relu5_1 has 12.9.
+    widths: tuple[int, int, int, int, int] = (32, 64, 128, 128, 160)
+    # The share of samples that are noisy, blurred or mixed: a loss network also sees pictures that are half painted.
+    spoilt: float = Field(0.3, ge=0, le=1)
+
+
+def untrained_slim(widths: Sequence[int], heads: Mapping[str, int], seed: int) -> Descriptor:
+    """A slim descriptor up to relu5_1 with random weights.
+
+    Args:
+        heads: layer -> channels that its head maps to.
+    """
+    random = torch.Generator().manual_seed(seed)
+    names = [(block, i) for block, count in enumerate(VGG19, start=1) for i in range(1, count + 1)]
+    names = [(block, i) for block, i in names if f"{block}_{i}" <= DEEPEST]
+    outputs = [widths[block - 1] for block, _ in names]
+    convolutions = {
+        f"{block}_{i}": random_convolution(outs, ins, 3, random)
+        for (block, i), ins, outs in zip(names, [3, *outputs], outputs, strict=False)
+    }
+    maps = {layer: random_convolution(n, widths[int(layer[4]) - 1], 1, random) for layer, n in heads.items()}
+    std = torch.tensor(IMAGENET_STD)
+    entry = (torch.diag(1 / std), -torch.tensor(IMAGENET_MEAN) / std)
+    slim = Descriptor(entry, convolutions, "reflect", maps).requires_grad_(True)
+    slim.entry.requires_grad_(False)
+    return slim
+
+
+def random_convolution(outputs: int, inputs: int, kernel: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """He's initialisation (1502.01852) of a rectified convolution."""
+    weight = torch.empty(outputs, inputs, kernel, kernel)
+    nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=random)
+    return weight, torch.zeros(outputs)
+
+
+class Teacher(nn.Module):
+    """Features of the large network, scaled to unit variance: exact ones where it is given, else mapped ones."""
+
+    def __init__(self, exact: Descriptor, deep: Descriptor, scales: Mapping[str, float]) -> None:
+        super().__init__()
+        self.exact = exact
+        self.deep = deep
+        self.scales = dict(scales)
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Features (B, C, H, W) float32 of x (B, 3, H, W) in 0..1 by layer name."""
+        features = self.exact(x, EXACT_LAYERS) | self.deep.mapped(self.deep(x, DEEP_LAYERS))
+        return {layer: feature.float() / self.scales.get(layer, 1.0) for layer, feature in features.items()}
+
+
+def unit_teacher(exact: Descriptor, deep: Descriptor, pictures: Tensor) -> Teacher:
+    """A teacher whose layers have unit variance over `pictures` (B, 3, H, W).
+
+    VGG's activations reach thousands; a student with weights of ordinary size could not learn them at one rate.
+    """
+    features = Teacher(exact, deep, {})(pictures)
+    return Teacher(exact, deep, {layer: float(feature.std()) for layer, feature in features.items()})
+
+
+class Student(nn.Module):
+    """A slim descriptor as it is compared with the teacher: through its heads."""
+
+    def __init__(self, slim: Descriptor) -> None:
+        super().__init__()
+        self.slim = slim
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Mapped features (B, C, H, W) of x (B, 3, H, W) in 0..1 by layer name."""
+        return self.slim.mapped(self.slim(x, LAYERS))
+
+
+class DistillTrainer(Trainer):
+    """A slim descriptor whose mapped features approach the teacher's; its layers are the targets."""
+
+    recipe: DistillRecipe
+
+    def __init__(self, recipe: DistillRecipe, teacher: Teacher, photos: Photos, device: torch.device) -> None:
+        heads = {layer: feature.shape[1] for layer, feature in teacher(torch.zeros(1, 3, 32, 32)).items()}
+        self.student = Student(untrained_slim(recipe.widths, heads, recipe.seed))
+        super().__init__(recipe, LAYERS, self.student, photos, device)
+        self.teacher = teacher.to(device)
+        teacher.exact.narrow(self.dtype)
+        teacher.deep.narrow(self.dtype)
+
+    def losses(self, sample: Sample) -> Mapping[str, Tensor]:
+        random = torch.Generator().manual_seed(hash((self.recipe.seed, self.step, self.rank)) % 2**63)
+        pictures = spoil(sample.photos, self.recipe.spoilt, random)
+        targets = self.teacher(pictures)
+        weights = {name: p.to(self.dtype) for name, p in self.parameters.items()}
+        mapped = functional_call(self.student, weights, (pictures,))
+        errors = {layer: unexplained(mapped[layer].float(), targets[layer]) for layer in LAYERS}
+        return {"total": torch.stack(list(errors.values())).mean(), **errors}
+
+    def averaged(self) -> Descriptor:
+        """A slim descriptor of its own with the averaged weights, frozen."""
+        student = copy.deepcopy(self.student).requires_grad_(False)
+        student.load_state_dict(student.state_dict() | self.average)
+        return student.slim
+
+
+def spoil(pictures: Tensor, share: float, random: torch.Generator) -> Tensor:
+    """Mix a share of the pictures (B, 3, H, W) with up to as much uniform noise."""
+    amount = torch.rand(len(pictures), 1, 1, 1, generator=random) / 2
+    chosen = torch.rand(len(pictures), 1, 1, 1, generator=random) < share
+    noise = torch.rand(pictures.shape, generator=random).to(pictures.device)
+    return torch.lerp(pictures, noise, (amount * chosen).to(pictures.device))
+
+
+def unexplained(F_student: Tensor, F_teacher: Tensor) -> Tensor:
+    """1 - R^2 of one layer, centred per channel: sum (S - T)^2 / sum (T - mean T)^2. (B, C, H, W) twice -> ()."""
+    centred = F_teacher - F_teacher.mean(dim=(0, 2, 3), keepdim=True)
+    return (F_student - F_teacher).square().sum() / centred.square().sum().clamp_min(1e-12)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How a student's layer agrees with the teacher's over pictures that it never saw.
+
+    Attributes:
+        r2: centred R^2 of the features.
+        gram_rank: Spearman's rank correlation of the distances between Grams of all pairs of pictures.
+    """
+
+    r2: float
+    gram_rank: float
+
+
+@torch.inference_mode()
+def compare(slim: Descriptor, teacher: Teacher, pictures: Sequence[Tensor]) -> dict[str, Agreement]:
+    """Agreement by layer over pictures (1, 3, H, W), at least three; Grams are of the slim network's own features."""
+    errors: dict[str, list[tuple[float, float]]] = {layer: [] for layer in LAYERS}
+    grams: dict[str, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in LAYERS}
+    for picture in pictures:
+        thin, targets = slim(picture, LAYERS), teacher(picture)
+        mapped = slim.mapped(thin)
+        for layer, target in targets.items():
+            spread = (target - target.mean(dim=(2, 3), keepdim=True)).square().sum()
+            errors[layer].append(((mapped[layer] - target).square().sum().item(), spread.item()))
+            grams[layer].append((mean_gram(thin[layer])[0].flatten(), mean_gram(target)[0].flatten()))
+    return {
+        layer: Agreement(
+            1 - sum(error for error, _ in errors[layer]) / sum(spread for _, spread in errors[layer]),
+            rank_correlation(*(F.pdist(torch.stack(side)) for side in zip(*grams[layer], strict=True))),
+        )
+        for layer in LAYERS
+    }
+
+
+def rank_correlation(a: Tensor, b: Tensor) -> float:
+    """Spearman's rank correlation of two (n,) tensors without ties."""
+    ranks = torch.stack([a.argsort().argsort(), b.argsort().argsort()]).double()
+    return float(torch.corrcoef(ranks)[0, 1])

@@ -1,0 +1,70 @@
+"""Training a generator: it and its style rows learn to lower the objective.
+
+After Johnson et al. (1603.08155, section 3), with the random style of every sample of Dumoulin et al. (1610.07629).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from app.nets.generators import Trunk, build_generator
+from app.nets.norm import StyleRows
+from app.training.objective import Objective
+from app.training.photos import Photos, Sample
+from app.training.recipe import Recipe
+from app.training.trainer import Trainer
+
+
+class StyleTrainer(Trainer):
+    """A generator and the rows of its styles, which are the targets.
+
+    Attributes:
+        generator, rows: the weights that are being trained.
+    """
+
+    recipe: Recipe
+
+    def __init__(
+        self, recipe: Recipe, styles: tuple[str, ...], objective: Objective, photos: Photos, device: torch.device
+    ) -> None:
+        torch.manual_seed(recipe.seed)
+        self.generator, self.rows = self.untrained(recipe, styles)
+        super().__init__(recipe, styles, whole(self.generator, self.rows), photos, device)
+        self.objective = objective.to(device)
+        self.objective.descriptor.narrow(self.dtype)
+
+    @staticmethod
+    def untrained(recipe: Recipe, styles: tuple[str, ...]) -> tuple[Trunk, StyleRows]:
+        generator = build_generator(recipe.architecture, recipe.options)
+        return generator, StyleRows(len(styles), generator.features)
+
+    def losses(self, sample: Sample) -> Mapping[str, Tensor]:
+        inputs = (sample.photos, *self.rows(sample.styles))
+        painted = functional_call(self.generator, self.generator.weights(self.dtype), inputs)
+        losses = self.objective(painted, sample.photos, sample.styles)
+        return {"total": losses.total, "style": losses.style, "content": losses.content}
+
+    def averaged(self) -> tuple[Trunk, StyleRows]:
+        """A generator and rows of their own with the averaged weights, on the training's device."""
+        generator, rows = self.untrained(self.recipe, self.targets)
+        whole(generator, rows).to(self.device).load_state_dict(self.average)
+        return generator.eval(), rows.eval()
+
+
+def whole(generator: Trunk, rows: StyleRows) -> nn.ModuleDict:
+    """Both as one module, which gives the tensors of a version and of a checkpoint their names."""
+    return nn.ModuleDict({"generator": generator, "rows": rows})
+
+
+def evaluate(objective: Objective, generator: nn.Module, rows: StyleRows, photos: list[Tensor]) -> Iterator[Tensor]:
+    """For every style, mean style and content loss over photos (1, 3, H, W), as a (2,) tensor."""
+    styles = rows.gamma.shape[0]
+    for style in range(styles):
+        index = torch.tensor([style], device=rows.gamma.device)
+        with torch.inference_mode():
+            losses = [objective(generator(photo, *rows(index)), photo, index) for photo in photos]
+        yield torch.stack([torch.cat([loss.style, loss.content]) for loss in losses]).mean(dim=0)
