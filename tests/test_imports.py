@@ -27,9 +27,9 @@ ARROWS = {
     "training": GROUND | {"nets", "losses"},
     "jobs": GROUND | {"nets", "losses", "engine", "registry", "training", "gatys"},
     "gatys": GROUND | {"nets", "losses"},
-    "api": GROUND | {"nets", "losses", "engine", "registry", "training", "jobs"},
+    "api": GROUND | {"nets", "losses", "engine", "registry", "training", "gatys", "jobs"},
     "main": GROUND | {"nets", "losses", "engine", "registry", "training", "jobs", "logs", "api"},
-    "cli": GROUND | {"nets", "losses", "engine", "registry", "training", "jobs", "logs", "main"},
+    "cli": GROUND | {"nets", "losses", "engine", "registry", "training", "gatys", "jobs", "logs", "main"},
 }
 
 WEB = {"fastapi", "starlette", "uvicorn"}
@@ -41,7 +41,7 @@ FILE_CALLS = {"open", "torch.load", "torch.save", "np.load", "np.fromfile", "num
 FILELESS_ROOMS = {"nets", "losses"}
 ENVIRONMENT = {"os.environ", "os.getenv", "os.environb"}
 # torchrun tells its processes their rank through the environment and in no other way.
-READS_ENVIRONMENT = {"app/settings.py", "app/cli/train.py"}
+READS_ENVIRONMENT = {"app/settings.py", "app/cli/course.py"}
 
 
 @dataclass(frozen=True)
