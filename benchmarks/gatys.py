@@ -219,7 +219,7 @@ def main() -> None:
     parser.add_argument("--descriptor", type=Path, required=True, help="a safetensors file in any known layout")
     parser.add_argument("--edges", type=int, nargs="+", default=[512], help="longer edges in pixels")
     parser.add_argument("--iterations", type=int, default=300, help="of plain L-BFGS")
-    parser.add_argument("--our-iterations", type=int, default=360)
+    parser.add_argument("--our-iterations", type=int, default=200)
     parser.add_argument("--every", type=int, default=5, help="iterations between two points of a curve")
     parser.add_argument("--content-weight", type=float, default=0.1)
     parser.add_argument("--options", type=json.loads, default={}, help="further GatysOptions of ours, as JSON")

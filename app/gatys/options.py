@@ -62,15 +62,15 @@ class GatysOptions(BaseModel):
     style_weight: Weight = 1.0
     content_weight: Weight = 0.02
 
-    # Coarse to fine: each scale doubles the edges of the one before it. The iterations are shared out equally, so most
-    # of them are cheap. On enlarging, `detail` times the start's own finest detail is added (none of noise); without
-    # it the strokes of the last octave grow from a blur, in more iterations: measured in docs/gatys.md.
+    # Coarse to fine: each scale doubles the edges of the one before it. Half of the iterations are for the final size;
+    # the coarser scales share the others, which are cheap. On enlarging, `detail` times the start's own finest detail
+    # is added (none of noise); without it the strokes of the last octave would have to grow from a blur.
     scales: int = Field(3, ge=1, le=5)
     detail: float = Field(1.0, ge=0, le=2)
 
     # When it stops: after so many iterations, or seconds, or when the loss fell by a smaller share than `tolerance`
     # over the last ten iterations (0: never), whichever comes first. Scales but the last one share the same limits.
-    iterations: int = Field(180, ge=1, le=10_000)
+    iterations: int = Field(200, ge=1, le=10_000)
     seconds: float | None = Field(None, gt=0, le=86_400, allow_inf_nan=False)
     tolerance: float = Field(0.005, ge=0, lt=1)
 

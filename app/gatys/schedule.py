@@ -37,8 +37,8 @@ class Schedule:
         scales = [0.5**octave for octave in reversed(range(min(options.scales, options.iterations)))]
         sizes = [(scale, round(height * scale), round(width * scale)) for scale in scales]
         sizes = [size for size in sizes if min(size[1:]) >= MIN_EDGE]
-        share, rest = divmod(options.iterations, len(sizes))
-        self.stages = [Stage(*size, share + (index < rest)) for index, size in enumerate(sizes)]
+        counts = shared_out(options.iterations, len(sizes))
+        self.stages = [Stage(*size, count) for size, count in zip(sizes, counts, strict=True)]
         self.ends = [cost / self.cost for cost in accumulate(stage.cost for stage in self.stages)]
 
     @property
@@ -54,3 +54,12 @@ class Schedule:
     def iterations_after(self, index: int) -> int:
         """Iterations of all stages behind stage `index`."""
         return sum(stage.iterations for stage in self.stages[index + 1 :])
+
+
+def shared_out(iterations: int, scales: int) -> list[int]:
+    """Half of the iterations for the final size, the others in equal shares for the coarser ones."""
+    if scales == 1:
+        return [iterations]
+    coarse = max(scales - 1, iterations // 2)
+    share, rest = divmod(coarse, scales - 1)
+    return [share + (index < rest) for index in range(scales - 1)] + [iterations - coarse]

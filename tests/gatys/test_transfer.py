@@ -189,7 +189,7 @@ def test_it_ends_after_the_iterations(descriptor):
     assert job.outcome == "iterations"
     assert [iteration.iteration for iteration in seen] == list(range(1, 14))
     assert {iteration.iterations for iteration in seen} == {13}
-    assert [iteration.scale for iteration in seen] == [0.5] * 7 + [1.0] * 6
+    assert [iteration.scale for iteration in seen] == [0.5] * 6 + [1.0] * 7
 
 
 def test_it_ends_after_the_seconds_with_a_share_for_every_scale(descriptor):
@@ -241,8 +241,8 @@ def test_a_restart_goes_on_from_the_iteration_and_loss_of_its_checkpoint(descrip
     assert [iteration.iteration for iteration in rest] == list(range(after + 1, 31))
     if rest[0].scale == done[-1].scale and optimiser == "lbfgs":
         assert rest[0].losses.total < done[-1].losses.total
-    uninterrupted = totals(transfer(descriptor, **options).run())
-    assert rest[-1].losses.total < 1.1 * uninterrupted[-1]
+    # The curvature is learnt anew, which so small a picture pays with some of its few iterations.
+    assert rest[-1].losses.total < 1.5 * totals(transfer(descriptor, **options).run())[-1]
 
 
 def test_a_finished_transfer_is_restored_as_finished(descriptor):
@@ -263,13 +263,11 @@ def test_a_checkpoint_of_another_transfer_is_refused(descriptor):
         transfer(descriptor, content=picture(0, 48, 64)).restore(checkpoint)
 
 
-def test_a_checkpoint_stays_small_however_long_the_history(descriptor):
+def test_a_checkpoint_is_no_larger_than_the_picture_however_long_the_history(descriptor):
     job = transfer(descriptor, history=100, scales=1, iterations=40)
     list(islice(job.run(), 39))
-    values = job.descent.picture.numel()
     assert len(job.descent.pairs) > 20
-    # The picture in four bytes a value, three pairs in two.
-    assert len(save(job.checkpoint().tensors)) < (4 + 3 * 2 * 2) * values + 2000
+    assert len(save(job.checkpoint().tensors)) < 4 * job.descent.picture.numel() + 1000
 
 
 def test_the_picture_has_the_final_size_from_the_first_scale_on(descriptor):
