@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 import uvicorn
 from fastapi import Depends, FastAPI
 
 from app import __version__
-from app.api import health, styles, stylize
+from app.api import health, job_creation, job_events, job_pictures, jobs, styles, stylize
 from app.api.auth import require_key
 from app.api.body import UploadBudget
 from app.api.catalogue import Catalogue
 from app.api.codecs import CodecThreads
 from app.api.head import Head
+from app.api.job_desk import JobDesk
 from app.api.metrics import Metrics
 from app.api.openapi import complete_document, problems
 from app.api.problems import answer_errors_as_problems
@@ -25,13 +28,35 @@ from app.api.service import Service
 from app.engine.device import choose_device
 from app.engine.engine import Engine
 from app.engine.stylizer import Stylizer
-from app.errors import Unauthorized
+from app.errors import LedgerUnavailable, Unauthorized
 from app.logs import configure_logging
 from app.registry.repository import Repository
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 
 # After the last request could have ended: the answer still has to reach its client.
 SHUTDOWN_MARGIN_SECONDS = 5
+PUBLIC = (
+    stylize.router,
+    styles.router,
+    job_creation.router,
+    jobs.router,
+    job_events.router,
+    job_pictures.router,
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, but streams of events are ended before it waits for the requests in flight: they would last."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._service.jobs.feed.close()
+        await super().shutdown(sockets)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -39,7 +64,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     Raises:
         InvalidModel: if a model is missing or not what its manifest says.
-        SettingsError: if the machine does not have the device or the precision that is asked for.
+        SettingsError: if the machine does not have the device, the precision or the folder that is asked for.
+        SchemaOutdated: if the database of the jobs is another version's.
     """
     service = build_service(settings)
 
@@ -90,13 +116,26 @@ def build_service(settings: Settings) -> Service:
     uploads = UploadBudget(settings.uploads_bytes)
     measured = Metrics()
     measured.watch(engine, codecs, uploads)
-    return Service(settings, catalogue, engine, device.name, codecs, uploads, measured)
+    return Service(settings, catalogue, engine, device.name, codecs, uploads, measured, build_desk(settings))
+
+
+def build_desk(settings: Settings) -> JobDesk:
+    """Without its database the service starts all the same, for the fast path. Raises as `create_app`."""
+    try:
+        desk = JobDesk(settings)
+    except (OSError, ModuleNotFoundError) as error:
+        raise SettingsError(f"PASTICHE_DATA_DIR or PASTICHE_STORAGE_URL: {error}.") from error
+    try:
+        desk.prepare()
+    except LedgerUnavailable as error:
+        _log.warning("ledger_unavailable", reason=error.private)
+    return desk
 
 
 def add_routes(app: FastAPI, settings: Settings) -> None:
     guard = [Depends(require_key(settings.api_keys))] if settings.api_keys else []
     guarded = problems(Unauthorized) if guard else {}
-    for router in (stylize.router, styles.router):
+    for router in PUBLIC:
         app.include_router(router, dependencies=guard, responses=guarded)
     app.include_router(health.router)
 
@@ -104,8 +143,9 @@ def add_routes(app: FastAPI, settings: Settings) -> None:
 def serve(settings: Settings) -> None:
     """Serve until a signal comes, then finish the requests in flight. Raises as `create_app`."""
     configure_logging(settings.log_level, settings.log_format)
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -115,4 +155,4 @@ def serve(settings: Settings) -> None:
         ws="none",
         timeout_graceful_shutdown=math.ceil(settings.deadline_seconds) + SHUTDOWN_MARGIN_SECONDS,
     )
-    uvicorn.Server(config).run()
+    Server(config, app.state.service).run()

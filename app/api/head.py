@@ -23,6 +23,8 @@ class Head:
 
         # A copy: the server reads the method of its own scope when it counts the answer's bytes.
         as_get = {**scope, "method": "GET"}
+        # For the route that would stream for as long as a job runs.
+        scope.setdefault("state", {})["head"] = True
         try:
             await self.app(as_get, receive, send_no_body)
         finally:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.api.openapi import problems
 from app.api.schemas import Live, Ready
 from app.api.service import service_of
-from app.errors import ModelUnavailable, ServiceError
+from app.errors import LedgerUnavailable, ModelUnavailable, ServiceError
 
 router = APIRouter(tags=["operation"])
 
@@ -40,5 +40,10 @@ async def ready(request: Request) -> Ready:
     responses={200: {"description": "The measurements.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(request: Request) -> Response:
-    """Requests, stages, queue, engine and process, as they are at this moment."""
-    return Response(generate_latest(service_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    """Requests, stages, queue, engine, jobs and process, as they are at this moment."""
+    service = service_of(request)
+    try:
+        service.metrics.jobs.update(await service.jobs.statistics())
+    except LedgerUnavailable:
+        service.metrics.jobs.update(None)
+    return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from app.api.body import UploadBudget
 from app.api.codecs import CodecThreads
+from app.api.job_metrics import JobCollector
 from app.api.stages import Stages
 from app.engine.engine import Engine
 from app.errors import PasticheError
@@ -21,6 +22,8 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        self.jobs = JobCollector()
+        self.registry.register(self.jobs)
         self.in_flight = Gauge("pastiche_requests_in_flight", "Requests being answered.", registry=self.registry)
         self._requests = Counter(
             "pastiche_requests", "Answered requests.", ["method", "route", "status"], registry=self.registry

@@ -132,6 +132,10 @@ def complete_document(app: FastAPI) -> None:
     document = app.openapi()
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = Problem.model_json_schema()
-    # FastAPI's own error bodies, which no route answers with.
+    # FastAPI's own error bodies, which no route answers with: they stand where a route names no 422 of its own.
+    for item in document["paths"].values():
+        for operation in item.values():
+            if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                del operation["responses"]["422"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)

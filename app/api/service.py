@@ -12,6 +12,7 @@ from starlette.requests import Request
 from app.api.body import UploadBudget
 from app.api.catalogue import Catalogue
 from app.api.codecs import CodecThreads
+from app.api.job_desk import JobDesk
 from app.api.metrics import Metrics
 from app.engine.engine import Engine
 from app.errors import ModelUnavailable
@@ -46,6 +47,7 @@ class Service:
     codecs: CodecThreads
     uploads: UploadBudget
     metrics: Metrics
+    jobs: JobDesk
     _warming: asyncio.Task[None] | None = field(default=None, init=False)
     _began: float = field(default=0.0, init=False)
 
@@ -70,6 +72,7 @@ class Service:
             await asyncio.gather(self._warming, return_exceptions=True)
         await asyncio.to_thread(self.engine.stop, self.settings.deadline_seconds)
         self.codecs.stop()
+        await self.jobs.stop()
 
     def health(self) -> Health:
         if self._warming is None or not self._warming.done():

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.deadline import finished_by
 from app.api.disconnect import while_connected
+from app.api.job_creation import MAKING, prefers_later, stylize_later
+from app.api.job_openapi import accepted_response, idempotency_parameter, prefer_parameter
 from app.api.openapi import painting_response, problems, stylize_body, stylize_parameters
 from app.api.options import Options
 from app.api.painting import Painting, paint
@@ -55,6 +55,7 @@ PROBLEMS = (
     OutOfMemory,
     ModelUnavailable,
     DeadlineExceeded,
+    *MAKING,
 )
 
 
@@ -62,43 +63,39 @@ PROBLEMS = (
     "/stylize",
     summary="Paint a photo",
     response_class=Response,
-    responses={200: painting_response(), **problems(*PROBLEMS)},
-    openapi_extra={"parameters": stylize_parameters(), "requestBody": stylize_body()},
+    responses={
+        200: painting_response(),
+        202: accepted_response(Preference_Applied="`respond-async`."),
+        **problems(*PROBLEMS),
+    },
+    openapi_extra={
+        "parameters": [*stylize_parameters(), prefer_parameter(), idempotency_parameter()],
+        "requestBody": stylize_body(),
+    },
 )
 async def stylize(request: Request) -> Response:
     """Send the picture as the body with the options in the query, or a form with both.
 
     `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' '/v1/stylize?styles=starry_night' -o painting.jpg`
+
+    With `Prefer: respond-async` it becomes a job: the answer comes at once and says where to find it.
     """
+    if prefers_later(request):
+        return await stylize_later(request)
     service = service_of(request)
     service.check_warm()
     stages = Stages()
     deadline = time.monotonic() + service.settings.deadline_seconds
     async with finished_by(deadline):
         with stages.measure("upload"):
-            photo, options = await receive_photo(request, service)
+            accept = ", ".join(request.headers.getlist("accept"))
+            photo, options = await receive_photo(request, service, accept)
         try:
             painting = await while_connected(request.receive, paint(service, photo, options, deadline, stages))
         finally:
             photo.drop()
     service.metrics.count_painting(options.model, painting.megapixels, stages)
     return answer(painting, options, stages)
-
-
-@asynccontextmanager
-async def finished_by(deadline: float) -> AsyncIterator[None]:
-    """Cancel whatever step the body is at when the deadline comes, be it the client's own slow upload.
-
-    Raises:
-        DeadlineExceeded: it came.
-    """
-    try:
-        async with asyncio.timeout(deadline - time.monotonic()) as limit:
-            yield
-    except TimeoutError:
-        if limit.expired():
-            raise DeadlineExceeded("The time for this request was over before its painting was done.") from None
-        raise
 
 
 def answer(painting: Painting, options: Options, stages: Stages) -> Response:

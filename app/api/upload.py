@@ -26,8 +26,11 @@ class Photo:
         self._body.drop()
 
 
-async def receive_photo(request: Request, service: Service) -> tuple[Photo, Options]:
+async def receive_photo(request: Request, service: Service, accept: str) -> tuple[Photo, Options]:
     """Read and check everything that the client sent; options in the query before the body.
+
+    Args:
+        accept: what chooses the format, as the header of that name.
 
     Raises:
         RequestError: and below it, but for PictureError: the picture's bytes are not looked into yet.
@@ -36,7 +39,6 @@ async def receive_photo(request: Request, service: Service) -> tuple[Photo, Opti
     """
     settings = service.settings
     body = Body(request, settings.body_bytes, service.uploads)
-    accept = ", ".join(request.headers.getlist("accept"))
     query = request.query_params.multi_items()
     content_type = request.headers.get("content-type", "")
     try:

@@ -12,7 +12,7 @@ from app.registry.repository import InvalidModel
 from app.settings import SettingsError, load_settings
 
 MISCONFIGURED = 2
-INVALID_MODEL = 1
+NOT_NOW = 1
 
 
 def serve(
@@ -24,8 +24,9 @@ def serve(
 ) -> None:
     """Serve until interrupted. Every setting is a PASTICHE_* variable; options go before them.
 
-    Exits with 2 if a setting is bad, with 1 if a model is not valid.
+    Exits with 2 if a setting is bad, with 1 if a model is not valid or the jobs' database is another version's.
     """
+    from app.jobs.migration import SchemaOutdated
     from app.main import serve as run  # here, since no other command needs the web server's packages
 
     options = {"host": host, "port": port, "models_dir": models_dir, "models": models, "device": device}
@@ -34,6 +35,6 @@ def serve(
     except SettingsError as error:
         complain("serve", str(error))
         raise typer.Exit(MISCONFIGURED) from None
-    except InvalidModel as error:
+    except (InvalidModel, SchemaOutdated) as error:
         complain("serve", str(error))
-        raise typer.Exit(INVALID_MODEL) from None
+        raise typer.Exit(NOT_NOW) from None

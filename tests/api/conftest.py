@@ -18,7 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 from picture_bytes import encoded
 
-from app.main import create_app
+from app.main import Server, create_app
 from app.settings import Settings
 
 Connect = Callable[..., httpx.Client]
@@ -32,8 +32,21 @@ def plain_log() -> None:
 
 
 @pytest.fixture(scope="session")
-def settings(models_dir: Path) -> Settings:
-    return Settings(models_dir=models_dir, models=("compact", "sketch"), device="cpu", edge_pixels=256)
+def settings(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    data_dir = tmp_path_factory.mktemp("data")
+    # Any file will do as loss network: no worker runs here.
+    (data_dir / "descriptor").touch()
+    return Settings(
+        models_dir=models_dir,
+        models=("compact", "sketch"),
+        device="cpu",
+        edge_pixels=256,
+        data_dir=data_dir,
+        descriptor=data_dir / "descriptor",
+        workers=0,
+        jobs_per_minute=10_000,
+        waiting_jobs_each=1000,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +76,7 @@ def connect(settings: Settings) -> Iterator[Connect]:
 def running(app: FastAPI) -> Iterator[httpx.Client]:
     """The application behind uvicorn's parser and a real connection; its parts are still at hand to be changed."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
+        server = Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"), app.state.service)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:

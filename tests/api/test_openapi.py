@@ -1,6 +1,8 @@
 import pytest
 
-METHODS = {"get", "post"}
+from app.api.job_form import read_job_form
+from app.api.job_openapi import GATYS_OPTIONS
+from app.gatys.options import GatysOptions
 
 
 @pytest.fixture(scope="module")
@@ -12,12 +14,20 @@ def operations(document):
     return [(path, method, op) for path, item in document["paths"].items() for method, op in item.items()]
 
 
-def test_it_has_the_routes_of_the_fast_path(document):
+def test_it_has_all_routes(document):
     assert {(path, method) for path, method, _ in operations(document)} == {
         ("/v1/stylize", "post"),
         ("/v1/styles", "get"),
         ("/v1/styles/{style_id}", "get"),
         ("/v1/styles/{style_id}/preview", "get"),
+        ("/v1/jobs", "post"),
+        ("/v1/jobs", "get"),
+        ("/v1/jobs/{job_id}", "get"),
+        ("/v1/jobs/{job_id}", "delete"),
+        ("/v1/jobs/{job_id}/events", "get"),
+        ("/v1/jobs/{job_id}/result", "get"),
+        ("/v1/jobs/{job_id}/preview", "get"),
+        ("/v1/jobs/{job_id}/loss.png", "get"),
         ("/healthz/live", "get"),
         ("/healthz/ready", "get"),
         ("/metrics", "get"),
@@ -69,7 +79,7 @@ def test_errors_are_problems_with_an_example_of_each_kind(document):
 
 def test_stylize_has_the_options_alike_in_the_query_and_in_the_form(document):
     operation = document["paths"]["/v1/stylize"]["post"]
-    parameters = {parameter["name"]: parameter for parameter in operation["parameters"]}
+    parameters = {found["name"]: found for found in operation["parameters"] if found["in"] == "query"}
     assert list(parameters) == ["styles", "strength", "color", "size", "model", "format", "quality"]
     assert parameters["strength"]["schema"] == {"type": "number", "minimum": 0, "maximum": 1, "default": 1.0}
     assert parameters["format"]["schema"]["enum"] == ["jpeg", "png", "webp", "avif"]
@@ -84,5 +94,20 @@ def test_stylize_takes_and_gives_pictures(document):
     answer = operation["responses"]["200"]
     assert set(answer["content"]) == {"image/jpeg", "image/png", "image/webp", "image/avif"}
     assert set(answer["headers"]) == {"ETag", "Pastiche-Model", "Server-Timing", "Vary", "X-Request-ID"}
-    assert set(operation["responses"]) == {"200", "400", "406", "413", "415", "422", "500", "503", "504"}
+    statuses = {"200", "202", "400", "406", "409", "413", "415", "422", "429", "500", "503", "504"}
+    assert set(operation["responses"]) == statuses
     assert "Retry-After" in operation["responses"]["503"]["headers"]
+
+
+def test_a_job_is_made_of_a_form_with_every_option_of_the_method(document):
+    operation = document["paths"]["/v1/jobs"]["post"]
+    form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert form["required"] == ["content", "style"]
+    assert GatysOptions.model_fields.keys() == GATYS_OPTIONS.keys() < form["properties"].keys()
+    assert all(option["description"] for option in form["properties"].values())
+    examples = {name: option["examples"][0] for name, option in form["properties"].items() if "examples" in option}
+    given = [(name, str(value)) for name, value in examples.items() if name not in ("styles", "model", "weights")]
+    params, _ = read_job_form(given, 1, catalogue=None, edge_pixels=2048)
+    assert params.options.style_layers == {"relu1_1": 0.5, "relu2_1": 0.5}
+    assert "429" in operation["responses"]
+    assert "Retry-After" in operation["responses"]["429"]["headers"]

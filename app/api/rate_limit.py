@@ -1,0 +1,56 @@
+"""How often one principal may ask for a job: a moving window, in this process or in a Redis that all share."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import structlog
+from limits import RateLimitItemPerMinute
+from limits.errors import StorageError
+from limits.storage import storage_from_string
+from limits.strategies import MovingWindowRateLimiter
+
+from app.errors import TooManyRequests
+
+# A Redis that is slower than this is passed over.
+SOCKET_SECONDS = 1
+
+_log = structlog.get_logger(__name__)
+
+
+class RateLimit:
+    """Safe for threads. It may hang for a second or two when Redis does.
+
+    Args:
+        per_minute: hits of one principal within any minute.
+        redis_url: None counts in this process alone.
+    """
+
+    def __init__(self, per_minute: int, redis_url: str | None) -> None:
+        options = {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": SOCKET_SECONDS} if redis_url else {}
+        storage = storage_from_string(limits_url(redis_url or ""), wrap_exceptions=True, **options)
+        self._item = RateLimitItemPerMinute(per_minute, namespace="pastiche")
+        self._limiter = MovingWindowRateLimiter(storage)
+
+    def hit(self, principal: str) -> None:
+        """Count one. Raises TooManyRequests, with the time until the window has room again."""
+        try:
+            if self._limiter.hit(self._item, principal):
+                return
+            reset = self._limiter.get_window_stats(self._item, principal).reset_time
+        except StorageError as error:
+            # Better too many jobs for a while, which the quotas still bound, than none.
+            _log.warning("rate_limit_passed_over", reason=repr(error))
+            return
+        raise TooManyRequests(
+            f"At most {self._item.amount} jobs may be asked for within a minute.",
+            retry_after_seconds=max(1, math.ceil(reset - time.time())),
+        )
+
+
+def limits_url(redis_url: str) -> str:
+    """The same place in the words of `limits`."""
+    if not redis_url:
+        return "memory://"
+    return f"redis+{redis_url}" if redis_url.startswith("unix://") else redis_url
