@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import typer
 
 from app.cli.complaint import complain
@@ -24,7 +26,8 @@ def migrate() -> None:
 
     try:
         settings = load_settings()
-        before, after = run(Database(settings.ledger_url), Dispatch(settings).create)
+        with closing(Database(settings.ledger_url)) as database, closing(Dispatch(settings)) as queue:
+            before, after = run(database, queue.create)
     except SettingsError as error:
         complain("migrate", str(error))
         raise typer.Exit(MISCONFIGURED) from None

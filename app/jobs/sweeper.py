@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Sweeper:
-    """Runs until the process ends; an outage of anything it needs makes it try again."""
+    """Runs until `stop`; an outage of anything it needs makes it try again."""
 
     def __init__(self, sweep: Sweep, dispatch: Dispatch, storage: Blobs, every_seconds: float) -> None:
         self._sweep = sweep
@@ -38,7 +38,9 @@ class Sweeper:
         self._thread.start()
 
     def stop(self) -> None:
+        """Return when the sweep that is under way has ended."""
         self._over.set()
+        self._thread.join()
 
     def _run(self) -> None:
         while not self._over.wait(self._every_seconds):

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from types import FrameType
 from typing import TypeVar
 
@@ -71,22 +72,25 @@ class Worker:
 
     def run(self) -> None:
         """Raises SchemaOutdated or LedgerUnavailable if it cannot even begin."""
-        prepare(self._database)
-        self._sweeper.start()
-        _log.info("worker_ready", worker=self.name, kinds=sorted(self._tasks))
-        while not self._stopping.is_set():
-            try:
-                job = self._next()
-            except LedgerUnavailable as error:
-                _log.warning("ledger_unavailable", reason=error.private)
-                self._stopping.wait(OUTAGE_SECONDS)
-                continue
-            if job is not None:
-                self._work(job)
-        self._sweeper.stop()
-        self._dispatch.close()
-        self._database.close()
+        with closing(self._database), closing(self._dispatch):
+            prepare(self._database)
+            self._sweeper.start()
+            _log.info("worker_ready", worker=self.name, kinds=sorted(self._tasks))
+            while not self._stopping.is_set():
+                self._once()
+            self._sweeper.stop()
         _log.info("worker_stopped", worker=self.name)
+
+    def _once(self) -> None:
+        """Wait for a job, and do it if there is one."""
+        try:
+            job = self._next()
+        except LedgerUnavailable as error:
+            _log.warning("ledger_unavailable", reason=error.private)
+            self._stopping.wait(OUTAGE_SECONDS)
+            return
+        if job is not None:
+            self._work(job)
 
     def _next(self) -> Job | None:
         """Claim a job: the one of the next message, or without a queue the first that waits."""

@@ -13,7 +13,7 @@ from app.errors import StorageUnavailable
 from app.storage.blobs import BlobNotFound, check_key, check_prefix
 
 # Writers and those that delete a prefix can come between each other's steps.
-ATTEMPTS = 3
+ATTEMPTS = 10
 
 
 class Folder:
@@ -30,7 +30,7 @@ class Folder:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     _write(path, data)
                     return
-                except FileNotFoundError:
+                except (FileNotFoundError, FileExistsError):  # the latter by mkdir, of a folder that is gone again
                     if attempt == ATTEMPTS - 1:
                         raise
 
@@ -65,14 +65,24 @@ class Folder:
                         raise
 
     def list(self, prefix: str) -> list[str]:
-        folder = self._root / check_prefix(prefix)
+        top = self._root / check_prefix(prefix)
         with _as_storage():
             # Names with a dot are blobs that are being written.
-            files = (path for path in folder.rglob("*") if not path.name.startswith(".") and path.is_file())
-            return sorted(path.relative_to(self._root).as_posix() for path in files)
+            found = [
+                Path(folder, name).relative_to(self._root).as_posix()
+                for folder, _, names in os.walk(top, onerror=_unless_gone)
+                for name in names
+                if not name.startswith(".")
+            ]
+        return sorted(found)
 
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 @contextmanager

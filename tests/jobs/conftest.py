@@ -72,3 +72,12 @@ def desk(migrated: Database) -> Desk:
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'jobs.sqlite'}"
+
+
+@pytest.fixture
+def embedded_desk(sqlite_url: str) -> Iterator[Desk]:
+    """On SQLite alone, for tests that are about something else."""
+    database = Database(sqlite_url)
+    migrate(database)
+    yield Desk(database)
+    database.close()

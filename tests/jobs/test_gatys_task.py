@@ -21,9 +21,6 @@ from app.nets.descriptor import Descriptor
 from app.settings import Settings
 from app.storage.folder import Folder
 
-# The database is not what is tested here.
-pytestmark = pytest.mark.parametrize("migrated", ["sqlite"], indirect=True)
-
 QUICK = {"size": 48, "iterations": 8, "scales": 2, "tolerance": 0.0, "precision": "float32"}
 
 
@@ -59,11 +56,11 @@ def storage(tmp_path: Path) -> Folder:
 
 
 @pytest.fixture
-def start(desk, storage: Folder, settings: Settings, photos: Path):
+def start(embedded_desk, storage: Folder, settings: Settings, photos: Path):
     """Claim a job with these params; `photo`, `content` and `style-0` are there."""
 
     def begin(**params) -> JobContext:
-        job = desk.create(kind="gatys", params=params)
+        job = embedded_desk.create(kind="gatys", params=params)
         with Image.open(photos / "chelsea.png") as photo:
             for name, size in (
                 ("photo", (64, 48)),
@@ -77,8 +74,8 @@ def start(desk, storage: Folder, settings: Settings, photos: Path):
         return claim(job)
 
     def claim(job: Job) -> JobContext:
-        claimed = desk.leases.claim(job.id, "w")
-        return JobContext(claimed, desk.leases, storage, stopping=threading.Event(), checkpoint_seconds=0.001)
+        claimed = embedded_desk.leases.claim(job.id, "w")
+        return JobContext(claimed, embedded_desk.leases, storage, stopping=threading.Event(), checkpoint_seconds=0.001)
 
     begin.claim = claim
     return begin
@@ -109,31 +106,31 @@ def test_a_painting_has_the_size_and_format_asked_for_and_tells_how_it_came_abou
     assert context.progress.fraction == 1.0
 
 
-def test_a_preview_and_a_checkpoint_are_there_on_the_way(settings, start, storage, desk) -> None:
+def test_a_preview_and_a_checkpoint_are_there_on_the_way(settings, start, storage, embedded_desk) -> None:
     context = start(options=QUICK, weights=[2.0, 1.0])
     gatys(settings)(context)
-    assert opened(storage.get(desk.now(context.job).preview_key)).size == (48, 36)
+    assert opened(storage.get(embedded_desk.now(context.job).preview_key)).size == (48, 36)
     assert unpack(storage.get(context.progress.checkpoint_key)).state["iteration"] == 8
 
 
-def test_another_worker_goes_on_where_one_was_stopped(settings, start, desk) -> None:
+def test_another_worker_goes_on_where_one_was_stopped(settings, start, embedded_desk) -> None:
     first = start(options=QUICK, weights=[1.0])
     first.stopping.set()
     with pytest.raises(HandedOver):
         gatys(settings)(first)
     assert [point["iteration"] for point in first.progress.losses] == [1]
-    desk.leases.heartbeat(first.job, first.progress)
-    desk.leases.release(first.job)
+    embedded_desk.leases.heartbeat(first.job, first.progress)
+    embedded_desk.leases.release(first.job)
     second = start.claim(first.job)
     gatys(settings)(second)
     assert [point["iteration"] for point in second.progress.losses] == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
-@pytest.mark.parametrize("packed", [b"", b"no checkpoint", b"\0" * 64])
-def test_a_broken_checkpoint_is_passed_over(settings, start, storage, desk, packed: bytes) -> None:
+@pytest.mark.parametrize("packed", [b"", b"no checkpoint", b"\0" * 64], ids=["empty", "text", "zeros"])
+def test_a_broken_checkpoint_is_passed_over(settings, start, storage, embedded_desk, packed: bytes) -> None:
     first = start(options=QUICK, weights=[1.0])
     storage.put("jobs/broken", packed)
-    desk.set(first.job, checkpoint_key="jobs/broken", status="queued")
+    embedded_desk.set(first.job, checkpoint_key="jobs/broken", status="queued")
     result = gatys(settings)(start.claim(first.job))
     assert result.facts["iterations"] == 8
 
