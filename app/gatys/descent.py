@@ -139,7 +139,7 @@ class Lbfgs:
             self.pairs = [*self.pairs, pair][-self.history :]
 
     def state(self) -> dict[str, Tensor]:
-        """Nothing: the curvature of ten steps is five times the picture, and after a restart as good in ten steps."""
+        """Nothing: the pairs are up to twenty times the picture, and a restart without them lost no iteration."""
         return {}
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -204,7 +204,7 @@ class Adam:
         self.steps, self.rate = int(state["steps"]), float(state["rate"])
 
 
-OPTIMISERS: dict[str, type[Lbfgs] | type[Adam]] = {"lbfgs": Lbfgs, "adam": Adam}
+OPTIMISERS: dict[str, Callable[[Evaluate, Tensor, GatysOptions], Descent]] = {"lbfgs": Lbfgs, "adam": Adam}
 
 
 def usable(losses: Losses, gradient: Tensor) -> bool:

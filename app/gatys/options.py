@@ -78,7 +78,7 @@ class GatysOptions(BaseModel):
     optimiser: Literal["lbfgs", "adam"] = "lbfgs"
     history: int = Field(10, ge=1, le=100)
     learning_rate: float = Field(0.02, gt=0, le=100)
-    # Power of 1/frequency that gradients are weighed with: an image's spectrum falls like that. 0 leaves them alone.
+    # L-BFGS's preconditioner: the power of 1/frequency that gradients are weighed with. 0 leaves them alone.
     smoothness: float = Field(0.5, ge=0, le=2)
     # Keep every pixel within 0..1 all the time. Without it the loss that was reached is not the clipped picture's.
     bounded: bool = True

@@ -20,7 +20,7 @@ from torch import Tensor
 from app.errors import InvalidOption
 from app.gatys.canvas import crop, enlarged, pixels, resized, widened
 from app.gatys.checkpoint import Checkpoint, ForeignCheckpoint
-from app.gatys.descent import OPTIMISERS, Adam, Lbfgs
+from app.gatys.descent import OPTIMISERS, Descent
 from app.gatys.objective import Losses, Objective
 from app.gatys.options import GatysOptions
 from app.gatys.palette import recoloured
@@ -126,7 +126,7 @@ class Transfer:
             for painting, weight in self.styles
         ]
         self.objective = Objective(self.descriptor, photo, paintings, self.options)
-        self.descent: Lbfgs | Adam = OPTIMISERS[self.options.optimiser](self.objective.evaluate, picture, self.options)
+        self.descent: Descent = OPTIMISERS[self.options.optimiser](self.objective.evaluate, picture, self.options)
         self.done = 0
         self.stuck = False
         self.totals = [self.descent.losses.total]
