@@ -17,6 +17,7 @@ from app.storage.blobs import Blobs
 MESSAGE_GRACE_SECONDS = 2
 # Nobody waits for what is only thrown away.
 CLEAN_SECONDS = 60
+STOP_SECONDS = 2
 
 _log = structlog.get_logger(__name__)
 
@@ -38,9 +39,9 @@ class Sweeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Return when the sweep that is under way has ended."""
+        """Return when the sweep that is under way has ended, or hangs in an outage."""
         self._over.set()
-        self._thread.join()
+        self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
         while not self._over.wait(self._every_seconds):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -173,3 +174,30 @@ def test_a_worker_that_ends_is_started_again_and_all_end_with_the_supervisor(bui
     with pytest.raises(ProcessLookupError):
         os.kill(restarted, 0)
     assert (house.now(left).status, house.now(left).attempt) == (Status.QUEUED, 0)
+
+
+SUPERVISED = """
+import sys, time
+from app.jobs.supervisor import Supervisor
+from app.settings import Settings
+supervisor = Supervisor(1, Settings().environment(), [sys.executable, sys.argv[1], "--until-stdin-closes"])
+supervisor.start()
+time.sleep(3600)
+"""
+
+
+def test_the_workers_of_a_killed_server_hand_their_jobs_over_and_end(build: Build) -> None:
+    house = build(**QUICK)
+    log = house.folder / "server.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-c", SUPERVISED, str(COUNTING_WORKER)], env=house.environment(), stdout=output
+        )
+    try:
+        job = house.submit(to=100_000)
+        house.wait_until_checkpointed(job)
+    finally:
+        server.kill()
+        server.wait()
+    house.wait_for(lambda: "worker_stopped" in log.read_text())
+    assert (house.now(job).status, house.now(job).attempt) == (Status.QUEUED, 0)
