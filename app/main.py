@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import socket
 from collections.abc import AsyncIterator
@@ -29,6 +30,7 @@ from app.engine.device import choose_device
 from app.engine.engine import Engine
 from app.engine.stylizer import Stylizer
 from app.errors import LedgerUnavailable, Unauthorized
+from app.jobs.supervisor import Supervisor
 from app.logs import configure_logging
 from app.registry.repository import Repository
 from app.settings import Settings, SettingsError
@@ -48,15 +50,25 @@ _log = structlog.get_logger(__name__)
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, but streams of events are ended before it waits for the requests in flight: they would last."""
+    """uvicorn's, with worker processes beside it for as long as it serves.
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    Streams of events are ended before it waits for the requests in flight: they would last.
+    """
+
+    def __init__(self, config: uvicorn.Config, service: Service, workers: Supervisor) -> None:
         super().__init__(config)
         self._service = service
+        self._workers = workers
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._workers.start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._service.jobs.feed.close()
-        await super().shutdown(sockets)
+        # Not after `run`: uvicorn lets the signal that ended it end the process there.
+        await asyncio.gather(super().shutdown(sockets), asyncio.to_thread(self._workers.stop))
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -155,4 +167,4 @@ def serve(settings: Settings) -> None:
         ws="none",
         timeout_graceful_shutdown=math.ceil(settings.deadline_seconds) + SHUTDOWN_MARGIN_SECONDS,
     )
-    Server(config, app.state.service).run()
+    Server(config, app.state.service, Supervisor(settings.workers, settings.environment())).run()

@@ -16,7 +16,9 @@ import redis
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors.torch import save_file
 
+from app.nets.descriptor import Descriptor
 from app.nets.generators import ARCHITECTURES
 from app.nets.norm import StyleRows
 from app.registry.manifest import Architecture, Style, StyleLosses
@@ -64,6 +66,20 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish_random(root, "compact", Architecture(name="compact", options=COMPACT_OPTIONS), COMPACT_STYLES, seed=1)
     publish_random(root, "sketch", Architecture(name="paper", options=PAPER_OPTIONS), SKETCH_STYLES, seed=2)
     return root
+
+
+@pytest.fixture(scope="session")
+def random_descriptor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A loss network's file, of the real depth and with random weights."""
+    generator = torch.Generator().manual_seed(3)
+    convolutions, inputs = {}, 3
+    for name in ("1_1", "2_1", "3_1", "4_1", "4_2", "5_1"):
+        weight = torch.randn(6, inputs, 3, 3, generator=generator) / (3 * inputs**0.5)
+        convolutions[name] = (weight, torch.zeros(6))
+        inputs = 6
+    file = tmp_path_factory.mktemp("descriptor") / "model.safetensors"
+    save_file(Descriptor((torch.eye(3), torch.zeros(3)), convolutions, "reflect").state_dict(), file)
+    return file
 
 
 @pytest.fixture(scope="session")

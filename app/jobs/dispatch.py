@@ -58,8 +58,9 @@ class Dispatch:
         self._reachable = True
 
     def create(self) -> None:
-        """Make the queue's tables, where it has any. Raises QueueUnavailable."""
-        self._ask(lambda huey, _: huey.storage.initialize_schema() if _in_postgresql(self._settings) else None)
+        """Make the queue's tables in PostgreSQL; the other kinds need nothing. Raises QueueUnavailable."""
+        if _in_postgresql(self._settings):
+            self._ask(lambda huey, _: huey.storage.initialize_schema())
 
     def send(self, job_id: str, priority: int) -> None:
         """Tell the workers of a job. When the queue cannot be reached, a sweep does it later."""

@@ -86,6 +86,9 @@ class Supervisor:
         with self._lock:
             if self._stopping.is_set():
                 return None
-            process = subprocess.Popen(self._command, env=self._environment, stdin=subprocess.PIPE)
+            # A session of its own: Ctrl-C is for the server, which then stops its workers itself.
+            process = subprocess.Popen(
+                self._command, env=self._environment, stdin=subprocess.PIPE, start_new_session=True
+            )
             self._processes[place] = process
             return process

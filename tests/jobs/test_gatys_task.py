@@ -8,40 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from safetensors.torch import save_file
 
 from app.errors import DescriptorUnavailable
 from app.jobs.context import HandedOver, JobContext
 from app.jobs.gatys import Gatys, find_descriptor, unpack
 from app.jobs.job import Job, input_key
 from app.jobs.stylize import Stylize, Stylizers
-from app.nets.descriptor import Descriptor
 from app.settings import Settings
 from app.storage.folder import Folder
 
 QUICK = {"size": 48, "iterations": 8, "scales": 2, "tolerance": 0.0, "precision": "float32"}
 
 
-@pytest.fixture(scope="module")
-def descriptor(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network of the real depth, and of random weights."""
-    generator = torch.Generator().manual_seed(3)
-    convolutions, inputs = {}, 3
-    for name in ("1_1", "2_1", "3_1", "4_1", "4_2", "5_1"):
-        weight = torch.randn(6, inputs, 3, 3, generator=generator) / (3 * inputs**0.5)
-        convolutions[name] = (weight, torch.zeros(6))
-        inputs = 6
-    file = tmp_path_factory.mktemp("descriptor") / "slim.safetensors"
-    save_file(Descriptor((torch.eye(3), torch.zeros(3)), convolutions, "reflect").state_dict(), file)
-    return file
-
-
 @pytest.fixture
-def settings(descriptor: Path, models_dir: Path, tmp_path: Path) -> Settings:
+def settings(random_descriptor: Path, models_dir: Path, tmp_path: Path) -> Settings:
     return Settings(
-        descriptor=descriptor,
+        descriptor=random_descriptor,
         models_dir=models_dir,
         data_dir=tmp_path,
         device="cpu",

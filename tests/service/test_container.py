@@ -41,7 +41,7 @@ def final_stage() -> dict[str, str]:
 
 
 @pytest.fixture
-def environment(models_dir: Path) -> dict[str, str]:
+def environment(models_dir: Path, tmp_path: Path) -> dict[str, str]:
     """The image's variables, with this virtual environment in the place of the image's, and the test models."""
     variables = dict(pair.split("=", 1) for pair in shlex.split(final_stage()["ENV"]))
     with socket.socket() as free:
@@ -52,6 +52,7 @@ def environment(models_dir: Path) -> dict[str, str]:
         "PASTICHE_PORT": str(port),
         "PASTICHE_MODELS_DIR": str(models_dir),
         "PASTICHE_DEVICE": "cpu",
+        "PASTICHE_DATA_DIR": str(tmp_path / "data"),
     }
 
 
