@@ -16,8 +16,11 @@ import pytest
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from hand_worker import HandWorker
 from picture_bytes import encoded
 
+from app.jobs.migration import migrate
+from app.jobs.supervisor import Supervisor
 from app.main import Server, create_app
 from app.settings import Settings
 
@@ -76,7 +79,8 @@ def connect(settings: Settings) -> Iterator[Connect]:
 def running(app: FastAPI) -> Iterator[httpx.Client]:
     """The application behind uvicorn's parser and a real connection; its parts are still at hand to be changed."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"), app.state.service)
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
+        server = Server(config, app.state.service, Supervisor(0, {}))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:
@@ -99,3 +103,21 @@ def photo() -> bytes:
     """A PNG of 48 x 32 pixels, all of them different."""
     y, x = np.mgrid[0:32, 0:48]
     return encoded(np.stack([5 * x, 7 * y, 2 * x + 3 * y], axis=2).astype(np.uint8))
+
+
+@pytest.fixture
+def worker(settings: Settings) -> Iterator[HandWorker]:
+    """Of the shared application, whose ledger is empty at the start."""
+    worker = HandWorker(settings)
+    # The application has made the tables when it was created; a test may ask for the worker first.
+    migrate(worker.database)
+    worker.empty()
+    yield worker
+    worker.database.close()
+
+
+@pytest.fixture(scope="session")
+def painting() -> bytes:
+    """A PNG of 20 x 20 pixels."""
+    y, x = np.mgrid[0:20, 0:20]
+    return encoded(np.stack([x * y, 12 * x, 255 - 12 * y], axis=2).astype(np.uint8))
