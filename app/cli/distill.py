@@ -92,8 +92,8 @@ def write_card(
     if agreements:
         parts.append(
             f"On {photos} photos that the training never saw, at a longer edge of {COMPARED_EDGE} px: centred R^2 of "
-            "the mapped features, and the rank correlation of the distances between the Grams of all pairs of photos (its "
-            "own features against the teacher's)."
+            "the mapped features, and the rank correlation of the distances between the Grams of all pairs of photos "
+            "(its own features against the teacher's)."
         )
         rows = [f"| {layer} | {a.r2:.3f} | {a.gram_rank:.3f} |" for layer, a in agreements.items()]
         parts.append("\n".join(["| layer | R^2 | Gram ranks |", "|---|---|---|", *rows]))

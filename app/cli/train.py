@@ -21,6 +21,7 @@ from app.cli.course import (
 )
 from app.cli.release import PREVIEW_EDGE, Extras, release
 from app.nets.descriptor import Descriptor
+from app.registry.repository import Model, Repository
 from app.settings import SHIPPED_MODELS
 from app.training.objective import Objective
 from app.training.paintings import Painting, list_paintings
@@ -51,6 +52,7 @@ def train(
     recipe: Annotated[Path | None, typer.Option(help="JSON file of recipe members.", exists=True)] = None,
     architecture: Annotated[str | None, typer.Option(help="compact or paper.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps in all, also when a run is continued.")] = None,
+    base: Annotated[str | None, typer.Option(help="Model to start from, such as compact@1; in the repository.")] = None,
     batch: Annotated[int | None, typer.Option(help="Pictures a step, over all processes.")] = None,
     crop: Annotated[int | None, typer.Option(help="Edge of the training crops in pixels.")] = None,
     stroke: Annotated[int | None, typer.Option(help="Longer edge of the paintings in pixels.")] = None,
@@ -71,6 +73,7 @@ def train(
     """
     given = {
         "architecture": architecture,
+        "base": base,
         "steps": steps,
         "batch": batch,
         "crop": crop,
@@ -89,6 +92,8 @@ def train(
         extras = Extras(photo, notes.read_text() if notes else "")
         with processes(device) as place:
             trainer = build_trainer(chosen, works, paths, read_descriptor(descriptor), place, compiled)
+            if chosen.base:
+                start_from(trainer, Repository(models).load(chosen.base))
             samples = [read_picture(path, SAMPLE_EDGE) for path in (unseen or paths)[:SAMPLES]]
             follow(
                 Run(
@@ -101,6 +106,13 @@ def train(
             if publish and trainer.rank == 0:
                 manifest = release(trainer, works, unseen, models, name, descriptor.stem, extras)
                 console.print(f"Published {manifest.label} in {models}.")
+
+
+def start_from(trainer: StyleTrainer, base: Model) -> None:
+    try:
+        trainer.start_from(base.generator, base.rows, base.manifest.style_ids)
+    except ValueError as error:
+        raise UnusableRecipe(f"{base.manifest.label} cannot be the base: {error}") from None
 
 
 def build_trainer(

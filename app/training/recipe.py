@@ -53,6 +53,9 @@ class Recipe(Schedule):
     architecture: Literal["compact", "paper"] = "compact"
     options: dict[str, int | tuple[int, ...]] = {}
 
+    # A published model to start from, `name@version`: its weights, and its rows of the styles that are trained.
+    base: str | None = None
+
     # The paintings: longer edge in pixels. It sets the size of the strokes, in pixels of the output.
     stroke: int = Field(512, ge=64, le=2048)
 

@@ -5,7 +5,7 @@ After Johnson et al. (1603.08155, section 3), with the random style of every sam
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,25 @@ class StyleTrainer(Trainer):
     def untrained(recipe: Recipe, styles: tuple[str, ...]) -> tuple[Trunk, StyleRows]:
         generator = build_generator(recipe.architecture, recipe.options)
         return generator, StyleRows(len(styles), generator.features)
+
+    @torch.no_grad()
+    def start_from(self, generator: Trunk, rows: StyleRows, styles: Sequence[str]) -> None:
+        """Take over another model's weights and the rows of its `styles`; styles that are new get its mean row.
+
+        Raises:
+            ValueError: if the generators differ.
+        """
+        try:
+            self.generator.load_state_dict(generator.state_dict())
+        except RuntimeError as error:
+            raise ValueError("The model to start from has another architecture.") from error
+        known = {style: row for row, style in enumerate(styles)}
+        for place, style in enumerate(self.targets):
+            row = [known[style]] if style in known else list(range(len(styles)))
+            self.rows.gamma[place] = rows.gamma[row].mean(dim=0)
+            self.rows.beta[place] = rows.beta[row].mean(dim=0)
+        self.average = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self.good = self.checkpoint()
 
     def losses(self, sample: Sample) -> Mapping[str, Tensor]:
         inputs = (sample.photos, *self.rows(sample.styles))

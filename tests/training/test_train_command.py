@@ -211,3 +211,15 @@ def test_options_out_of_range_are_usage_errors(root, tmp_path, option, value):
     result = invoke(*command(root, tmp_path / "run", **{option: value}))
     assert result.exit_code == 2
     assert f"--{option}" in result.output
+
+
+def test_a_model_trained_before_is_the_base_of_the_next(root, undisturbed, tmp_path):
+    options = {"steps": 1, "models": undisturbed / "models", "base": "tiny@1"}
+    result = invoke(*command(root, tmp_path / "second", **options))
+    assert result.exit_code == 0, result.output
+    first, second = (Repository(undisturbed / "models").load(f"tiny@{version}") for version in (1, 2))
+    assert second.manifest.recipe["base"] == "tiny@1"
+    torch.testing.assert_close(second.rows.gamma, first.rows.gamma, atol=0.01, rtol=0)
+    missing = invoke(*command(root, tmp_path / "third", **options | {"base": "tiny@7"}))
+    assert missing.exit_code == 1
+    assert "There is no model tiny@7." in missing.output

@@ -204,3 +204,25 @@ def test_scores_are_means_over_photos_by_style(inputs):
 def test_a_recipe_with_something_wrong_in_it_is_refused(members):
     with pytest.raises(ValueError, match="validation error"):
         Recipe.model_validate(MEMBERS | members)
+
+
+def test_a_training_from_a_base_begins_with_its_weights_and_rows(inputs):
+    base = make_trainer(inputs)
+    list(base.run())
+    generator, rows = base.averaged()
+    trainer = make_trainer(inputs, seed=9)
+    trainer.start_from(generator, rows, ("stripes", "waves"))  # the base's rows under other names
+    assert trainer.targets == ("dots", "stripes")
+    for name, weight in generator.state_dict().items():
+        assert torch.equal(trainer.average[f"generator.{name}"], weight)
+        assert torch.equal(trainer.parameters[f"generator.{name}"], weight)
+    assert torch.equal(trainer.rows.gamma[1], rows.gamma[0])
+    torch.testing.assert_close(trainer.rows.beta[0], rows.beta.mean(dim=0))  # dots are new to it
+    assert next(trainer.run()).losses["total"] < next(make_trainer(inputs, seed=9).run()).losses["total"]
+
+
+def test_a_base_of_another_architecture_is_refused(inputs):
+    wider = make_trainer(inputs, options={"widths": (4, 12), "blocks": 1, "fine": 4})
+    generator, rows = wider.averaged()
+    with pytest.raises(ValueError, match="another architecture"):
+        make_trainer(inputs).start_from(generator, rows, wider.targets)
