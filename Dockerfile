@@ -24,16 +24,19 @@ COPY app app
 RUN python -m compileall -q app
 
 FROM python:${PYTHON}-slim
-RUN useradd --system --uid 10001 --no-create-home pastiche
+RUN useradd --system --uid 10001 --no-create-home pastiche && install -d -o pastiche /data
 COPY --from=build /opt/venv /opt/venv
 COPY models /srv/pastiche/models
 COPY --from=build /srv/pastiche /srv/pastiche
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    PASTICHE_HOST=0.0.0.0
+    PASTICHE_HOST=0.0.0.0 \
+    PASTICHE_DATA_DIR=/data \
+    MPLCONFIGDIR=/tmp
 WORKDIR /srv/pastiche
 USER pastiche
+VOLUME /data
 EXPOSE 8000
 # Readiness, not liveness: what waits for a healthy container wants one that can paint, and one that cannot for three
 # checks in a row gains from the restart that Swarm gives it.

@@ -143,9 +143,13 @@ def test_a_database_that_comes_later_is_prepared_then(settings, tmp_path, monkey
     assert len(calls) == 2
 
 
-def test_a_database_of_another_version_stops_the_start(settings, postgresql_url):
-    with pytest.raises(SchemaOutdated, match="pastiche migrate"):
-        create_app(settings.model_copy(update={"database_url": postgresql_url}))
+def test_a_database_of_another_version_stops_the_start(settings, tmp_path, monkeypatch):
+    def prepare(_):
+        raise SchemaOutdated
+
+    monkeypatch.setattr(job_desk, "prepare", prepare)
+    with pytest.raises(SchemaOutdated):
+        create_app(settings.model_copy(update={"data_dir": tmp_path}))
 
 
 def test_a_folder_that_cannot_be_made_stops_the_start(settings, tmp_path):

@@ -102,9 +102,24 @@ def test_what_the_image_copies_is_there_and_not_ignored() -> None:
         assert any(fnmatch(source, rule) or source.startswith(f"{rule}/") for rule in allowed), source
 
 
-def test_compose_takes_rights_away_and_waits_for_requests_in_flight() -> None:
-    [service] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"].values()
-    assert service["read_only"] is True
-    assert service["cap_drop"] == ["ALL"]
-    grace_seconds = int(service["stop_grace_period"].removesuffix("s"))
-    assert grace_seconds >= Settings.model_fields["deadline_seconds"].default + SHUTDOWN_MARGIN_SECONDS
+@pytest.mark.parametrize("name", ["docker-compose.yml", "docker-compose.simple.yml"])
+def test_compose_takes_rights_away_and_waits_for_requests_in_flight(name: str) -> None:
+    services = yaml.safe_load((REPOSITORY / name).read_text())["services"].values()
+    ours = [service for service in services if service["image"] == "pastiche"]
+    assert ours
+    for service in ours:
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        if service.get("command", ["pastiche", "serve"]) == ["pastiche", "serve"]:
+            grace_seconds = int(service["stop_grace_period"].removesuffix("s"))
+            assert grace_seconds >= Settings.model_fields["deadline_seconds"].default + SHUTDOWN_MARGIN_SECONDS
+
+
+def test_nobody_is_started_before_what_it_needs_is_healthy() -> None:
+    services = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"]
+    for name, service in services.items():
+        for other, wanted in service.get("depends_on", {}).items():
+            assert wanted["condition"] in ("service_healthy", "service_completed_successfully"), name
+            checked = "healthcheck" in services[other] and "disable" not in services[other]["healthcheck"]
+            assert checked or wanted["condition"] == "service_completed_successfully", other
+    assert {name for name, service in services.items() if "ports" in service} == {"nginx"}
