@@ -44,7 +44,7 @@ from app.errors import (
     UnsupportedPicture,
 )
 from app.imaging.decode import decode
-from app.jobs.gatys import CONTENT, STYLE, find_descriptor
+from app.jobs.gatys import CONTENT, STYLE, check_descriptor
 from app.jobs.job import NewJob, new_job_id
 from app.jobs.stylize import PHOTO, StylizeParams
 
@@ -89,7 +89,7 @@ async def create(request: Request) -> Response:
     `Idempotent-Replayed: true` tells it apart.
     """
     service = service_of(request)
-    find_descriptor(service.settings)
+    check_descriptor(service.settings)
     await admit(request)
     async with finished_by(time.monotonic() + service.settings.deadline_seconds):
         body = Body(request, service.settings.body_bytes, service.uploads)

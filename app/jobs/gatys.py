@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,13 +30,14 @@ from app.jobs.job import Result
 from app.jobs.photo import read_photo
 from app.jobs.stylize import Stylizers
 from app.nets.descriptor import Descriptor, UnknownLayout, load_descriptor
+from app.registry.descriptors import load_published, newest_version
+from app.registry.repository import InvalidModel
 from app.settings import Settings
 
 # Of the pictures of a job, as `JobContext.input` has it; there are style-0, style-1 and so on.
 CONTENT = "content"
 STYLE = "style-{}"
 SHIPPED_DESCRIPTOR = "slim"
-WEIGHTS = "model.safetensors"
 # Often enough to watch, seldom enough to cost nothing: encoding 512 x 512 px takes some milliseconds.
 PREVIEW_SECONDS = 1.5
 PREVIEW_QUALITY = 85
@@ -74,19 +74,27 @@ class GatysParams(BaseModel):
     quality: int = 90
 
 
-def find_descriptor(settings: Settings) -> Path:
-    """The loss network's file: the settings', else the newest that is among the models.
+def check_descriptor(settings: Settings) -> None:
+    """Whether there is a loss network: the file of the settings, else the one among the models.
 
     Raises:
         DescriptorUnavailable: there is none, so no job of this kind can be done.
     """
-    found = settings.descriptor
-    if found is None:
-        shipped = settings.models_dir.glob(f"{SHIPPED_DESCRIPTOR}/[0-9]*/{WEIGHTS}")
-        found = max(shipped, key=lambda path: int(path.parent.name), default=None)
-    if found is None or not found.is_file():
+    given = settings.descriptor
+    there = given.is_file() if given else newest_version(settings.models_dir, SHIPPED_DESCRIPTOR)
+    if not there:
         raise DescriptorUnavailable("This service has no loss network, so it cannot optimise pictures.")
-    return found
+
+
+def read_descriptor(settings: Settings) -> Descriptor:
+    """The loss network. DescriptorUnavailable: there is none, or it is not what it should be."""
+    check_descriptor(settings)
+    try:
+        if settings.descriptor is None:
+            return load_published(settings.models_dir, SHIPPED_DESCRIPTOR)
+        return load_descriptor(load_tensors(settings.descriptor.read_bytes()))
+    except (InvalidModel, OSError, SafetensorError, UnknownLayout) as error:
+        raise DescriptorUnavailable("The loss network cannot be used.", private=str(error)) from error
 
 
 class Gatys:
@@ -158,11 +166,7 @@ class Gatys:
     @cached_property
     def _descriptor(self) -> Descriptor:
         """Raises DescriptorUnavailable."""
-        path = find_descriptor(self._settings)
-        try:
-            return load_descriptor(load_tensors(path.read_bytes())).to(self._device)
-        except (OSError, SafetensorError, UnknownLayout) as error:
-            raise DescriptorUnavailable("The loss network cannot be used.", private=f"{path}: {error}") from error
+        return read_descriptor(self._settings).to(self._device)
 
 
 def tell(context: JobContext, transfer: Transfer, iteration: Iteration) -> None:

@@ -57,16 +57,21 @@ def publish_descriptor(
     return manifest
 
 
+def newest_version(root: Path, name: str) -> Path | None:
+    """The folder of the newest version of a loss network, None where there is none. Nothing in it is checked."""
+    folders = [root / name / str(number) for number in Repository(root).numbered(name)]
+    return next((folder for folder in reversed(folders) if (folder / DESCRIPTOR_MANIFEST).exists()), None)
+
+
 def load_published(root: Path, name: str) -> Descriptor:
     """The newest version of a loss network, verified.
 
     Raises:
         InvalidModel: if there is none, or it is not what its manifest says.
     """
-    numbers = [n for n in Repository(root).numbered(name) if (root / name / str(n) / DESCRIPTOR_MANIFEST).exists()]
-    if not numbers:
+    folder = newest_version(root, name)
+    if folder is None:
         raise InvalidModel(f"There is no loss network {name}.")
-    folder = root / name / str(numbers[-1])
     try:
         content = read_at_most(folder / DESCRIPTOR_MANIFEST, MANIFEST_BYTES)
         manifest = DescriptorManifest.model_validate_json(content)

@@ -8,15 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from app.errors import DescriptorUnavailable
 from app.jobs.context import HandedOver, JobContext
-from app.jobs.gatys import Gatys, find_descriptor, unpack
+from app.jobs.gatys import Gatys, check_descriptor, read_descriptor, unpack
 from app.jobs.job import Job, input_key
 from app.jobs.stylize import Stylize, Stylizers
+from app.registry.descriptors import publish_descriptor
 from app.settings import Settings
 from app.storage.folder import Folder
+from app.training.distillation import untrained_slim
 
 QUICK = {"size": 48, "iterations": 8, "scales": 2, "tolerance": 0.0, "precision": "float32"}
 
@@ -126,18 +129,23 @@ def test_it_can_start_from_a_generators_picture(settings, start) -> None:
 
 def test_without_a_loss_network_there_is_nothing_to_optimise_with(settings, tmp_path: Path) -> None:
     with pytest.raises(DescriptorUnavailable):
-        find_descriptor(settings.model_copy(update={"descriptor": None}))
+        check_descriptor(settings.model_copy(update={"descriptor": None}))
     with pytest.raises(DescriptorUnavailable):
-        find_descriptor(settings.model_copy(update={"descriptor": tmp_path / "absent"}))
+        check_descriptor(settings.model_copy(update={"descriptor": tmp_path / "absent"}))
 
 
-def test_the_newest_loss_network_of_the_models_is_the_default(settings, tmp_path: Path) -> None:
-    for version in ("9", "10"):
-        file = tmp_path / "slim" / version / "model.safetensors"
-        file.parent.mkdir(parents=True)
-        file.touch()
-    found = find_descriptor(settings.model_copy(update={"descriptor": None, "models_dir": tmp_path}))
-    assert found == tmp_path / "slim" / "10" / "model.safetensors"
+def test_the_newest_loss_network_of_the_models_is_the_default_and_verified(settings, tmp_path: Path) -> None:
+    shipped = settings.model_copy(update={"descriptor": None, "models_dir": tmp_path})
+    for seed in (1, 2):
+        slim = untrained_slim((4, 4, 4, 4, 4), {}, seed)
+        publish_descriptor(tmp_path, "slim", slim, teachers=(), recipe={}, metrics={}, card="")
+    check_descriptor(shipped)
+    newest = untrained_slim((4, 4, 4, 4, 4), {}, 2).half().float().state_dict()
+    for name, tensor in read_descriptor(shipped).state_dict().items():
+        assert torch.equal(tensor, newest[name])
+    (tmp_path / "slim" / "2" / "model.safetensors").write_bytes(b"broken")
+    with pytest.raises(DescriptorUnavailable):
+        read_descriptor(shipped)
 
 
 def test_a_painting_of_the_fast_path_is_the_one_of_its_options(settings, start) -> None:
