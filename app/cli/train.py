@@ -21,6 +21,7 @@ from app.cli.course import (
 )
 from app.cli.release import PREVIEW_EDGE, Extras, release
 from app.nets.descriptor import Descriptor
+from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published
 from app.registry.repository import Model, Repository
 from app.settings import SHIPPED_MODELS
 from app.training.objective import Objective
@@ -40,8 +41,10 @@ def train(
     paintings: Annotated[
         Path, typer.Option(help="Folder of style pictures; file stems become style ids.", exists=True, file_okay=False)
     ],
-    descriptor: Annotated[Path, typer.Option(help="Loss network, a safetensors file.", exists=True, dir_okay=False)],
     run: Annotated[Path, typer.Option(help="Folder of this run; a run that is there is continued.")],
+    descriptor: Annotated[
+        Path | None, typer.Option(help="Loss network, a safetensors file; ours else.", exists=True, dir_okay=False)
+    ] = None,
     name: Annotated[str, typer.Option(help="Name of the model.", callback=check_name)] = "compact",
     models: Annotated[Path, typer.Option(help="Model repository to publish in.")] = SHIPPED_MODELS,
     style: Annotated[list[str] | None, typer.Option(help="Only this style; can be given several times.")] = None,
@@ -90,8 +93,10 @@ def train(
         # Read now what is needed at the end: hours later is a bad time to learn that it cannot be read.
         photo = read_picture(preview, PREVIEW_EDGE) if preview else None
         extras = Extras(photo, notes.read_text() if notes else "")
+        loss_network = read_descriptor(descriptor) if descriptor else load_published(SHIPPED_MODELS, SHIPPED_DESCRIPTOR)
+        loss_network_name = descriptor.stem if descriptor else SHIPPED_DESCRIPTOR
         with processes(device) as place:
-            trainer = build_trainer(chosen, works, paths, read_descriptor(descriptor), place, compiled)
+            trainer = build_trainer(chosen, works, paths, loss_network, place, compiled)
             if chosen.base:
                 start_from(trainer, Repository(models).load(chosen.base))
             samples = [read_picture(path, SAMPLE_EDGE) for path in (unseen or paths)[:SAMPLES]]
@@ -104,7 +109,7 @@ def train(
                 )
             )
             if publish and trainer.rank == 0:
-                manifest = release(trainer, works, unseen, models, name, descriptor.stem, extras)
+                manifest = release(trainer, works, unseen, models, name, loss_network_name, extras)
                 console.print(f"Published {manifest.label} in {models}.")
 
 

@@ -30,14 +30,13 @@ from app.jobs.job import Result
 from app.jobs.photo import read_photo
 from app.jobs.stylize import Stylizers
 from app.nets.descriptor import Descriptor, UnknownLayout, load_descriptor
-from app.registry.descriptors import load_published, newest_version
+from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published, newest_version
 from app.registry.repository import InvalidModel
 from app.settings import Settings
 
 # Of the pictures of a job, as `JobContext.input` has it; there are style-0, style-1 and so on.
 CONTENT = "content"
 STYLE = "style-{}"
-SHIPPED_DESCRIPTOR = "slim"
 # Often enough to watch, seldom enough to cost nothing: encoding 512 x 512 px takes some milliseconds.
 PREVIEW_SECONDS = 1.5
 PREVIEW_QUALITY = 85

@@ -28,6 +28,7 @@ from app.registry.repository import (
 )
 
 DESCRIPTOR_MANIFEST = "descriptor.json"
+SHIPPED_DESCRIPTOR = "slim"
 
 
 def publish_descriptor(
