@@ -17,6 +17,7 @@ import pytest
 import redis
 from many_machines import PATIENCE_SECONDS, ManyMachines, start_s3
 from PIL import Image
+from test_job_routes import follow_the_readme, needs_curl
 
 from app.jobs.database import Database
 from app.jobs.job import EventKind, Job, Status
@@ -131,6 +132,11 @@ def test_a_picture_is_made_while_its_events_come_through_nginx(machines: ManyMac
         assert Image.open(BytesIO(result.content)).size == (192, 128)
         assert client.get(f"{path}/preview").headers["content-type"] == "image/jpeg"
         assert client.get(f"{path}/loss.png").headers["content-type"] == "image/png"
+
+
+@needs_curl
+def test_the_readmes_lines_make_a_picture_here_too(machines: ManyMachines, photos: Path, tmp_path: Path) -> None:
+    follow_the_readme(machines.url, photos, tmp_path)
 
 
 def test_two_hundred_jobs_at_once_all_end_exactly_once(
