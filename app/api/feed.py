@@ -124,6 +124,9 @@ class Feed:
                     _log.warning("feed_interrupted", reason=error.private or error.detail)
                 reachable = False
                 continue
+            except Exception:  # noqa: BLE001 - without its poll every stream would be silent and look alive
+                _log.exception("feed_interrupted")
+                continue
             reachable = True
             for job_id, new in news.items():
                 # Its last reader may have gone meanwhile, and another one come.

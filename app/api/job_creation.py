@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import APIRouter
@@ -91,44 +92,49 @@ async def create(request: Request) -> Response:
     service = service_of(request)
     check_descriptor(service.settings)
     await admit(request)
-    async with finished_by(time.monotonic() + service.settings.deadline_seconds):
-        body = Body(request, service.settings.body_bytes, service.uploads)
-        try:
+    body = Body(request, service.settings.body_bytes, service.uploads)
+    try:
+        async with deadline(service):
             pictures, fields = await receive_form(request, body)
             styles = pictures[STYLE_FIELD]
             params, priority = read_job_form(fields, len(styles), service.catalogue, service.settings.edge_pixels)
             named = {CONTENT: pictures[CONTENT_FIELD][0]}
             named |= {STYLE.format(index): data for index, data in enumerate(styles)}
             await check_pictures(service, named, params.options.size)
-            return await accept(request, "gatys", params.model_dump(mode="json"), named, priority)
-        finally:
-            body.drop()
+        return await accept(request, "gatys", params.model_dump(mode="json"), named, priority)
+    finally:
+        body.drop()
 
 
 async def stylize_later(request: Request) -> Response:
     """`POST /v1/stylize` as a job. `Accept` may name the job's JSON, and does not choose the picture's format then."""
     service = service_of(request)
     await admit(request)
-    async with finished_by(time.monotonic() + service.settings.deadline_seconds):
-        accept_header = ", ".join(request.headers.getlist("accept"))
+    accept_header = ", ".join(request.headers.getlist("accept"))
+    async with deadline(service):
         photo, options = await receive_photo(request, service, "" if "json" in accept_header else accept_header)
-        try:
-            longer_edge = options.size or service.settings.edge_pixels
-            await check_pictures(service, {PHOTO: photo.data}, longer_edge)
-            params = StylizeParams(
-                model=options.model,
-                blend=dict(options.blend),
-                strength=options.strength,
-                color="keep" if options.keep_colour else "style",
-                size=options.size,
-                format=options.format,
-                quality=options.quality,
-            )
-            response = await accept(request, "stylize", params.model_dump(mode="json"), {PHOTO: photo.data}, 0)
-        finally:
-            photo.drop()
+    try:
+        async with deadline(service):
+            await check_pictures(service, {PHOTO: photo.data}, options.size or service.settings.edge_pixels)
+        params = StylizeParams(
+            model=options.model,
+            blend=dict(options.blend),
+            strength=options.strength,
+            color="keep" if options.keep_colour else "style",
+            size=options.size,
+            format=options.format,
+            quality=options.quality,
+        )
+        response = await accept(request, "stylize", params.model_dump(mode="json"), {PHOTO: photo.data}, 0)
+    finally:
+        photo.drop()
     response.headers["Preference-Applied"] = "respond-async"
     return response
+
+
+def deadline(service: Service) -> AbstractAsyncContextManager[None]:
+    """For the upload and the look at it. What is stored then has limits of its own, and should not stop half-way."""
+    return finished_by(time.monotonic() + service.settings.deadline_seconds)
 
 
 def prefers_later(request: Request) -> bool:
@@ -139,8 +145,8 @@ def prefers_later(request: Request) -> bool:
 
 async def admit(request: Request) -> None:
     """Before an upload is read. Raises InvalidOption, TooManyRequests, TooManyJobs, LedgerUnavailable."""
-    idempotency_key(request)
-    await service_of(request).jobs.admit(principal_of(request))
+    key = idempotency_key(request)
+    await service_of(request).jobs.admit(principal_of(request), repeatable=key is not None)
 
 
 async def receive_form(request: Request, body: Body) -> tuple[dict[str, list[bytes]], list[tuple[str, str]]]:

@@ -79,12 +79,21 @@ class JobDesk:
 
         return await self._ledger_threads.call(prepared)
 
-    async def admit(self, principal: str) -> None:
-        """To be called before an upload is read. Raises TooManyRequests, TooManyJobs."""
+    async def admit(self, principal: str, *, repeatable: bool) -> None:
+        """To be called before an upload is read.
+
+        Args:
+            repeatable: it has an idempotency key. Its job may be there already, which `create` alone can tell, so the
+                quotas wait until then.
+
+        Raises:
+            TooManyRequests, TooManyJobs.
+        """
 
         def check() -> None:
             self._rate.hit(principal)
-            self.ledger.check_quota(principal, self._quota)
+            if not repeatable:
+                self.ledger.check_quota(principal, self._quota)
 
         await self.ask(check)
 

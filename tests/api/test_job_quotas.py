@@ -55,6 +55,14 @@ def test_quotas_are_looked_at_before_the_upload(connect, tmp_path, photo):
     refused(response, "too-many-jobs")
 
 
+def test_a_repetition_is_no_new_job_for_the_quotas(connect, tmp_path, photo, painting):
+    client = connect(data_dir=tmp_path, waiting_jobs=1)
+    key = {"Idempotency-Key": "mine"}
+    assert make(client, photo, painting, key)["id"] == make(client, photo, painting, key)["id"]
+    other = client.post(ROUTE, files=form(photo, painting), headers={"Idempotency-Key": "another"})
+    refused(other, "too-many-jobs")
+
+
 def test_so_many_jobs_may_be_asked_for_in_a_minute(connect, photo, painting, tmp_path):
     client = connect(api_keys=KEYS, data_dir=tmp_path, jobs_per_minute=2)
     made = make(client, photo, painting, ANNA)
