@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.errors import StorageUnavailable
@@ -14,6 +14,8 @@ from app.storage.blobs import BlobNotFound, check_key, check_prefix
 
 # Writers and those that delete a prefix can come between each other's steps.
 ATTEMPTS = 10
+# Where blobs are written before they get their names. No key begins with a dot.
+PARTS = ".parts"
 
 
 class Folder:
@@ -24,15 +26,35 @@ class Folder:
 
     def put(self, key: str, data: bytes) -> None:
         path = self._path(key)
-        with _as_storage():
+        with _as_storage(), self._written(data) as part:
             for attempt in range(ATTEMPTS):
                 try:
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    _write(path, data)
-                    return
+                    part.replace(path)
+                    break
                 except (FileNotFoundError, FileExistsError):  # the latter by mkdir, of a folder that is gone again
                     if attempt == ATTEMPTS - 1:
                         raise
+            with suppress(FileNotFoundError):  # deleted again already, with all that was in it
+                _sync(path.parent)  # the name, too
+
+    @contextmanager
+    def _written(self, data: bytes) -> Iterator[Path]:
+        """The data in a file of no blob's name, on the disk; a crash leaves all of a blob or none of it.
+
+        It lies beside all prefixes: below the blob's own, whoever deletes that could take it away at any moment of
+        the writing, and not just in the one in which it gets its name.
+        """
+        part = self._root / PARTS / f".{secrets.token_hex(8)}"
+        part.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield part
+        finally:
+            part.unlink(missing_ok=True)
 
     def get(self, key: str) -> bytes:
         with _as_storage():
@@ -93,20 +115,9 @@ def _as_storage() -> Iterator[None]:
         raise StorageUnavailable("The storage of the pictures does not work.", private=repr(error)) from error
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Into a file beside it first, onto the disk, and then under its name: a crash leaves all of it or none."""
-    part = path.with_name(f".{secrets.token_hex(8)}")
+def _sync(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
     try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the name, too
+        os.fsync(opened)
     finally:
-        os.close(folder)
+        os.close(opened)
