@@ -25,11 +25,14 @@ ARROWS = {
     "engine": GROUND | {"nets", "losses"},
     "registry": GROUND | {"nets", "losses"},
     "training": GROUND | {"nets", "losses"},
-    "jobs": GROUND | {"nets", "losses", "engine", "registry", "training", "gatys"},
+    "sql": {"app", "errors"},
+    "releases": GROUND | {"sql", "nets", "losses", "engine", "registry", "training"},
+    "jobs": GROUND | {"sql", "nets", "losses", "engine", "registry", "training", "gatys", "releases"},
     "gatys": GROUND | {"nets", "losses"},
-    "api": GROUND | {"nets", "losses", "engine", "registry", "training", "gatys", "jobs"},
-    "main": GROUND | {"nets", "losses", "engine", "registry", "training", "jobs", "logs", "api"},
-    "cli": GROUND | {"nets", "losses", "engine", "registry", "training", "gatys", "jobs", "logs", "main"},
+    "api": GROUND | {"sql", "releases", "nets", "losses", "engine", "registry", "training", "gatys", "jobs"},
+    "main": GROUND | {"sql", "releases", "nets", "losses", "engine", "registry", "training", "jobs", "logs", "api"},
+    "cli": GROUND
+    | {"sql", "releases", "nets", "losses", "engine", "registry", "training", "gatys", "jobs", "logs", "main"},
 }
 
 WEB = {"fastapi", "starlette", "uvicorn"}

@@ -13,13 +13,13 @@ from app.api.backend import Backend
 from app.api.feed import Feed
 from app.api.rate_limit import RateLimit
 from app.errors import LedgerUnavailable, NotFound, RequestError, ServiceError, StorageUnavailable
-from app.jobs.database import Database
 from app.jobs.dispatch import Dispatch
 from app.jobs.job import JOB_ID, Job, NewJob, input_key, job_prefix
 from app.jobs.ledger import Ledger, Quota
-from app.jobs.migration import SchemaOutdated, prepare
 from app.jobs.statistics import KindStatistics, measure
 from app.settings import Settings
+from app.sql.database import Database
+from app.sql.migration import SchemaOutdated, prepare
 from app.storage.blobs import open_storage
 
 LEDGER_THREADS = 8

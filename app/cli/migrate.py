@@ -19,10 +19,10 @@ def migrate() -> None:
 
     Exits with 2 if a setting is bad, with 1 if the database cannot be reached or is of a later version.
     """
-    from app.jobs.database import Database
     from app.jobs.dispatch import Dispatch, QueueUnavailable
-    from app.jobs.migration import SchemaOutdated
-    from app.jobs.migration import migrate as run  # here, since no other command needs the database's packages
+    from app.sql.database import Database
+    from app.sql.migration import SchemaOutdated
+    from app.sql.migration import migrate as run  # here, since no other command needs the database's packages
 
     try:
         settings = load_settings()

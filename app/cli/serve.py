@@ -26,8 +26,8 @@ def serve(
 
     Exits with 2 if a setting is bad, with 1 if a model is not valid or the jobs' database is another version's.
     """
-    from app.jobs.migration import SchemaOutdated
     from app.main import serve as run  # here, since no other command needs the web server's packages
+    from app.sql.migration import SchemaOutdated
 
     options = {"host": host, "port": port, "models_dir": models_dir, "models": models, "device": device}
     try:

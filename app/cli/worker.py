@@ -24,9 +24,9 @@ def worker(
 
     Exits with 2 if a setting is bad, with 1 if the database cannot be reached or has another schema.
     """
-    from app.jobs.migration import SchemaOutdated
     from app.jobs.tasks import tasks
     from app.jobs.worker import run_worker  # here, since no other command needs the database's packages
+    from app.sql.migration import SchemaOutdated
 
     try:
         settings = load_settings()

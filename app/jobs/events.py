@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Update, insert
 
 from app.jobs.job import EventKind, Job
-from app.jobs.schema import job_events, jobs, now_ms
+from app.sql.schema import job_events, jobs, now_ms
 
 
 def apply(connection: Connection, statement: Update, values: Mapping[str, Any], kind: EventKind) -> list[Job]:

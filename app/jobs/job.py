@@ -60,7 +60,7 @@ class NewJob:
 
 @dataclass(frozen=True)
 class Job:
-    """A row of the ledger. Times are milliseconds since 1970; see `app.jobs.schema` for the rest."""
+    """A row of the ledger. Times are milliseconds since 1970; see `app.sql.schema` for the rest."""
 
     id: str
     kind: str

@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import case, select, update
 
 from app.errors import PasticheError
-from app.jobs.database import Database
 from app.jobs.events import apply
 from app.jobs.job import EventKind, Job, Progress, Status
-from app.jobs.schema import jobs, now_ms
+from app.sql.database import Database
+from app.sql.schema import jobs, now_ms
 
 
 class LeaseLost(Exception):

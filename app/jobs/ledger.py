@@ -20,10 +20,10 @@ from sqlalchemy import (
 )
 
 from app.errors import IdempotencyConflict, TooManyJobs
-from app.jobs.database import Database
 from app.jobs.events import apply, record
 from app.jobs.job import ENDED, Event, EventKind, Job, NewJob, Status
-from app.jobs.schema import job_events, jobs, now_ms
+from app.sql.database import Database
+from app.sql.schema import job_events, jobs, now_ms
 
 # Any number: it names the lock under which jobs are counted and created.
 CREATE_LOCK = 0x70617374

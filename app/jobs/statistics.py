@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Function, case, func, select
 
-from app.jobs.database import Database
 from app.jobs.job import Status
-from app.jobs.schema import jobs, now_ms
+from app.sql.database import Database
+from app.sql.schema import jobs, now_ms
 
 
 @dataclass(frozen=True)

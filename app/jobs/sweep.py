@@ -8,11 +8,11 @@ from __future__ import annotations
 from sqlalchemy import case, delete, func, select, update
 
 from app.errors import WorkerLost
-from app.jobs.database import Database
 from app.jobs.events import apply
 from app.jobs.job import ENDED, EventKind, Job, Status
 from app.jobs.leases import waiting_again
-from app.jobs.schema import job_events, jobs, now_ms
+from app.sql.database import Database
+from app.sql.schema import job_events, jobs, now_ms
 
 LOST = WorkerLost("The job ended or hung its worker every time it was tried.")
 # Jobs handled in one transaction, so that no sweep holds the others up for long.

@@ -18,16 +18,16 @@ import structlog
 
 from app.errors import LedgerUnavailable, OutOfMemory, PasticheError, RequestError
 from app.jobs.context import HandedOver, JobCancelled, JobContext
-from app.jobs.database import Database
 from app.jobs.dispatch import Dispatch, QueueUnavailable
 from app.jobs.heartbeat import DRAIN_SECONDS, Heartbeat
 from app.jobs.job import Job, Result, attempt_key
 from app.jobs.leases import LeaseLost, Leases
 from app.jobs.ledger import Ledger
-from app.jobs.migration import prepare
 from app.jobs.sweep import Sweep
 from app.jobs.sweeper import Sweeper
 from app.settings import Settings
+from app.sql.database import Database
+from app.sql.migration import prepare
 from app.storage.blobs import Blobs, open_storage
 
 Task = Callable[[JobContext], Result]

@@ -19,10 +19,10 @@ from fastapi import FastAPI
 from hand_worker import HandWorker
 from picture_bytes import encoded
 
-from app.jobs.migration import migrate
 from app.jobs.supervisor import Supervisor
 from app.main import Server, create_app
 from app.settings import Settings
+from app.sql.migration import migrate
 
 Connect = Callable[..., httpx.Client]
 

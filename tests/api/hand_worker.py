@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from app.jobs.database import Database
 from app.jobs.job import Job, Progress, attempt_key
 from app.jobs.leases import Leases
 from app.jobs.ledger import Ledger
-from app.jobs.schema import jobs
 from app.jobs.sweep import Sweep
 from app.settings import Settings
+from app.sql.database import Database
+from app.sql.schema import jobs
 from app.storage.blobs import open_storage
 
 

@@ -13,9 +13,9 @@ from app.api.job_desk import JobDesk
 from app.api.rate_limit import RateLimit, limits_url
 from app.errors import LedgerUnavailable, TooManyRequests
 from app.jobs.dispatch import Dispatch
-from app.jobs.migration import SchemaOutdated
 from app.main import create_app
 from app.settings import SettingsError
+from app.sql.migration import SchemaOutdated
 
 KEYS = (SecretStr("anna"), SecretStr("bert"))
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
-from app.jobs.database import Database
 from app.jobs.job import Job, NewJob, new_job_id
 from app.jobs.leases import Leases
 from app.jobs.ledger import Ledger, Quota
-from app.jobs.migration import migrate
-from app.jobs.schema import jobs
 from app.jobs.sweep import Sweep
+from app.sql.database import Database
+from app.sql.migration import migrate
+from app.sql.schema import jobs
 
 ROOMY = Quota(waiting=1000, waiting_each=1000)
 

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app.errors import OutOfMemory, StorageUnavailable
-from app.jobs.database import Database
 from app.jobs.job import Progress, Status, attempt_key
 from app.jobs.leases import LeaseLost, Leases
+from app.sql.database import Database
 
 FULL = Progress(
     fraction=0.5,

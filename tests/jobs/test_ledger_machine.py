@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
 from app.errors import OutOfMemory
-from app.jobs.database import Database
 from app.jobs.job import ENDED, Job, NewJob, Progress, Status, new_job_id
 from app.jobs.leases import LeaseLost, Leases
 from app.jobs.ledger import Ledger, Quota
-from app.jobs.migration import migrate
-from app.jobs.schema import jobs as jobs_table
 from app.jobs.sweep import Sweep
+from app.sql.database import Database
+from app.sql.migration import migrate
+from app.sql.schema import jobs as jobs_table
 
 MAX_ATTEMPTS = 2
 WRITES = ("heartbeat", "finish", "fail", "retry", "release", "cancelled")

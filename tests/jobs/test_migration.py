@@ -15,11 +15,11 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from app.cli import cli
-from app.jobs.database import Database
 from app.jobs.dispatch import Dispatch
-from app.jobs.migration import VERSION_TABLE, SchemaOutdated, check_schema, migrate, prepare
-from app.jobs.schema import metadata
 from app.settings import Settings
+from app.sql.database import Database
+from app.sql.migration import VERSION_TABLE, SchemaOutdated, check_schema, migrate, prepare
+from app.sql.schema import metadata
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

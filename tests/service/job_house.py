@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from app.jobs.database import Database
 from app.jobs.dispatch import Dispatch
 from app.jobs.job import EventKind, Job, NewJob, Status, new_job_id
 from app.jobs.ledger import Ledger, Quota
-from app.jobs.migration import migrate
 from app.settings import Settings
+from app.sql.database import Database
+from app.sql.migration import migrate
 from app.storage.blobs import open_storage
 
 COUNTING_WORKER = Path(__file__).with_name("counting_worker.py")

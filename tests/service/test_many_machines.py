@@ -19,9 +19,9 @@ from many_machines import PATIENCE_SECONDS, ManyMachines, start_s3
 from PIL import Image
 from test_job_routes import follow_the_readme, needs_curl
 
-from app.jobs.database import Database
 from app.jobs.job import EventKind, Job, Status
 from app.jobs.ledger import Ledger
+from app.sql.database import Database
 
 JOBS = 200
 CLIENTS = 8

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from app.jobs.database import Database
+from app.sql.database import Database
 
 SCRIPTS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "pastiche_version"

@@ -1,8 +1,8 @@
-"""Alembic's entry: runs the migrations on the connection that app.jobs.migration hands over."""
+"""Alembic's entry: runs the migrations on the connection that app.sql.migration hands over."""
 
 from alembic import context
 
-from app.jobs.schema import metadata
+from app.sql.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
