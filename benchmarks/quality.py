@@ -17,7 +17,6 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -31,24 +30,15 @@ from torch import Tensor
 from app.nets.descriptor import load_descriptor
 from app.registry.repository import Model, Repository
 from app.settings import SHIPPED_MODELS
-from app.training.objective import Losses, Objective
+from app.training.equivalent import eight_bit, first_below, gatys, uniform_noise
+from app.training.objective import Objective
 from app.training.paintings import list_paintings
 from app.training.photos import read_picture
 from app.training.recipe import Recipe
 from app.training.sheet import to_image
 
-HISTORY = 20
 UNSEEN = Path(__file__).parent / "unseen_photos.txt"
 FIRST = ("lakeside.jpg", "golden_retriever.jpg")  # the two that every style is measured on; --full takes all
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Total and style loss after each evaluation, and the best picture."""
-
-    totals: list[float]
-    styles: list[float]
-    best: Tensor
 
 
 @dataclass(frozen=True)
@@ -65,47 +55,6 @@ class Row:
     style_only: int
 
 
-def gatys(objective: Objective, photo: Tensor, style: int, start: Tensor, target: Losses, iterations: int) -> Curve:
-    """Plain L-BFGS from `start`, until both losses are below `target`'s or `iterations` evaluations are done."""
-    picture = start.clone().requires_grad_()
-    optimiser = torch.optim.LBFGS(
-        [picture], max_iter=iterations, max_eval=iterations, history_size=HISTORY, tolerance_grad=0, tolerance_change=0
-    )
-    index = torch.tensor([style], device=photo.device)
-    totals: list[float] = []
-    styles: list[float] = []
-    best = start.clone()
-
-    class Beaten(Exception):
-        pass
-
-    def evaluate() -> Tensor:
-        optimiser.zero_grad()
-        losses = objective(picture, photo, index)
-        total = losses.total.sum()
-        total.backward()
-        if not totals or total.item() < min(totals):
-            best.copy_(picture.detach())
-        totals.append(total.item())
-        styles.append(losses.style.item())
-        if min(totals) < target.total.item() and min(styles) < target.style.item():
-            raise Beaten
-        return total
-
-    with suppress(Beaten):
-        optimiser.step(evaluate)
-    return Curve(totals, styles, best)
-
-
-def first_below(values: list[float], target: float) -> int:
-    """Iterations that were not enough: the number of evaluations before the first one below `target`."""
-    return next((i for i, value in enumerate(values) if value < target), len(values))
-
-
-def eight_bit(picture: Tensor) -> Tensor:
-    return (picture * 255).round().clamp(0, 255) / 255
-
-
 @torch.inference_mode()
 def paint(model: Model, style: int, photo: Tensor) -> Tensor:
     painted: Tensor = model.generator(photo, *model.rows(torch.tensor([style], device=photo.device)))
@@ -120,8 +69,8 @@ def measure(
     index = torch.tensor([painting], device=photo.device)
     with torch.no_grad():
         losses = objective(painted, photo, index)
-    noise = torch.rand(photo.shape, generator=torch.Generator().manual_seed(0)).to(photo.device)
-    curves = [gatys(objective, photo, painting, start, losses, iterations) for start in (noise, photo)]
+    starts = (uniform_noise(photo), photo)
+    curves = [gatys(objective, photo, painting, start, losses, iterations) for start in starts]
     row = Row(
         model.manifest.style_ids[style],
         name,

@@ -1,0 +1,87 @@
+"""The Gatys-equivalent: how many iterations of Gatys a generator's picture is worth.
+
+The loss of the generator's 8-bit picture is compared with the best loss that Gatys et al. (1508.06576) has reached
+after each evaluation of L-BFGS (history 20, no line search) from some start. It is the first iteration at which Gatys
+is better. The papers start from uniform noise; a start from the photo is harder to beat.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from app.training.objective import Losses, Objective
+
+HISTORY = 20
+NOISE_SEED = 0
+
+
+class Beaten(Exception):
+    """Gatys is better than the generator: there is nothing left to count."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Total and style loss after each evaluation, and the best picture (1, 3, H, W)."""
+
+    totals: list[float]
+    styles: list[float]
+    best: Tensor
+
+
+def eight_bit(picture: Tensor) -> Tensor:
+    """The values (any shape) in 0..1 that a file could hold."""
+    return (picture * 255).round().clamp(0, 255) / 255
+
+
+def uniform_noise(photo: Tensor) -> Tensor:
+    """The papers' start: always the same noise for a photo (1, 3, H, W) of the same size."""
+    noise = torch.rand(photo.shape, generator=torch.Generator().manual_seed(NOISE_SEED))
+    return noise.to(photo.device)
+
+
+def first_below(values: list[float], target: float) -> int:
+    """Iterations that were not enough: the number of evaluations before the first one below `target`."""
+    return next((i for i, value in enumerate(values) if value < target), len(values))
+
+
+def gatys(
+    objective: Objective,
+    photo: Tensor,
+    style: int,
+    start: Tensor,
+    target: Losses,
+    iterations: int,
+) -> Curve:
+    """Plain L-BFGS from `start`, until both losses are below `target`'s or `iterations` evaluations are done.
+
+    Args:
+        photo, start: (1, 3, H, W).
+        style: the painting's place in the objective.
+    """
+    picture = start.clone().requires_grad_()
+    optimiser = torch.optim.LBFGS(
+        [picture], max_iter=iterations, max_eval=iterations, history_size=HISTORY, tolerance_grad=0, tolerance_change=0
+    )
+    index = torch.tensor([style], device=photo.device)
+    curve = Curve([], [], start.clone())
+
+    def evaluate() -> Tensor:
+        optimiser.zero_grad()
+        losses = objective(picture, photo, index)
+        total: Tensor = losses.total.sum()
+        torch.autograd.backward(total)
+        if not curve.totals or total.item() < min(curve.totals):
+            curve.best.copy_(picture.detach())
+        curve.totals.append(total.item())
+        curve.styles.append(losses.style.item())
+        if min(curve.totals) < target.total.item() and min(curve.styles) < target.style.item():
+            raise Beaten
+        return total
+
+    with suppress(Beaten):
+        optimiser.step(evaluate)  # type: ignore[no-untyped-call]
+    return curve

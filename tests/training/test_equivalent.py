@@ -1,0 +1,55 @@
+"""The Gatys-equivalent counts the iterations that were not enough."""
+
+import torch
+from tiny_training import make_trainer
+
+from app.training.equivalent import eight_bit, first_below, gatys, uniform_noise
+from app.training.objective import Losses
+
+
+def photo():
+    return torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(1))
+
+
+def losses(value):
+    return Losses(*(torch.tensor([value]) for _ in range(3)))
+
+
+def test_the_count_is_of_the_evaluations_before_the_first_better_one():
+    assert first_below([5.0, 4.0, 3.0], 4.0) == 2
+    assert first_below([5.0], 6.0) == 0
+
+
+def test_what_gatys_never_reaches_counts_all_evaluations():
+    assert first_below([5.0, 4.0, 3.0], 1.0) == 3
+
+
+def test_gatys_stops_as_soon_as_it_is_better_on_both_losses(inputs):
+    objective = make_trainer(inputs).objective
+    start = uniform_noise(photo())
+    whole = gatys(objective, photo(), 0, start, losses(0.0), 12)
+    assert len(whole.totals) == len(whole.styles) == 12
+    short = gatys(objective, photo(), 0, start, losses(whole.totals[6]), 12)
+    assert short.totals == whole.totals[: len(short.totals)]
+    assert len(short.totals) < 12
+    assert min(short.totals) < whole.totals[6]
+    assert min(short.styles) < whole.totals[6]
+
+
+def test_gatys_keeps_its_best_picture_and_leaves_the_start_alone(inputs):
+    objective = make_trainer(inputs).objective
+    start = uniform_noise(photo())
+    curve = gatys(objective, photo(), 1, start, losses(0.0), 8)
+    best = objective(curve.best, photo(), torch.tensor([1])).total.item()
+    assert abs(best - min(curve.totals)) < 1e-5
+    assert torch.equal(start, uniform_noise(photo()))
+
+
+def test_noise_is_the_same_every_time_and_within_the_picture_range():
+    noise = uniform_noise(photo())
+    assert torch.equal(noise, uniform_noise(photo()))
+    assert 0 <= noise.min() < noise.max() <= 1
+
+
+def test_eight_bits_hold_the_values_of_a_file():
+    assert eight_bit(torch.tensor([-0.1, 0.5, 1.2])).tolist() == torch.tensor([0.0, 128 / 255, 1.0]).tolist()
