@@ -1,4 +1,4 @@
-"""The tables of the ledger, and the one clock that all of their times come from."""
+"""The tables: the ledger of jobs, the model versions; and the one clock that all of their times come from."""
 
 from __future__ import annotations
 
@@ -94,6 +94,51 @@ job_events = Table(
     Column("kind", String(16), nullable=False),
     Column("data", JSON, nullable=False),
     Column("at", BigInteger, nullable=False),
+)
+
+# What the fleet has beside the versions that ship with the program.
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("status", String(16), nullable=False),
+    # Why it is a candidate only: sentences.
+    Column("reasons", JSON, nullable=False),
+    Column("report", JSON, nullable=False),
+    # Where its files are, and the hash of the manifest that vouches for them; none while it is reserved.
+    Column("blob_prefix", String(256)),
+    Column("manifest_sha256", String(64)),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", String(128), nullable=False),
+)
+
+active_models = Table(
+    "active_models",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("changed_by", String(128), nullable=False),
+    # Although it is a candidate.
+    Column("forced", Boolean, nullable=False),
+)
+
+# Paintings that styles can be trained from.
+style_pictures = Table(
+    "style_pictures",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("title", String(200), nullable=False),
+    Column("artist", String(200)),
+    Column("year", Integer),
+    Column("licence", String(200)),
+    Column("blob_key", String(512), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", String(128), nullable=False),
 )
 
 

@@ -21,6 +21,8 @@ from app.sql.database import Database
 from app.sql.migration import VERSION_TABLE, SchemaOutdated, check_schema, migrate, prepare
 from app.sql.schema import metadata
 
+HEAD = "0002"
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest) -> Iterator[str]:
@@ -42,7 +44,7 @@ def empty(url: str) -> Iterator[Database]:
 
 
 def test_the_migrations_make_the_schema_of_the_code(empty: Database) -> None:
-    assert migrate(empty) == (None, "0001")
+    assert migrate(empty) == (None, HEAD)
     with empty.read() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
         assert compare_metadata(context, metadata) == []
@@ -51,7 +53,7 @@ def test_the_migrations_make_the_schema_of_the_code(empty: Database) -> None:
 
 def test_migrating_again_does_nothing(empty: Database) -> None:
     migrate(empty)
-    assert migrate(empty) == ("0001", "0001")
+    assert migrate(empty) == (HEAD, HEAD)
 
 
 def test_many_that_migrate_at_once_migrate_once(url: str) -> None:
@@ -64,7 +66,7 @@ def test_many_that_migrate_at_once_migrate_once(url: str) -> None:
 
     with ThreadPoolExecutor(6) as threads:
         done = list(threads.map(run, range(6)))
-    assert sorted(done, key=str) == [("0001", "0001")] * 5 + [(None, "0001")]
+    assert sorted(done, key=str) == [(HEAD, HEAD)] * 5 + [(None, HEAD)]
 
 
 def test_an_empty_database_is_migrated_on_the_way_only_where_it_is_embedded(empty: Database) -> None:
@@ -93,8 +95,8 @@ def command(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_command_says_what_it_did(command, url: str) -> None:
-    assert command("migrate", url).output == "empty -> 0001\n"
-    assert command("migrate", url).output == "The database is up to date at 0001.\n"
+    assert command("migrate", url).output == f"empty -> {HEAD}\n"
+    assert command("migrate", url).output == f"The database is up to date at {HEAD}.\n"
 
 
 def test_a_worker_refuses_a_database_that_is_not_current(command, url: str, empty: Database) -> None:
