@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] = "json"
     # Keys of the public routes, separated by commas. None: the routes are open.
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    # Of the operator: without it there are no admin routes.
+    admin_token: SecretStr | None = Field(None, min_length=32, max_length=1000)
 
     models_dir: Path = SHIPPED_MODELS
     # Names of the models to load; the first is the default of `model=`. `name@version` pins a version.
@@ -89,10 +91,28 @@ class Settings(BaseSettings):
     # Jobs that one principal may ask for within any minute; over all processes where they share a Redis.
     jobs_per_minute: int = Field(60, ge=1, le=1_000_000)
 
+    # Trainings: photos to train on, where the built-in ones are not to be; threads and priority of their process,
+    # which takes what the others leave. 19 is the lowest priority.
+    photos_dir: Path | None = None
+    training_threads: int = Field(default_factory=usable_cores, ge=1, le=1024)
+    training_niceness: int = Field(19, ge=0, le=19)
+
     @field_validator("api_keys", "models", mode="before")
     @classmethod
     def split_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("admin_token")
+    @classmethod
+    def can_be_sent(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None:
+            return None
+        token = value.get_secret_value()
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise ValueError("must be printable ASCII without spaces, as a header has it")
+        if value in info.data.get("api_keys", ()):
+            raise ValueError("must not be one of PASTICHE_API_KEYS")
+        return value
 
     @field_validator("models")
     @classmethod

@@ -24,6 +24,10 @@ from app.settings import Settings, SettingsError, load_settings
         ("job_lease_seconds", "2"),
         ("job_expiry_hours", "nan"),
         ("waiting_jobs", "0"),
+        ("admin_token", "x" * 31),
+        ("admin_token", "a token with spaces, of enough characters"),
+        ("admin_token", "ein-schlüssel-mit-genügend-vielen-zeichen"),
+        ("training_niceness", "20"),
     ],
 )
 def test_a_bad_value_is_told_by_the_name_of_its_variable(
@@ -40,8 +44,17 @@ def test_passwords_are_not_shown() -> None:
         redis_url="redis://:secret@h/0",
         storage_url="s3://bucket",
         api_keys=(SecretStr("secret"),),
+        admin_token=SecretStr("secret" * 6),
     )
     assert "secret" not in repr(settings)
+
+
+def test_the_admin_token_is_no_key_of_the_public_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASTICHE_API_KEYS", f"other,{'k' * 40}")
+    monkeypatch.setenv("PASTICHE_ADMIN_TOKEN", "k" * 40)
+    with pytest.raises(SettingsError, match=r"^PASTICHE_ADMIN_TOKEN: .*PASTICHE_API_KEYS") as refused:
+        load_settings()
+    assert "kkkk" not in str(refused.value)
 
 
 def test_without_urls_everything_lies_in_the_data_folder(tmp_path: Path) -> None:
@@ -51,7 +64,9 @@ def test_without_urls_everything_lies_in_the_data_folder(tmp_path: Path) -> None
 
 
 def test_a_child_process_has_the_settings_of_its_parent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    given = Settings(models=("a", "b@2"), api_keys=(SecretStr("k"),), models_dir=tmp_path, job_attempts=7)
+    given = Settings(
+        models=("a", "b@2"), api_keys=(SecretStr("k"),), admin_token="t" * 32, models_dir=tmp_path, job_attempts=7
+    )
     for name, value in given.environment().items():
         monkeypatch.setenv(name, value)
     assert load_settings() == given
