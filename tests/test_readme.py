@@ -49,8 +49,9 @@ def test_every_setting_is_listed_with_its_default() -> None:
 def test_every_option_is_listed_with_its_default() -> None:
     listed = {name.strip("`"): default.strip("`") for name, _, default in rows("option")}
     assert listed.keys() == OptionFields.model_fields.keys()
-    for name in ("strength", "color", "quality"):
-        assert listed[name] == f"{OptionFields.model_fields[name].default:{'g' if name == 'strength' else ''}}"
+    for name in ("strength", "color", "stroke", "quality"):
+        default = OptionFields.model_fields[name].default
+        assert listed[name] == (f"{default:g}" if isinstance(default, float) else str(default))
 
 
 def test_every_error_is_listed_with_its_status() -> None:

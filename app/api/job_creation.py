@@ -121,6 +121,7 @@ async def stylize_later(request: Request) -> Response:
             blend=dict(options.blend),
             strength=options.strength,
             color="keep" if options.keep_colour else "style",
+            stroke=options.stroke,
             size=options.size,
             format=options.format,
             quality=options.quality,

@@ -15,6 +15,7 @@ from app.api.schemas import OptionFields
 from app.engine.blend import parse_blend
 from app.errors import InvalidOption
 from app.imaging.encode import FORMATS
+from app.imaging.stroke import largest_edge
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -28,6 +29,7 @@ class Options:
         blend: style id -> weight; positive, summing to 1.
         strength: 0 the photo to 1 the painting.
         keep_colour: whether the photo's colours stay.
+        stroke: size of the strokes, 1 as the network paints them.
         size: longer edge of the answer in pixels, None for the photo's own.
         format: a name in imaging's FORMATS.
         quality: 1 to 100.
@@ -37,6 +39,7 @@ class Options:
     blend: Mapping[str, float]
     strength: float
     keep_colour: bool
+    stroke: float
     size: int | None
     format: str
     quality: int
@@ -47,7 +50,7 @@ def read_options(pairs: Pairs, accept: str, catalogue: Catalogue, edge_pixels: i
 
     Args:
         accept: value of the `Accept` header, empty where there is none.
-        edge_pixels: the largest `size` that is allowed.
+        edge_pixels: the longest edge that is painted.
 
     Raises:
         InvalidOption: and UnknownStyle below it.
@@ -58,18 +61,25 @@ def read_options(pairs: Pairs, accept: str, catalogue: Catalogue, edge_pixels: i
         fields = OptionFields.model_validate_strings(dict(pairs))
     except ValidationError as error:
         raise invalid_options(error.errors()) from None
-    if fields.size is not None and fields.size > edge_pixels:
-        raise InvalidOption(f"`size` is at most {edge_pixels} pixels here.")
+    check_size(fields.size, fields.stroke, edge_pixels)
     manifest = catalogue.model(fields.model)
     return Options(
         model=manifest.label,
         blend=MappingProxyType(parse_blend(fields.styles, manifest.style_ids)),
         strength=fields.strength,
         keep_colour=fields.color == "keep",
+        stroke=fields.stroke,
         size=fields.size,
         format=fields.format or negotiate(accept, FORMATS),
         quality=fields.quality,
     )
+
+
+def check_size(size: int | None, stroke: float, edge_pixels: int) -> None:
+    most = largest_edge(stroke, edge_pixels)
+    if size is not None and size > most:
+        why = f" with a `stroke` of {stroke:g}" if most < edge_pixels else ""
+        raise InvalidOption(f"`size` is at most {most} pixels here{why}.")
 
 
 def check_names(pairs: Pairs) -> None:

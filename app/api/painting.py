@@ -15,6 +15,7 @@ from app.imaging.decode import Header, decode, probe
 from app.imaging.encode import encode
 from app.imaging.picture import Picture
 from app.imaging.resize import fitted, resize
+from app.imaging.stroke import at_size, largest_edge, painted_size
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,18 @@ async def paint(service: Service, photo: Photo, options: Options, deadline: floa
     service.codecs.check_room()
     limit = service.settings.picture_megapixels
     header = await service.codecs.run(stages, probe, photo.data, limit)
-    size = working_size(header, options.size, service.settings.edge_pixels)
+    size = working_size(header, options.size, largest_edge(options.stroke, service.settings.edge_pixels))
     if options.strength == 0:
         content = await read(service, photo, size, stages)
         return await finish(service, content, content.rgb, options, stages)
+    network_size = painted_size(*size, options.stroke)
     # Before a pixel is decoded: what is refused should cost nothing.
-    ticket = service.engine.admit(size[0] * size[1] / 1e6, deadline)
+    ticket = service.engine.admit(network_size[0] * network_size[1] / 1e6, deadline)
     try:
         content = await read(service, photo, size, stages)
+        seen = await for_network(service, content, network_size, stages)
         with stages.measure("engine"):
-            future = service.engine.submit(ticket, options.model, content.rgb, options.blend)
+            future = service.engine.submit(ticket, options.model, seen, options.blend)
             painted = await asyncio.wrap_future(future)
     finally:
         service.engine.cancel(ticket)
@@ -75,12 +78,28 @@ async def read(service: Service, photo: Photo, size: tuple[int, int], stages: St
     return picture
 
 
+async def for_network(service: Service, content: Picture, size: tuple[int, int], stages: Stages) -> Pixels:
+    if (content.width, content.height) == size:
+        return content.rgb
+
+    def step() -> Pixels:
+        with stages.measure("decode"):
+            return at_size(content.rgb, *size)
+
+    return await service.codecs.run(stages, step)
+
+
 async def finish(service: Service, content: Picture, painted: Pixels, options: Options, stages: Stages) -> Painting:
-    """Colours, strength, and the encoder, in one go in one thread."""
+    """Size, colours, strength, and the encoder, in one go in one thread.
+
+    The size comes first: what `strength` and `color=keep` take from the photo is then as sharp as the photo.
+    """
 
     def step() -> Painting:
         with stages.measure("colour"):
-            pixels = keep_colour(content.rgb, painted) if options.keep_colour else painted
+            pixels = at_size(painted, content.width, content.height)
+            if options.keep_colour:
+                pixels = keep_colour(content.rgb, pixels)
             # Both ends are one of the two pictures, bit for bit, without a copy.
             if 0 < options.strength < 1:
                 pixels = lay_over(content.rgb, pixels, options.strength)

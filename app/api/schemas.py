@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from app.imaging import stroke
 from app.imaging.encode import FORMATS
 
 
@@ -33,11 +34,22 @@ class OptionFields(BaseModel):
         description="`style` takes the painting's colours; `keep` takes its lightness only and keeps the photo's.",
         examples=["keep"],
     )
+    stroke: float = Field(
+        1.0,
+        ge=stroke.LEAST,
+        le=stroke.MOST,
+        allow_inf_nan=False,
+        description="Size of the strokes: 2 paints at half the resolution and enlarges the painting, 0.5 at twice the "
+        "resolution, which may be the service's limit at most. The photo's part of `strength` and `color=keep` stays "
+        "sharp.",
+        examples=[1.5],
+    )
     size: int | None = Field(
         None,
         ge=16,
-        description="Longer edge of the answer in pixels, up to the service's limit. A smaller photo is enlarged "
-        "before it is painted. Without it the photo's own, made smaller where that is past the limit.",
+        description="Longer edge of the answer in pixels, up to the service's limit (times `stroke` where that is "
+        "below 1). A smaller photo is enlarged before it is painted. Without it the photo's own, made smaller where "
+        "that is past the limit.",
         examples=[1024],
     )
     model: str | None = Field(

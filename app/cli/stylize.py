@@ -25,6 +25,7 @@ from app.imaging.decode import decode
 from app.imaging.encode import FORMATS, encode
 from app.imaging.picture import Picture
 from app.imaging.resize import fitted, resize
+from app.imaging.stroke import LEAST, MOST, at_size, largest_edge, painted_size
 from app.registry.repository import InvalidModel, Repository
 from app.settings import Settings, SettingsError, load_settings
 
@@ -52,27 +53,31 @@ class Painter:
     blend: Mapping[str, float]
     strength: float
     colour: Colour
+    stroke: float
     size: int | None
     quality: int
     settings: Settings
 
     def paint(self, photo: bytes, format: str) -> bytes:
         """Raises PasticheError if there is no painting of it."""
-        picture = decode(photo, self.settings.picture_megapixels, self.size or self.settings.edge_pixels)
+        most = self.size or largest_edge(self.stroke, self.settings.edge_pixels)
+        picture = decode(photo, self.settings.picture_megapixels, most)
         if self.size and max(picture.width, picture.height) < self.size:
             picture = resize(picture, *fitted(picture.width, picture.height, self.size))
-        [painted] = paint_or_explain(self.stylizer, [picture.rgb], [self.blend])
+        seen = at_size(picture.rgb, *painted_size(picture.width, picture.height, self.stroke))
+        [painted] = paint_or_explain(self.stylizer, [seen], [self.blend])
         if isinstance(painted, PasticheError):
             raise painted
+        painted = at_size(painted, picture.width, picture.height)
         if self.colour is Colour.KEEP:
             painted = keep_colour(picture.rgb, painted)
         return encode(Picture(lay_over(picture.rgb, painted, self.strength), picture.alpha), format, self.quality)
 
 
-def check_strength(value: float) -> float:
+def check_number(value: float) -> float:
     """`min` and `max` let a NaN through."""
     if value != value:
-        raise typer.BadParameter("nan is not in the range 0<=x<=1.")
+        raise typer.BadParameter("nan is not in the range.")
     return value
 
 
@@ -93,9 +98,13 @@ def stylize(
         str, typer.Option("--output", "-o", help="File, or folder for several photos; - is standard output.")
     ],
     strength: Annotated[
-        float, typer.Option(min=0, max=1, callback=check_strength, help="0 is the photo, 1 the full painting.")
+        float, typer.Option(min=0, max=1, callback=check_number, help="0 is the photo, 1 the full painting.")
     ] = 1.0,
     color: Annotated[Colour, typer.Option(help="Colours of the style, or the photo's own.")] = Colour.STYLE,
+    stroke: Annotated[
+        float,
+        typer.Option(min=LEAST, max=MOST, callback=check_number, help="Size of the strokes; 2 is twice as large."),
+    ] = 1.0,
     size: Annotated[
         int | None,
         typer.Option(
@@ -120,10 +129,10 @@ def stylize(
         orders = take_orders(photos, output, format)
         refuse_terminal(orders)
         settings = load_settings()
-        check_size(size, settings.edge_pixels)
+        check_size(size, stroke, settings.edge_pixels)
         stylizer = load_stylizer(settings, model or settings.models[0])
         blend = parse_blend(styles, stylizer.style_ids)
-        painter = Painter(stylizer, blend, strength, color, size, quality, settings)
+        painter = Painter(stylizer, blend, strength, color, stroke, size, quality, settings)
         failures = fill(orders, painter)
     except (UnusableOrder, SettingsError, InvalidOption) as error:
         complain("stylize", str(error))
@@ -141,9 +150,11 @@ def refuse_terminal(orders: list[Order]) -> None:
         raise UnusableOrder("Standard output is a terminal; give a file, or a pipe to another program.")
 
 
-def check_size(size: int | None, most: int) -> None:
+def check_size(size: int | None, stroke: float, edge_pixels: int) -> None:
+    most = largest_edge(stroke, edge_pixels)
     if size is not None and size > most:
-        raise InvalidOption(f"--size is {most} at most; PASTICHE_EDGE_PIXELS sets that limit.")
+        why = f" with a stroke of {stroke:g}" if most < edge_pixels else ""
+        raise InvalidOption(f"--size is {most} at most{why}; PASTICHE_EDGE_PIXELS sets that limit.")
 
 
 def load_stylizer(settings: Settings, reference: str) -> Stylizer:

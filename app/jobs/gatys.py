@@ -105,7 +105,9 @@ class Gatys:
 
     def __call__(self, context: JobContext) -> Result:
         params = GatysParams.model_validate(context.params)
-        photo = read_photo(context.input(CONTENT), params.options.size, self._settings)
+        settings = self._settings
+        size = params.options.size
+        photo = read_photo(context.input(CONTENT), settings.picture_megapixels, size, settings.edge_pixels)
         transfer = self._begin(context, params, photo)
         shown_at = 0.0
         for iteration in transfer.run():

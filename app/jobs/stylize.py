@@ -15,6 +15,7 @@ from app.errors import ModelUnavailable, PasticheError
 from app.imaging.colour import Pixels, keep_colour, lay_over
 from app.imaging.encode import FORMATS, encode
 from app.imaging.picture import Picture
+from app.imaging.stroke import at_size, largest_edge, painted_size
 from app.jobs.context import JobContext
 from app.jobs.job import Result
 from app.jobs.photo import read_photo
@@ -33,6 +34,7 @@ class StylizeParams(BaseModel):
     Attributes:
         model: label, `name@version`.
         blend: style id -> weight, summing to 1.
+        stroke: size of the strokes, 1 as the network paints them.
         size: longer edge in pixels, None for the photo's own up to the limit.
     """
 
@@ -42,6 +44,7 @@ class StylizeParams(BaseModel):
     blend: dict[str, float]
     strength: float = 1.0
     color: Literal["style", "keep"] = "style"
+    stroke: float = 1.0
     size: int | None = None
     format: str = "jpeg"
     quality: int = 90
@@ -80,9 +83,13 @@ class Stylize:
 
     def __call__(self, context: JobContext) -> Result:
         params = StylizeParams.model_validate(context.params)
-        photo = read_photo(context.input(PHOTO), params.size, self._settings)
-        painted = self._stylizers.paint(photo.rgb, params.model, params.blend)
+        settings = self._settings
+        most = largest_edge(params.stroke, settings.edge_pixels)
+        photo = read_photo(context.input(PHOTO), settings.picture_megapixels, params.size, most)
+        seen = at_size(photo.rgb, *painted_size(photo.width, photo.height, params.stroke))
+        painted = self._stylizers.paint(seen, params.model, params.blend)
         context.check()
+        painted = at_size(painted, photo.width, photo.height)
         if params.color == "keep":
             painted = keep_colour(photo.rgb, painted)
         painting = Picture(lay_over(photo.rgb, painted, params.strength), photo.alpha)

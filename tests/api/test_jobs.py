@@ -192,7 +192,7 @@ def test_keys_that_are_none(client, photo, painting, key):
 def test_stylize_as_a_job(client, photo, worker):
     response = client.post(
         "/v1/stylize",
-        params={"styles": "great_wave:1,the_scream:3", "color": "keep", "size": 64, "strength": 0.5},
+        params={"styles": "great_wave:1,the_scream:3", "color": "keep", "size": 64, "strength": 0.5, "stroke": 2},
         content=photo,
         headers={"Prefer": "wait=5, Respond-Async;x=1", "Accept": "application/json", "Idempotency-Key": "k"},
     )
@@ -207,6 +207,7 @@ def test_stylize_as_a_job(client, photo, worker):
         blend={"great_wave": 0.25, "the_scream": 0.75},
         strength=0.5,
         color="keep",
+        stroke=2.0,
         size=64,
         format="jpeg",
     )

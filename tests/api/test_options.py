@@ -28,6 +28,7 @@ def test_defaults(read):
         blend={"starry_night": 1.0},
         strength=1.0,
         keep_colour=False,
+        stroke=1.0,
         size=None,
         format="jpeg",
         quality=90,
@@ -35,12 +36,15 @@ def test_defaults(read):
 
 
 def test_every_option(read):
-    query = "styles=charcoal:3,great_wave&strength=0.25&color=keep&size=640&model=sketch&format=png&quality=55"
+    query = (
+        "styles=charcoal:3,great_wave&strength=0.25&color=keep&stroke=1.5&size=640&model=sketch&format=png&quality=55"
+    )
     assert read(query) == Options(
         model="sketch@1",
         blend={"charcoal": 0.75, "great_wave": 0.25},
         strength=0.25,
         keep_colour=True,
+        stroke=1.5,
         size=640,
         format="png",
         quality=55,
@@ -53,6 +57,10 @@ def test_every_option(read):
         ("strength=0", "strength", 0.0),
         ("strength=1", "strength", 1.0),
         ("strength=1e-3", "strength", 0.001),
+        ("stroke=0.5", "stroke", 0.5),
+        ("stroke=2", "stroke", 2.0),
+        ("stroke=0.5&size=1024", "size", 1024),
+        ("stroke=2&size=2048", "size", 2048),
         ("size=16", "size", 16),
         ("size=2048", "size", 2048),
         ("quality=1", "quality", 1),
@@ -69,6 +77,7 @@ def test_the_edges_of_each_range_are_inside(read, option, attribute, value):
     "option",
     [
         *("strength=" + value for value in ["-0.001", "1.001", "nan", "inf", "-inf", "", "half", "0,5"]),
+        *("stroke=" + value for value in ["0.49", "2.01", "0", "-1", "nan", "inf", "", "thick"]),
         *("size=" + value for value in ["15", "2049", "-512", "0", "512.5", "", "1e3", "9" * 400, "large"]),
         *("quality=" + value for value in ["0", "101", "-1", "90.5", "", "best"]),
         *("color=" + value for value in ["", "Keep", "photo"]),
@@ -81,6 +90,12 @@ def test_the_sentence_about_a_bad_value_names_its_option(read, option):
         read(f"styles=great_wave&{option}")
     assert option.partition("=")[0] in caught.value.detail
     assert len(caught.value.detail) < 200
+
+
+def test_the_size_with_fine_strokes_is_as_far_below_the_limit_as_they_are_fine(read):
+    with pytest.raises(InvalidOption) as caught:
+        read("styles=great_wave&size=1025&stroke=0.5")
+    assert caught.value.detail == "`size` is at most 1024 pixels here with a `stroke` of 0.5."
 
 
 def test_all_bad_values_are_told_at_once(read):
@@ -96,7 +111,7 @@ def test_a_misspelt_option_is_not_passed_over(read):
     with pytest.raises(InvalidOption) as caught:
         read("styles=great_wave&strenght=0.5")
     assert caught.value.detail == "There is no option 'strenght'."
-    assert caught.value.extra == {"nearest": ["strength"]}
+    assert caught.value.extra == {"nearest": ["strength", "stroke"]}
 
 
 def test_an_option_given_twice_is_an_error_even_with_one_value(read):

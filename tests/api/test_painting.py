@@ -61,8 +61,9 @@ def test_in_a_batch_each_gets_what_it_gets_alone_to_one_step_of_255(connect, ast
         finally:
             gate.set()
         together = [future.result() for future in futures]
-    # The first batch begins with whoever is there first, the second has all others.
-    assert (sum(batches), len(batches)) == (CLIENTS, 2)
+    # The first batch begins with whoever is there when the engine's thread has its turn, the second has all others.
+    assert sum(batches) == CLIENTS
+    assert len(batches) <= 2
     differences = np.abs(np.stack(together) - np.stack(alone))
     assert differences.max() <= 1
     assert np.mean(differences > 0) <= 1e-3

@@ -9,10 +9,12 @@ from picture_bytes import encoded, pixels
 
 from app.api import stylize as stylize_route
 from app.engine.device import choose_device
+from app.engine.scheduler import Scheduler
 from app.engine.stylizer import Stylizer
 from app.errors import EngineFailed
 from app.imaging.colour import keep_colour, lay_over
 from app.imaging.decode import decode
+from app.imaging.picture import Picture
 from app.imaging.resize import resize
 from app.registry.repository import Repository
 
@@ -153,6 +155,67 @@ def test_the_longer_edge_is_as_asked_for_else_as_sent_up_to_the_limit(client, as
     photo = encoded(astronaut[: sent[0], : sent[1]])
     params = PNG | ({"size": size} if size else {})
     assert pixels(paint(client, photo, params).content).shape[:2] == answered
+
+
+def test_a_stroke_of_1_changes_nothing(client, photo):
+    assert paint(client, photo, PNG | {"stroke": "1"}).content == paint(client, photo).content
+
+
+@pytest.mark.parametrize(("stroke", "size"), [("2", 128), ("1.6", 160), ("0.8", 320)])
+def test_strokes_are_made_larger_by_painting_a_smaller_picture(connect, astronaut, stroke, size):
+    client = connect(edge_pixels=320)
+    sent = encoded(astronaut[128:384, 128:384])
+    other = resize(Picture(pixels(sent)), size, size)
+    painted = pixels(paint(client, encoded(other.rgb)).content)
+    expected = resize(Picture(painted), 256, 256).rgb
+    np.testing.assert_array_equal(pixels(paint(client, sent, PNG | {"stroke": stroke}).content), expected)
+
+
+def test_the_photos_part_of_large_strokes_stays_sharp(client, photo):
+    params = PNG | {"stroke": "2"}
+    painted = pixels(paint(client, photo, params).content)
+    kept = keep_colour(pixels(photo), painted)
+    both = paint(client, photo, params | {"color": "keep", "strength": "0.6"})
+    np.testing.assert_array_equal(pixels(both.content), lay_over(pixels(photo), kept, 0.6))
+    assert np.array_equal(pixels(paint(client, photo, params | {"strength": "0"}).content), pixels(photo))
+
+
+def test_large_strokes_keep_alpha_as_it_was(client, photo):
+    alpha = np.linspace(0, 255, 32 * 48).astype(np.uint8).reshape(32, 48)
+    response = paint(client, encoded(np.dstack([pixels(photo), alpha])), PNG | {"stroke": "2"})
+    np.testing.assert_array_equal(pixels(response.content)[:, :, 3], alpha)
+
+
+@pytest.mark.parametrize(
+    ("sent", "stroke", "seen", "answered"),
+    [
+        ((150, 256), "2", (75, 128), (150, 256)),
+        ((150, 256), "0.5", (150, 256), (75, 128)),
+        ((300, 512), "0.5", (150, 256), (75, 128)),
+        ((60, 100), "0.5", (120, 200), (60, 100)),
+        ((1, 31), "2", (1, 16), (1, 31)),
+        ((3, 2), "1.9", (2, 1), (3, 2)),
+    ],
+)
+def test_the_network_never_paints_past_the_limit_and_what_it_paints_is_admitted(
+    connect, astronaut, monkeypatch, sent, stroke, seen, answered
+):
+    client = connect(edge_pixels=256)
+    shapes, admitted = [], []
+    original, admit = Stylizer.paint, Scheduler.admit
+    monkeypatch.setattr(Stylizer, "paint", lambda *a: shapes.extend(p.shape[:2] for p in a[1]) or original(*a))
+    monkeypatch.setattr(Scheduler, "admit", lambda *a, **k: admitted.append(a[2]) or admit(*a, **k))
+    painting = paint(client, encoded(astronaut[: sent[0], : sent[1]]), PNG | {"stroke": stroke})
+    assert pixels(painting.content).shape[:2] == answered
+    assert shapes == [seen]
+    assert admitted == [pytest.approx(seen[0] * seen[1] / 1e6)]
+
+
+def test_a_size_that_does_not_go_with_the_stroke_is_a_problem(client, photo):
+    for more in ({}, {"Prefer": "respond-async"}):
+        params = PNG | {"stroke": "0.5", "size": "129"}
+        refused = problem(client.post(ROUTE, params=params, content=photo, headers=more), 422, "invalid-option")
+        assert refused["detail"] == "`size` is at most 128 pixels here with a `stroke` of 0.5."
 
 
 def test_a_small_photo_is_enlarged_before_it_is_painted(client, photo):

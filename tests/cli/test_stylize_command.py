@@ -181,6 +181,9 @@ def test_a_file_name_is_not_read_as_markup(pastiche: Pastiche) -> None:
         (["-s", ""], "A style is missing"),
         ([*STYLE, "--strength", "1.01"], "--strength"),
         ([*STYLE, "--strength", "nan"], "--strength"),
+        ([*STYLE, "--stroke", "2.1"], "--stroke"),
+        ([*STYLE, "--stroke", "nan"], "--stroke"),
+        ([*STYLE, "--stroke", "0.5", "--size", "1025"], "--size is 1024 at most with a stroke of 0.5"),
         ([*STYLE, "--color", "gray"], "--color"),
         ([*STYLE, "--size", "15"], "--size"),
         ([*STYLE, "--size", "1e3"], "--size"),
@@ -258,6 +261,8 @@ def test_an_interrupt_ends_with_130_and_whole_paintings(models_dir: Path, tmp_pa
         {"styles": "starry_night"},
         {"styles": "starry_night:0.7,great_wave:0.3", "strength": "0.6", "color": "keep", "size": "120"},
         {"styles": "charcoal", "model": "sketch", "size": "40", "format": "webp", "quality": "70"},
+        {"styles": "starry_night", "stroke": "2", "strength": "0.5"},
+        {"styles": "starry_night", "stroke": "0.7", "color": "keep", "size": "90"},
     ],
 )
 def test_a_painting_is_the_one_that_the_route_gives(pastiche: Pastiche, photo: Path, options: dict[str, str]) -> None:

@@ -155,3 +155,15 @@ def test_a_painting_of_the_fast_path_is_the_one_of_its_options(settings, start) 
     assert opened(painted.data).size == opened(photo.data).size == (40, 30)
     assert not np.array_equal(opened(painted.data), opened(photo.data))
     assert painted.facts == {"model": "compact@1", "width": 40, "height": 30}
+
+
+def test_a_job_paints_the_strokes_that_the_fast_path_paints(settings, start) -> None:
+    options = {"model": "compact@1", "blend": {"starry_night": 1.0}, "format": "png"}
+    task = Stylize(settings, Stylizers(settings))
+    small = opened(task(start(**options, size=32)).data)
+    photo = opened(task(start(**options, strength=0.0)).data)
+    large = opened(task(start(**options, stroke=2.0)).data)
+    # 64 x 48 made smaller while decoding is what it is made smaller after it.
+    assert np.array_equal(large, small.resize(photo.size, Image.Resampling.LANCZOS))
+    assert opened(task(start(**options, stroke=0.5)).data).size == photo.size == (64, 48)
+    assert task(start(**options, stroke=1.0)).data == task(start(**options)).data
