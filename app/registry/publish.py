@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,14 @@ from app.nets.generators import Trunk
 from app.nets.norm import StyleRows
 from app.registry.manifest import Architecture, Manifest, Style, Version
 from app.registry.repository import MANIFEST, WEIGHTS, Repository, build, describe
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A version in memory: its manifest, and its files by name. It has been loaded from these bytes once."""
+
+    manifest: Manifest
+    contents: Mapping[str, bytes]
 
 
 def publish(

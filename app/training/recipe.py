@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -13,6 +14,8 @@ from app.nets.generators import build_generator
 StyleId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=64)]
 Factor = Annotated[float, Field(gt=0, le=100)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
+# What new rows have in common with the ones that are there, so that all styles of a model look alike in scale.
+INHERITED = ("stroke", "style_layers", "content_layer", "content_weight")
 
 
 class Schedule(BaseModel):
@@ -46,15 +49,8 @@ class Schedule(BaseModel):
         return zoom
 
 
-class Recipe(Schedule):
-    """The training of a generator."""
-
-    # The network: a name of app.nets.generators.ARCHITECTURES, and its own arguments.
-    architecture: Literal["compact", "paper"] = "compact"
-    options: dict[str, int | tuple[int, ...]] = {}
-
-    # A published model to start from, `name@version`: its weights, and its rows of the styles that are trained.
-    base: str | None = None
+class Aim(Schedule):
+    """A training towards paintings: what it wants to reach."""
 
     # The paintings: longer edge in pixels. It sets the size of the strokes, in pixels of the output.
     stroke: int = Field(512, ge=64, le=2048)
@@ -66,8 +62,47 @@ class Recipe(Schedule):
     # Style weights by style id; 1 where a style is not named.
     style_weights: dict[StyleId, Annotated[float, Field(gt=0, le=100)]] = {}
 
+
+class Recipe(Aim):
+    """The training of a generator."""
+
+    # The network: a name of app.nets.generators.ARCHITECTURES, and its own arguments.
+    architecture: Literal["compact", "paper"] = "compact"
+    options: dict[str, int | tuple[int, ...]] = {}
+
+    # A published model to start from, `name@version`: its weights, and its rows of the styles that are trained.
+    base: str | None = None
+
     @model_validator(mode="after")
     def buildable(self) -> Recipe:
         with torch.device("meta"):  # found out now, without the memory for it
             build_generator(self.architecture, self.options)
         return self
+
+
+class AddRecipe(Aim):
+    """The training of new rows on a generator that stays as it is."""
+
+    # Either so many steps, or as many as fit into so many minutes, measured on the first ones.
+    steps: int = Field(240, ge=1, le=100_000)
+    minutes: float | None = Field(None, gt=0, le=1440)
+
+    batch: int = Field(2, ge=1, le=16)
+    crop: int = Field(256, ge=64, le=512)
+    learning_rate: float = Field(2e-2, gt=0, le=0.5)
+    warmup_steps: int = Field(10, ge=0, le=1000)
+    average: Decay = 0.98
+    content_weight: float = Field(0.1, ge=0, le=10)
+
+    # What a new row starts from: the existing row whose pictures are nearest to the painting, or the mean of all.
+    start: Literal["nearest", "mean"] = "nearest"
+
+
+def add_recipe(base: Mapping[str, Any], given: Mapping[str, Any]) -> AddRecipe:
+    """The recipe of an addition to a model whose own recipe is `base`: it aims at the same, where not told otherwise.
+
+    Raises:
+        pydantic.ValidationError: a member of `given` is not known or out of bounds.
+    """
+    inherited = {name: base[name] for name in INHERITED if name in base}
+    return AddRecipe.model_validate(inherited | {name: value for name, value in given.items() if value is not None})

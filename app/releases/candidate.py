@@ -1,0 +1,36 @@
+"""A candidate: a version that a training has made, with what the gates say of it, not yet in any repository."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.registry.manifest import Manifest
+from app.registry.publish import Draft
+from app.training.gates import Report
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A version that is whole but not written. Its manifest holds the report as `metrics["gates"]`."""
+
+    draft: Draft
+    report: Report
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.draft.manifest
+
+    def publish(self, root: Path, version: int | None = None) -> Path:
+        """Write it as `<root>/<name>/<version>/` and return that folder; it appears whole or not at all.
+
+        It is written whether or not it has passed: whoever calls decides what becomes of it.
+
+        Args:
+            version: its number; the next one that is free in `root` else.
+
+        Raises:
+            InvalidModel: if what was written cannot be loaded again; the folder is gone then.
+            FileExistsError: if that version is there already.
+        """
+        raise NotImplementedError

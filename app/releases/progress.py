@@ -1,0 +1,40 @@
+"""Where a training that is to become a version stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from app.training.run import Run
+
+# `start` looks for the best rows to start from, `train` does the steps, `gates` scores and checks what came out.
+Stage = Literal["start", "train", "gates"]
+
+
+class TrainingStopped(Exception):
+    """`stop` said so; the run's folder holds the state and the same call goes on from there."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Told after every step of the training, and several times in the stages before and after it.
+
+    Attributes:
+        fraction: of the whole, 0..1; never falls, but for a training that the guard set back.
+        step, steps: of the training, counted over all attempts.
+        losses: of the step (`total`, `style`, `content`); empty in other stages.
+        run: while it trains: for `save()` and its checkpoint, and for `draw_samples()`.
+    """
+
+    stage: Stage
+    fraction: float
+    step: int
+    steps: int
+    losses: Mapping[str, float]
+    run: Run | None = None
+
+
+# May raise: between two steps the state is saved before the exception goes on.
+Watch = Callable[[Progress], None]
+Stop = Callable[[], bool]
