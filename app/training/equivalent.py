@@ -25,7 +25,10 @@ class Beaten(Exception):
 
 @dataclass(frozen=True)
 class Curve:
-    """Total and style loss after each evaluation, and the best picture (1, 3, H, W)."""
+    """Total and style loss after each evaluation.
+
+    `best` (1, 3, H, W) is the first picture whose total is below the target, or the best if none was.
+    """
 
     totals: list[float]
     styles: list[float]
@@ -68,16 +71,18 @@ def gatys(
     )
     index = torch.tensor([style], device=photo.device)
     curve = Curve([], [], start.clone())
+    contents = objective.contents(photo)
 
     def evaluate() -> Tensor:
         optimiser.zero_grad()
-        losses = objective(picture, photo, index)
-        total: Tensor = losses.total.sum()
+        style_loss, content_loss = objective.distances(picture, contents, index)
+        total = objective.weighted(style_loss, content_loss, index).sum()
         torch.autograd.backward(total)
-        if not curve.totals or total.item() < min(curve.totals):
+        best = min(curve.totals, default=torch.inf)
+        if total.item() < best and best >= target.total.item():
             curve.best.copy_(picture.detach())
         curve.totals.append(total.item())
-        curve.styles.append(losses.style.item())
+        curve.styles.append(style_loss.item())
         if min(curve.totals) < target.total.item() and min(curve.styles) < target.style.item():
             raise Beaten
         return total

@@ -61,8 +61,20 @@ class Objective(nn.Module):
 
     def forward(self, painted: Tensor, photos: Tensor, styles: Tensor) -> Losses:
         """Losses of `painted` (B, 3, H, W) in the styles (B,) against its `photos` (B, 3, H, W)."""
+        style, content = self.distances(painted, self.contents(photos), styles)
+        return Losses(self.weighted(style, content, styles), style, content)
+
+    def weighted(self, style: Tensor, content: Tensor, styles: Tensor) -> Tensor:
+        return self.get_buffer("weights")[styles] * style + self.content_weight * content
+
+    def contents(self, photos: Tensor) -> Tensor:
+        """Features (B, C, h, w) of the photos at the content layer, for `distances`."""
         with torch.no_grad():
-            photo_features = self.descriptor(photos, [self.content_layer])
+            features: Tensor = self.descriptor(photos, [self.content_layer])[self.content_layer].float()
+        return features
+
+    def distances(self, painted: Tensor, contents: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
+        """Style and content, each (B,), against features of the photos, which many paintings of them can share."""
         features = self.descriptor(painted, {*self.style_layers, self.content_layer})
         style = torch.stack(
             [
@@ -70,8 +82,4 @@ class Objective(nn.Module):
                 for layer, gram in self.grams(features).items()
             ]
         ).mean(dim=0)
-        content = balanced_content_loss(
-            features[self.content_layer].float(), photo_features[self.content_layer].float()
-        )
-        total = self.get_buffer("weights")[styles] * style + self.content_weight * content
-        return Losses(total, style, content)
+        return style, balanced_content_loss(features[self.content_layer].float(), contents)
