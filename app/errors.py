@@ -13,6 +13,9 @@ PasticheError                      500 internal-error
 │   ├── NotFound                   404 not-found
 │   ├── MethodNotAllowed           405 method-not-allowed
 │   ├── IdempotencyConflict        409 idempotency-conflict
+│   ├── StyleExists                409 style-exists
+│   ├── StyleInUse                 409 style-in-use
+│   ├── VersionRefused             409 version-refused
 │   ├── NoResult                   409 no-result
 │   ├── ResultExpired              410 result-expired
 │   ├── TooManyRequests            429 too-many-requests    Retry-After
@@ -155,6 +158,30 @@ class IdempotencyConflict(RequestError):
     status = 409
     slug = "idempotency-conflict"
     title = "Idempotency key used before"
+
+
+class StyleExists(RequestError):
+    """A painting, or the model itself, has a style of this id already."""
+
+    status = 409
+    slug = "style-exists"
+    title = "Style exists"
+
+
+class StyleInUse(RequestError):
+    """A training or a model version has been made from the painting, so it cannot be deleted."""
+
+    status = 409
+    slug = "style-in-use"
+    title = "Style in use"
+
+
+class VersionRefused(RequestError):
+    """The model version may not be activated: it is a candidate only, or broken. `reasons` says what is wrong."""
+
+    status = 409
+    slug = "version-refused"
+    title = "Version refused"
 
 
 class NoResult(RequestError):

@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     models_dir: Path = SHIPPED_MODELS
     # Names of the models to load; the first is the default of `model=`. `name@version` pins a version.
     models: Annotated[tuple[str, ...], NoDecode] = ("compact",)
+    # How often each process looks which versions are active.
+    models_follow_seconds: float = Field(1, gt=0, le=60)
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -133,6 +135,11 @@ class Settings(BaseSettings):
     def ledger_url(self) -> str:
         """Of the database that the jobs are in."""
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'jobs.sqlite'}"
+
+    @property
+    def model_cache_dir(self) -> Path:
+        """Model versions that were downloaded."""
+        return self.data_dir.resolve() / "models"
 
     @property
     def blobs_url(self) -> str:

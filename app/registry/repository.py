@@ -83,23 +83,41 @@ class Repository:
         versions = [str(version) for version in self.versions(name)]
         if not versions or (pinned and wanted not in versions):
             raise InvalidModel(f"There is no model {reference}.")
-        folder = self.root / name / (wanted or versions[-1])
-        manifest = read_manifest(folder)
-        if manifest.label != f"{name}@{folder.name}":
-            raise InvalidModel(f"{name}@{folder.name} has the manifest of {manifest.label}.")
-        for file in manifest.files.keys() - {WEIGHTS}:
-            read_verified(folder, file, manifest)
-        generator, rows = build(manifest, read_verified(folder, WEIGHTS, manifest))
-        return Model(manifest, folder, generator, rows)
+        number = wanted or versions[-1]
+        return load_version(self.root / name / number, f"{name}@{number}")
 
 
-def read_manifest(folder: Path) -> Manifest:
+def load_version(folder: Path, label: str) -> Model:
+    """Verify and load the version `label` out of its folder, whatever the folder's name. Raises InvalidModel."""
+    manifest = verify_files(folder, label)
+    generator, rows = build(manifest, read_verified(folder, WEIGHTS, manifest))
+    return Model(manifest, folder, generator, rows)
+
+
+def verify_files(folder: Path, label: str) -> Manifest:
+    """The manifest, if it is that of `label` and all files are what it says. Raises InvalidModel."""
+    manifest = read_manifest(folder, label)
+    if manifest.label != label:
+        raise InvalidModel(f"{label} has the manifest of {manifest.label}.")
+    for file in manifest.files:
+        read_verified(folder, file, manifest)
+    return manifest
+
+
+def read_manifest(folder: Path, label: str | None = None) -> Manifest:
     """The manifest of a version's folder, checked by itself. InvalidModel: it is none, or contradicts itself."""
-    label = f"{folder.parent.name}@{folder.name}"
+    label = label or f"{folder.parent.name}@{folder.name}"
     try:
-        manifest = Manifest.model_validate_json(read_at_most(folder / MANIFEST, MANIFEST_BYTES))
+        content = read_at_most(folder / MANIFEST, MANIFEST_BYTES)
     except OSError as error:
         raise InvalidModel(f"The manifest of {label} cannot be read: {error.strerror or error}.") from error
+    return parse_manifest(content, label)
+
+
+def parse_manifest(content: bytes, label: str) -> Manifest:
+    """The bytes of a manifest, checked by themselves; `label` says whose, in sentences. Raises InvalidModel."""
+    try:
+        manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"

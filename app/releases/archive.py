@@ -1,0 +1,97 @@
+"""Versions as blobs: every upload has a folder of its own, so that nothing that was published is ever written again."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.registry.manifest import Manifest
+from app.registry.repository import MANIFEST, InvalidModel, parse_manifest, read_verified
+from app.storage.blobs import BlobNotFound, Blobs, InvalidKey
+
+MODELS = "models"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Where the files of a version are, and the SHA-256 of the manifest that vouches for them."""
+
+    blob_prefix: str
+    manifest_sha256: str
+
+
+class Archive:
+    """Every method raises StorageUnavailable when the storage does not work."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+
+    def numbers(self, name: str) -> list[int]:
+        """Versions of which there is anything, whole or not."""
+        parts = (key.split("/")[2] for key in self._blobs.list(f"{MODELS}/{name}/"))
+        return sorted({int(part) for part in parts if part.isascii() and part.isdigit()})
+
+    def store(self, folder: Path, manifest: Manifest) -> Upload:
+        """Write a verified folder, the manifest last. Raises InvalidModel if a file is not what the manifest says."""
+        prefix = f"{_version_prefix(manifest.name, manifest.version)}{secrets.token_hex(8)}/"
+        with _as_model(manifest.label):
+            for file in manifest.files:
+                self._blobs.put(prefix + file, read_verified(folder, file, manifest))
+            content = (folder / MANIFEST).read_bytes()
+            self._blobs.put(prefix + MANIFEST, content)
+        return Upload(prefix, hashlib.sha256(content).hexdigest())
+
+    def fetch(self, label: str, upload: Upload, folder: Path) -> None:
+        """Write the files into `folder`, each of the size and the hash that were published.
+
+        Raises:
+            InvalidModel: one of them is missing or another, or the manifest names what is no file.
+        """
+        with _as_model(label):
+            content = self._blobs.get(upload.blob_prefix + MANIFEST)
+            if hashlib.sha256(content).hexdigest() != upload.manifest_sha256:
+                raise InvalidModel(f"The manifest of {label} in the storage is not the one that was published.")
+            manifest = parse_manifest(content, label)
+            for file, expected in manifest.files.items():
+                data = self._blobs.get(upload.blob_prefix + file)
+                if len(data) != expected.bytes or hashlib.sha256(data).hexdigest() != expected.sha256:
+                    raise InvalidModel(f"{file} of {label} in the storage is not what was published.")
+                write(folder / file, data)
+            write(folder / MANIFEST, content)
+
+    def delete_version(self, name: str, version: int) -> None:
+        """All uploads of it."""
+        self._blobs.delete_prefix(_version_prefix(name, version))
+
+    def delete_others(self, name: str, version: int, kept: Upload) -> None:
+        """Uploads of the same version that were not finished, or came too late."""
+        keys = self._blobs.list(_version_prefix(name, version))
+        # The part behind the version's number.
+        for prefix in {"/".join(key.split("/")[:4]) + "/" for key in keys} - {kept.blob_prefix}:
+            self._blobs.delete_prefix(prefix)
+
+    def delete(self, upload: Upload) -> None:
+        self._blobs.delete_prefix(upload.blob_prefix)
+
+
+def write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def _version_prefix(name: str, version: int) -> str:
+    return f"{MODELS}/{name}/{version}/"
+
+
+@contextmanager
+def _as_model(label: str) -> Iterator[None]:
+    try:
+        yield
+    except BlobNotFound as error:
+        raise InvalidModel(f"{str(error).rpartition('/')[2]} of {label} is not in the storage.") from error
+    except InvalidKey as error:
+        raise InvalidModel(f"{label} has a file that cannot be stored under its name.") from error

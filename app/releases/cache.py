@@ -1,0 +1,92 @@
+"""Versions of the fleet on this machine's disk, and the ones it served last, for when the database is away."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from app.registry.manifest import MODEL_NAME
+from app.registry.repository import MANIFEST, verify_files
+
+REMEMBERED = "active.json"
+
+
+class Cache:
+    """`<root>/<name>/<version>/` like every model repository; several processes may share it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def find(self, name: str, version: int) -> Path | None:
+        folder = self._folder(name, version)
+        return folder if (folder / MANIFEST).is_file() else None
+
+    def holds(self, name: str, version: int, manifest_sha256: str) -> bool:
+        """Whether the very version that was published is here; one of an earlier database may have its number."""
+        try:
+            content = (self._folder(name, version) / MANIFEST).read_bytes()
+        except OSError:
+            return False
+        return hashlib.sha256(content).hexdigest() == manifest_sha256
+
+    def add(self, name: str, version: int, fetch: Callable[[Path], None]) -> Path:
+        """Let `fetch` fill a folder, verify it, and give it its name, all at once. Raises what `fetch` raises.
+
+        Raises:
+            InvalidModel: it is not what its manifest says.
+            OSError: the disk is full, or may not be written.
+        """
+        folder = self._folder(name, version)
+        unfinished = folder.with_name(f".{version}.{secrets.token_hex(8)}")
+        unfinished.mkdir(parents=True)
+        try:
+            fetch(unfinished)
+            verify_files(unfinished, f"{name}@{version}")
+            try:
+                unfinished.rename(folder)
+            except OSError:
+                if self.find(name, version) is None:
+                    raise
+                # Another process was first; its folder has been verified too.
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        return folder
+
+    def drop(self, name: str, version: int) -> None:
+        """Not what it should be any more. Renamed first: nobody finds half of it."""
+        doomed = self._folder(name, version).with_name(f".{version}.{secrets.token_hex(8)}")
+        with suppress(FileNotFoundError):
+            self._folder(name, version).rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+    def remember(self, versions: Mapping[str, int]) -> None:
+        """Which version of each model is active. Raises OSError."""
+        if self.remembered() == dict(versions):
+            return
+        self.root.mkdir(parents=True, exist_ok=True)
+        part = self.root / f".{secrets.token_hex(8)}"
+        part.write_text(json.dumps(dict(versions)))
+        part.replace(self.root / REMEMBERED)
+
+    def remembered(self) -> dict[str, int]:
+        """What was remembered last; nothing where that cannot be read."""
+        try:
+            found = json.loads((self.root / REMEMBERED).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        if not isinstance(found, dict):
+            return {}
+        return {
+            name: version
+            for name, version in found.items()
+            if re.fullmatch(MODEL_NAME, name) and type(version) is int and version > 0
+        }
+
+    def _folder(self, name: str, version: int) -> Path:
+        return self.root / name / str(version)
