@@ -11,6 +11,7 @@ ModelName = Annotated[str, Field(pattern=MODEL_NAME, max_length=64)]
 StyleId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=64)]
 # A file of the version's own folder or of its previews: no other folder, no way up.
 FileName = Annotated[str, Field(pattern=r"^(previews/)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=128)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Part(BaseModel):
@@ -22,7 +23,7 @@ class Part(BaseModel):
 class File(Part):
     """What a file of the version must be, to the bit."""
 
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: Sha256
     # A generator has some megabytes; a gigabyte is not one, and would be read into memory.
     bytes: int = Field(ge=0, le=1_000_000_000)
 
@@ -54,6 +55,30 @@ class Architecture(Part):
     norm: Literal["cin"] = "cin"
 
 
+class Origin(Part):
+    """Where an appended row comes from.
+
+    Attributes:
+        painting_sha256: of the painting's file.
+        started_from: id of the style whose row it was before the first step; None: the mean of all rows.
+    """
+
+    painting_sha256: Sha256
+    started_from: StyleId | None
+
+
+class Appended(Part):
+    """Rows that were appended to a version whose other values stayed as they were, to the bit."""
+
+    base: str
+    base_sha256: Sha256
+    created: str
+    styles: dict[StyleId, Origin] = Field(min_length=1)
+    descriptor: str
+    pictures: str
+    recipe: dict[str, Any]
+
+
 class Version(Part):
     """One version of anything that is trained."""
 
@@ -77,11 +102,12 @@ class DescriptorManifest(Version):
 
 
 class Manifest(Version):
-    """One version of one model."""
+    """One version of one model. `recipe` and `descriptor` are those of its generator; `additions` came later."""
 
     architecture: Architecture
     styles: tuple[Style, ...] = Field(min_length=1)
     descriptor: str
+    additions: tuple[Appended, ...] = ()
 
     @property
     def style_ids(self) -> tuple[str, ...]:

@@ -5,27 +5,74 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
-from torch import nn
+from safetensors.torch import load, save
+from torch import Tensor, nn
 
 from app.nets.generators import Trunk
 from app.nets.norm import StyleRows
-from app.registry.manifest import Architecture, Manifest, Style, Version
-from app.registry.repository import MANIFEST, WEIGHTS, Repository, build, describe
+from app.registry.manifest import Appended, Architecture, Manifest, Style, Version
+from app.registry.repository import (
+    MANIFEST,
+    WEIGHTS,
+    InvalidModel,
+    Model,
+    Repository,
+    build,
+    describe,
+    load_version,
+    read_verified,
+)
+
+# Of all numbers: what a draft is called until it is known where it goes.
+UNNUMBERED = 1
+ROWS = ("rows.gamma", "rows.beta")
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A version in memory: its manifest, and its files by name. It has been loaded from these bytes once."""
+    """A version in memory: its manifest, and its files by name."""
 
     manifest: Manifest
     contents: Mapping[str, bytes]
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """As they are stored."""
+        return load(self.contents[WEIGHTS])
+
+    def load(self) -> tuple[Trunk, StyleRows]:
+        """The model that will be loaded from the files. InvalidModel: it could not be."""
+        return build(self.manifest, self.contents[WEIGHTS])
+
+    def with_metrics(self, **metrics: Any) -> Draft:
+        return replace(self, manifest=self.manifest.model_copy(update={"metrics": self.manifest.metrics | metrics}))
+
+    def write(self, root: Path, version: int | None = None) -> Manifest:
+        """Write `<root>/<name>/<version>/`, the next version that is free where none is given, and verify it.
+
+        Raises:
+            InvalidModel: if what was written is not what was meant; the folder is gone then.
+            FileExistsError: if that version is there already.
+        """
+        name = self.manifest.name
+        number = version or Repository(root).next_version(name)
+        manifest = self.manifest.model_copy(update={"version": number})
+        folder = root / name / str(number)
+        if folder.exists():
+            raise FileExistsError(f"{manifest.label} is there already.")
+        write_version(folder, self.contents, manifest)
+        try:
+            load_version(folder, manifest.label)
+        except InvalidModel:
+            shutil.rmtree(folder)
+            raise
+        return manifest
 
 
 def publish(
@@ -41,7 +88,33 @@ def publish(
     metrics: dict[str, Any],
     extras: Mapping[str, bytes],
 ) -> Manifest:
-    """Write the next version of `name` and return its manifest.
+    """`draft` a model and write it as the next version of `name`."""
+    return draft(
+        name,
+        generator,
+        rows,
+        architecture=architecture,
+        styles=styles,
+        descriptor=descriptor,
+        recipe=recipe,
+        metrics=metrics,
+        extras=extras,
+    ).write(root)
+
+
+def draft(
+    name: str,
+    generator: Trunk,
+    rows: StyleRows,
+    *,
+    architecture: Architecture,
+    styles: tuple[Style, ...],
+    descriptor: str,
+    recipe: dict[str, Any],
+    metrics: dict[str, Any],
+    extras: Mapping[str, bytes],
+) -> Draft:
+    """A version of a model that was trained whole.
 
     Weights are stored as float16, half the size at a precision (11 bits) above that of the pictures; style rows stay
     float32, since `add` promises that old rows never change.
@@ -60,8 +133,8 @@ def publish(
     contents = {WEIGHTS: save(tensors), **extras}
     manifest = Manifest(
         name=name,
-        version=Repository(root).next_version(name),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        version=UNNUMBERED,
+        created=now(),
         architecture=architecture,
         styles=styles,
         descriptor=descriptor,
@@ -69,9 +142,67 @@ def publish(
         metrics=metrics,
         files={file: describe(content) for file, content in contents.items()},
     )
-    build(manifest, contents[WEIGHTS])  # what could not be loaded again is not published
-    write_version(root / name / str(manifest.version), contents, manifest)
-    return manifest
+    return loadable(Draft(manifest, contents))
+
+
+def draft_addition(
+    base: Model,
+    rows: StyleRows,
+    *,
+    styles: tuple[Style, ...],
+    appended: Appended,
+    metrics: dict[str, Any],
+    extras: Mapping[str, bytes],
+) -> Draft:
+    """A version of `base` with the rows of further styles appended; everything else is `base`'s own, to the bit.
+
+    Args:
+        rows: of the new `styles` alone.
+        metrics: beside those of the base.
+        extras: the card, and the previews of the new styles; those of the old ones are carried over.
+
+    Raises:
+        InvalidModel: if the base is not what was published any more, a value is not finite, or an id is there twice.
+    """
+    if twice := sorted({style.id for style in styles} & set(base.manifest.style_ids)):
+        raise InvalidModel(f"{base.manifest.label} has a style {', '.join(twice)} already.")
+    kept = {
+        file: read_verified(base.folder, file, base.manifest)
+        for file in base.manifest.files
+        if file != WEIGHTS and file not in extras
+    }
+    before = load(read_verified(base.folder, WEIGHTS, base.manifest))
+    contents = {WEIGHTS: save(append_rows(before, rows)), **kept, **extras}
+    manifest = base.manifest.model_copy(
+        update={
+            "version": UNNUMBERED,
+            "created": now(),
+            "styles": (*base.manifest.styles, *styles),
+            "additions": (*base.manifest.additions, appended),
+            "metrics": base.manifest.metrics | metrics,
+            "files": {file: describe(content) for file, content in contents.items()},
+        }
+    )
+    return loadable(Draft(manifest, contents))
+
+
+def append_rows(tensors: Mapping[str, Tensor], rows: StyleRows) -> dict[str, Tensor]:
+    """The stored tensors with further rows, in the dtype that the old ones are stored in."""
+    new = {f"rows.{name}": tensor.detach().cpu() for name, tensor in rows.state_dict().items()}
+    return {
+        name: torch.cat([tensor, new[name].to(tensor.dtype)]) if name in ROWS else tensor
+        for name, tensor in tensors.items()
+    }
+
+
+def loadable(draft: Draft) -> Draft:
+    """The draft, once it has been loaded: what could not be loaded again is not published. Raises InvalidModel."""
+    draft.load()
+    return draft
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def write_version(folder: Path, contents: Mapping[str, bytes], manifest: Version, name: str = MANIFEST) -> None:
