@@ -9,7 +9,8 @@ import argparse
 from pathlib import Path
 
 import skimage
-from PIL import Image, ImageDraw, ImageFont
+from captions import CAPTION, captioned
+from PIL import Image
 
 from app.registry.repository import Model, Repository
 from app.settings import SHIPPED_MODELS
@@ -17,14 +18,6 @@ from app.training.photos import read_picture
 from app.training.sheet import paint_sample, to_image
 
 FOLDER = Path(skimage.__file__).parent / "data"
-CAPTION = 22  # pixels under a picture
-
-
-def captioned(image: Image.Image, text: str, width: int, height: int) -> Image.Image:
-    cell = Image.new("RGB", (width, height + CAPTION), "white")
-    cell.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
-    ImageDraw.Draw(cell).text((4, height + 4), text, "black", ImageFont.load_default(13))
-    return cell
 
 
 def gallery(model: Model, photos: list[Path], edge: int, columns: int) -> Image.Image:

@@ -2,13 +2,17 @@
 
 The Gatys-equivalent: the loss of the generator's 8-bit picture is compared with the best loss that Gatys et al.
 (1508.06576) has reached after each evaluation of L-BFGS (history 20, no line search), started from uniform noise as the
-papers do, and from the photo, which is harder to beat. It is the first iteration at which Gatys is better.
+papers do, and from the photo, which is harder to beat. It is the first iteration at which Gatys is better. "Style only"
+asks the run from noise when its style loss was better. What Gatys did not reach within --iterations is given as ">=".
 
-The loss is fixed, so that figures of different models and days compare: style = mean over relu1_1 to relu5_1 of
-mean (G - A)^2 / mean A^2 with G = F F^T / (H W) and the painting at a longer edge of 512 px; content =
-mean (F - P)^2 / mean P^2 at relu4_2; total = style + 0.1 content.
+The loss is fixed and stands in judge.py. Every style is measured on two photos at a longer edge of 512 px. Six pairs of
+style and photo are also measured at 1024 px, and six on blocks 1 to 3 of the exact VGG-19 (content at relu3_3): a
+generator can please the network that it was trained on.
 
-    python benchmarks/quality.py --photos PHOTOS --paintings PAINTINGS --descriptor vgg19_distilled16x.safetensors
+Each finished pair is a line of --json; a run that is started again with the same file goes on behind them.
+
+    python benchmarks/quality.py --photos PHOTOS --paintings PAINTINGS --descriptor vgg19_distilled16x.safetensors \\
+        --exact vgg19_conv1-conv3.safetensors --json quality.jsonl --sheets sheets/
 """
 
 from __future__ import annotations
@@ -16,35 +20,56 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 
 import torch
-from PIL import Image
-from safetensors.torch import load_file
+from captions import strip
+from judge import CONTENT_LAYER, Judge, add_judge_options
+from markdown_table import table
+from subject import Subject, add_model_options
 from torch import Tensor
+from unseen import FIRST, NAMES
 
-from app.nets.descriptor import load_descriptor
-from app.registry.repository import Model, Repository
-from app.settings import SHIPPED_MODELS
-from app.training.equivalent import eight_bit, first_below, gatys, uniform_noise
-from app.training.objective import Objective
-from app.training.paintings import list_paintings
+from app.nets.descriptor import STYLE_LAYERS
+from app.training.equivalent import Curve, first_below, uniform_noise
 from app.training.photos import read_picture
-from app.training.recipe import Recipe
 from app.training.sheet import to_image
 
-UNSEEN = Path(__file__).parent / "unseen_photos.txt"
-FIRST = ("lakeside.jpg", "golden_retriever.jpg")  # the two that every style is measured on; --full takes all
+FEW = 6  # pairs of the parts that take long
+EXACT_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1")
+EXACT_CONTENT_LAYER = "relu3_3"
+LOSSES = ("total", "style", "content")
+COUNTS = ("from_noise", "from_photo", "style_only")
+
+Pair = tuple[str, str]  # a style id and a photo's file name
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table of the report: a size in pixels, a network with its layers, and the pairs to measure."""
+
+    name: str
+    edge: int
+    network: Path
+    style_layers: tuple[str, ...]
+    content_layer: str
+    pairs: Sequence[Pair]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One style on one photo. An equivalent that Gatys did not reach is the number of iterations it was given."""
+    """One style on one photo. A count of `iterations` means that Gatys was not better by then."""
 
+    part: str
+    model: str
+    digest: str
+    edge: int
+    network: str
+    iterations: int
     style_id: str
     photo: str
     total: float
@@ -53,113 +78,144 @@ class Row:
     from_noise: int
     from_photo: int
     style_only: int
+    seconds: float
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """Rows of equal keys are the same measurement."""
+        return (self.digest, self.edge, self.network, self.iterations, self.style_id, self.photo)
 
 
-@torch.inference_mode()
-def paint(model: Model, style: int, photo: Tensor) -> Tensor:
-    painted: Tensor = model.generator(photo, *model.rows(torch.tensor([style], device=photo.device)))
-    return eight_bit(painted)
+def spread(style_ids: Sequence[str], count: int) -> list[Pair]:
+    """Pairs from all over the catalogue, on the photos in turn."""
+    count = min(count, len(style_ids))
+    return [(style_ids[index * len(style_ids) // count], FIRST[index % len(FIRST)]) for index in range(count)]
 
 
-def measure(
-    model: Model, objective: Objective, style: int, painting: int, name: str, photo: Tensor, iterations: int
-) -> tuple[Row, list[Tensor]]:
-    """One row of the table, and the pictures that belong to it: photo, generator's, Gatys' from noise and photo."""
-    painted = paint(model, style, photo).clone()
-    index = torch.tensor([painting], device=photo.device)
-    with torch.no_grad():
-        losses = objective(painted, photo, index)
-    starts = (uniform_noise(photo), photo)
-    curves = [gatys(objective, photo, painting, start, losses, iterations) for start in starts]
-    row = Row(
-        model.manifest.style_ids[style],
-        name,
-        losses.total.item(),
-        losses.style.item(),
-        losses.content.item(),
-        *(first_below(curve.totals, losses.total.item()) for curve in curves),
-        first_below(curves[0].styles, losses.style.item()),
-    )
-    return row, [photo, painted, *(curve.best for curve in curves)]
+def parts(args: argparse.Namespace, style_ids: Sequence[str]) -> Iterator[Part]:
+    names = NAMES if args.full else FIRST
+    pairs = [(style, name) for name in names for style in style_ids]
+    few = pairs if args.full else spread(style_ids, FEW)
+    layers = (STYLE_LAYERS, CONTENT_LAYER)
+    yield Part("main", args.edge, args.descriptor, *layers, list(islice(pairs, args.pairs)))
+    yield Part("large", 2 * args.edge, args.descriptor, *layers, list(islice(few, args.pairs)))
+    if args.exact:
+        layers = (EXACT_STYLE_LAYERS, EXACT_CONTENT_LAYER)
+        yield Part("exact", args.edge, args.exact, *layers, list(islice(few, args.pairs)))
 
 
-def sheet(pictures: list[Tensor], painting: Tensor) -> Image.Image:
-    """The pictures of a row side by side, the painting scaled to their height at the end."""
-    images = [to_image(picture) for picture in (*pictures, painting)]
-    height = images[0].height
-    images = [image.resize((round(image.width * height / image.height), height)) for image in images]
-    whole = Image.new("RGB", (sum(image.width for image in images), height))
-    left = 0
-    for image in images:
-        whole.paste(image, (left, 0))
-        left += image.width
-    return whole
-
-
-def rows(args: argparse.Namespace, model: Model) -> Iterator[Row]:
-    recipe = Recipe(stroke=args.edge, content_layer=args.content_layer, style_layers=tuple(args.style_layers))
-    descriptor = load_descriptor(load_file(args.descriptor))
-    works = list_paintings(args.paintings, model.manifest.style_ids)
-    paintings = [read_picture(work.path, recipe.stroke) for work in works]
-    objective = Objective(descriptor, paintings, [1.0] * len(works), recipe).to(args.device)
-    order = {work.id: index for index, work in enumerate(works)}
-    names = UNSEEN.read_text().split() if args.full else FIRST
-    pairs = ((style, name) for name in names for style in range(len(model.manifest.styles)))
-    for style, name in islice(pairs, args.pairs):
-        painting = order[model.manifest.style_ids[style]]
-        photo = read_picture(args.photos / name, args.edge).to(args.device)
-        row, pictures = measure(model, objective, style, painting, name, photo, args.iterations)
-        if args.sheets:
-            args.sheets.mkdir(parents=True, exist_ok=True)
-            stem = f"{row.style_id}-{Path(name).stem}-{args.edge}"
-            sheet(pictures, paintings[painting]).save(args.sheets / f"{stem}.jpg", quality=92)
-        yield row
-
-
-def report(model: Model, measured: list[Row], args: argparse.Namespace, seconds: float) -> None:
-    print(f"\n{model.manifest.label} at {args.edge} px, {Path(args.descriptor).stem}, {seconds:.0f} s\n")
-    print("| style | total | style | content | from noise | from photo | style only |\n|---|---|---|---|---|---|---|")
-    for style in dict.fromkeys(row.style_id for row in measured):
-        own = [row for row in measured if row.style_id == style]
-        losses = (sum(getattr(row, part) for row in own) / len(own) for part in ("total", "style", "content"))
-        counts = (min(getattr(row, part) for row in own) for part in ("from_noise", "from_photo", "style_only"))
-        print(f"| {style} |", " | ".join(f"{loss:.4f}" for loss in losses), "|", " | ".join(map(str, counts)), "|")
-    for name, summary in (("median", median), ("minimum", min)):
-        figures = (
-            summary(getattr(row, part) for row in measured) for part in ("from_noise", "from_photo", "style_only")
-        )
-        print(f"| **{name}** | | | |", " | ".join(f"{figure:g}" for figure in figures), "|")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--paintings", type=Path, required=True)
-    parser.add_argument("--descriptor", type=Path, required=True)
-    parser.add_argument("--models", type=Path, default=SHIPPED_MODELS)
-    parser.add_argument("--model", default="compact")
-    parser.add_argument("--edge", type=int, default=512, help="longer edge of photos and paintings in pixels")
-    parser.add_argument("--style-layers", nargs="+", default=Recipe().style_layers)
-    parser.add_argument("--content-layer", default="relu4_2")
-    parser.add_argument("--iterations", type=int, default=200, help="evaluations that Gatys is given at most")
-    parser.add_argument("--full", action="store_true", help="all unseen photos")
-    parser.add_argument("--pairs", type=int, help="only the first pairs of style and photo")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--sheets", type=Path, help="folder for a picture of every pair")
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    args = parser.parse_args()
-
-    model = Repository(args.models).load(args.model)
-    model.generator.to(args.device)
-    model.rows.to(args.device)
+def measure(subject: Subject, judge: Judge, photo: Tensor, row: Row) -> tuple[Row, Tensor, list[Curve]]:
+    """The row with its figures, the generator's picture, and Gatys' curves from noise and from the photo."""
     began = time.monotonic()
-    measured = []
-    for row in rows(args, model):
-        measured.append(row)
-        print(json.dumps(asdict(row)), flush=True)
-    report(model, measured, args, time.monotonic() - began)
-    if args.json:
-        args.json.write_text(json.dumps([asdict(row) for row in measured], indent=2) + "\n")
+    painted = subject.paint(photo, {row.style_id: 1.0})
+    target = judge.losses(painted, photo, row.style_id)
+    # From the photo, Gatys need not be better in style as well.
+    total_only = replace(target, style=torch.full_like(target.style, torch.inf))
+    curves = [
+        judge.gatys(photo, row.style_id, start, goal, row.iterations)
+        for start, goal in ((uniform_noise(photo), target), (photo, total_only))
+    ]
+    figures = {name: getattr(target, name).item() for name in LOSSES}
+    counts = {
+        "from_noise": first_below(curves[0].totals, figures["total"]),
+        "from_photo": first_below(curves[1].totals, figures["total"]),
+        "style_only": first_below(curves[0].styles, figures["style"]),
+    }
+    return replace(row, **figures, **counts, seconds=time.monotonic() - began), painted, curves
+
+
+def draw(folder: Path, row: Row, photo: Tensor, painting: Tensor, painted: Tensor, curves: Sequence[Curve]) -> None:
+    """Photo, painting, the generator's picture and those of Gatys when it was first better, as one JPEG."""
+    counts = (row.from_noise, row.from_photo)
+    gatys = [
+        (f"Gatys from {start}, iteration {count}", to_image(curve.best))
+        for start, count, curve in zip(("noise", "the photo"), counts, curves, strict=True)
+    ]
+    named = [("the photo", photo), (row.style_id, painting), (f"{row.model}, total {row.total:.3f}", painted)]
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{row.part}-{row.style_id}-{Path(row.photo).stem}.jpg"
+    strip([*((text, to_image(picture)) for text, picture in named), *gatys]).save(file, quality=92)
+
+
+def measure_part(
+    part: Part, args: argparse.Namespace, subject: Subject, done: dict[tuple[str | int, ...], Row]
+) -> None:
+    """Every pair that is not `done` yet; each is added to it and to the file as soon as it is."""
+    judge = None
+    about = (part.name, subject.label, subject.digest, part.edge, part.network.stem, args.iterations)
+    for style, name in part.pairs:
+        blank = Row(*about, style, name, *[0.0] * len(LOSSES), *[0] * len(COUNTS), seconds=0.0)
+        if blank.key in done:
+            continue
+        if judge is None:
+            layers = (part.style_layers, part.content_layer)
+            judge = Judge(part.network, args.paintings, subject.style_ids, subject.device, *layers)
+        photo = read_picture(args.photos / name, part.edge).to(subject.device)
+        row, painted, curves = measure(subject, judge, photo, blank)
+        done[row.key] = row
+        line = json.dumps(asdict(row))
+        print(line, flush=True)
+        if args.json:
+            with args.json.open("a") as file:
+                file.write(line + "\n")
+        if args.sheets:
+            draw(args.sheets, row, photo, judge.paintings[style], painted, curves)
+
+
+def read_rows(path: Path | None) -> dict[tuple[str | int, ...], Row]:
+    lines = path.read_text().splitlines() if path and path.exists() else []
+    rows = [Row(**json.loads(line)) for line in lines]
+    return {row.key: row for row in rows}
+
+
+def shown(count: float, cap: int) -> str:
+    return f">={cap}" if count >= cap else f"{count:g}"
+
+
+def report(rows: Sequence[Row]) -> str:
+    """Means of the losses and the smaller counts of each style's photos; median and minimum over all pairs."""
+    cap = rows[0].iterations
+    lines = []
+    for style in dict.fromkeys(row.style_id for row in rows):
+        own = [row for row in rows if row.style_id == style]
+        losses = [f"{fmean(getattr(row, name) for row in own):.4f}" for name in LOSSES]
+        lines.append([style, *losses, *(shown(min(counts(own, name)), cap) for name in COUNTS)])
+    for name, summary in (("**median**", median), ("**minimum**", min)):
+        lines.append([name, "", "", "", *(shown(summary(counts(rows, count)), cap) for count in COUNTS)])
+    return table(("style", *LOSSES, "from noise", "from photo", "style only"), lines)
+
+
+def counts(rows: Iterable[Row], name: str) -> list[int]:
+    return [getattr(row, name) for row in rows]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_judge_options(parser)
+    add_model_options(parser)
+    parser.add_argument("--exact", type=Path, help="blocks 1 to 3 of the exact VGG-19, a safetensors file")
+    parser.add_argument("--edge", type=int, default=512, help="longer edge of the photos in pixels")
+    parser.add_argument("--iterations", type=int, default=200, help="evaluations that Gatys is given at most")
+    parser.add_argument("--full", action="store_true", help="every style on all unseen photos, in every part")
+    parser.add_argument("--only", nargs="+", choices=["main", "large", "exact"], help="these parts alone")
+    parser.add_argument("--pairs", type=int, help="only the first pairs of each part")
+    parser.add_argument("--sheets", type=Path, help="folder for a picture of every pair")
+    parser.add_argument("--json", type=Path, help="file of finished pairs, a line each; they are not measured again")
+    args = parser.parse_args(arguments)
+
+    subject = Subject(args)
+    done = read_rows(args.json)
+    for part in parts(args, subject.style_ids):
+        if args.only and part.name not in args.only:
+            continue
+        measure_part(part, args, subject, done)
+        wanted = [(subject.digest, part.edge, part.network.stem, args.iterations, *pair) for pair in part.pairs]
+        rows = [done[key] for key in wanted]
+        seconds = sum(row.seconds for row in rows)
+        print(
+            f"\n{subject.label}, {part.name}: {part.edge} px, {part.network.stem}, {len(rows)} pairs, {seconds:.0f} s\n"
+        )
+        print(report(rows), flush=True)
 
 
 if __name__ == "__main__":
