@@ -1,4 +1,8 @@
-"""Who may use the public routes: everybody, or with PASTICHE_API_KEYS those with one of the keys; and who it was."""
+"""Who sent a request: anybody, one with a key of the public routes, or the operator, to whom some routes belong.
+
+With PASTICHE_API_KEYS the public routes want one of the keys. The token in PASTICHE_ADMIN_TOKEN opens them as well, and
+the admin routes with them.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +20,28 @@ from starlette.requests import Request
 from app.errors import Unauthorized
 
 bearer = HTTPBearer(auto_error=False, description="One of the keys in PASTICHE_API_KEYS.")
+admin_bearer = HTTPBearer(auto_error=False, scheme_name="Admin", description="The token in PASTICHE_ADMIN_TOKEN.")
 # Networks give each of their machines many addresses of IPv6, so that one is told by its network.
 IPV6_NETWORK = 64
+# Whose the operator's jobs are: not the token's, which may be changed while they run.
+ADMIN = "admin"
+FINGERPRINT_CHARACTERS = 12
 
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
+AdminCredentials = Annotated[HTTPAuthorizationCredentials | None, Security(admin_bearer)]
+Check = Callable[[Request, HTTPAuthorizationCredentials | None], Awaitable[None]]
 
 
-def require_key(keys: Sequence[SecretStr]) -> Callable[[Request, Credentials], Awaitable[None]]:
+def require_key(keys: Sequence[SecretStr], admin_token: SecretStr | None = None) -> Check:
     """A dependency that raises Unauthorized unless the request has one of `keys`, which is its principal then."""
     known = [key.get_secret_value().encode() for key in keys]
 
     async def check(request: Request, credentials: Credentials) -> None:
+        if recognised(request, credentials, admin_token):
+            return
         if credentials is None:
             raise Unauthorized("Send one of the service's keys as `Authorization: Bearer <key>`.")
-        # The bytes as they were sent: headers are decoded as Latin-1 on the way in.
-        given = credentials.credentials.encode("latin-1")
+        given = sent(credentials)
         # All keys, also after a match: the time must not tell which one it was.
         if not any([hmac.compare_digest(given, key) for key in known]):  # noqa: C419
             raise Unauthorized("The key is not one of the service's.")
@@ -40,10 +51,65 @@ def require_key(keys: Sequence[SecretStr]) -> Callable[[Request, Credentials], A
     return check
 
 
+def recognise_admin(admin_token: SecretStr) -> Callable[[Request], Awaitable[None]]:
+    """A dependency for routes that are open: it refuses nobody, and remembers that the request is the operator's."""
+
+    async def check(request: Request) -> None:
+        # Not as a dependency of its own, which would tell the OpenAPI document that these routes want a token.
+        recognised(request, await admin_bearer(request), admin_token)
+
+    return check
+
+
+def require_admin(admin_token: SecretStr) -> Check:
+    """A dependency that raises Unauthorized unless the request has the operator's token."""
+
+    async def check(request: Request, credentials: AdminCredentials) -> None:
+        if credentials is None:
+            raise Unauthorized("Send the operator's token as `Authorization: Bearer <token>`.")
+        request.state.fingerprint = fingerprint(credentials)
+        if not recognised(request, credentials, admin_token):
+            raise Unauthorized("The token is not the operator's.")
+
+    return check
+
+
+def recognised(
+    request: Request, credentials: HTTPAuthorizationCredentials | None, admin_token: SecretStr | None
+) -> bool:
+    """Whether the request has the operator's token; its principal is the operator then."""
+    if credentials is None or admin_token is None:
+        return False
+    if not hmac.compare_digest(sent(credentials), admin_token.get_secret_value().encode()):
+        return False
+    request.state.principal = ADMIN
+    request.state.fingerprint = fingerprint(credentials)
+    return True
+
+
+def sent(credentials: HTTPAuthorizationCredentials) -> bytes:
+    """The bytes as they were sent: headers are decoded as Latin-1 on the way in."""
+    return credentials.credentials.encode("latin-1")
+
+
+def fingerprint(credentials: HTTPAuthorizationCredentials) -> str:
+    """Tells tokens apart in a log, and says nothing of them."""
+    return hashlib.sha256(sent(credentials)).hexdigest()[:FINGERPRINT_CHARACTERS]
+
+
+def fingerprint_of(request: Request) -> str:
+    """Of the token that opened an admin route."""
+    return str(request.state.fingerprint)
+
+
+def is_admin(request: Request) -> bool:
+    return getattr(request.state, "principal", None) == ADMIN
+
+
 def principal_of(request: Request) -> str:
-    """Whose the request is, for jobs and quotas: the API key's, or without keys the address's that it came from."""
-    if (key := getattr(request.state, "principal", None)) is not None:
-        return str(key)
+    """Whose the request is, for jobs and quotas: the operator's, the API key's, or without keys the address's."""
+    if (known := getattr(request.state, "principal", None)) is not None:
+        return str(known)
     host = request.client.host if request.client else ""
     try:
         address = ipaddress.ip_address(host)

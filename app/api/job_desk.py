@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 
+from app.api.auth import ADMIN
 from app.api.backend import Backend
 from app.api.feed import Feed
 from app.api.rate_limit import RateLimit
@@ -48,7 +49,7 @@ class JobDesk:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._database = Database(settings.ledger_url)
+        self.database = Database(settings.ledger_url)
         self._blobs = open_storage(settings.blobs_url, s3_endpoint_url=settings.s3_endpoint_url)
         self._dispatch = Dispatch(settings)
         self._rate = RateLimit(settings.jobs_per_minute, settings.redis_url)
@@ -58,12 +59,12 @@ class JobDesk:
         self._queue_thread = Backend("queue", 1, QUEUE_SECONDS, ServiceError)
         self._prepared = False
         self._measured: tuple[float, list[KindStatistics]] = (0.0, [])
-        self.ledger = Ledger(self._database, expiry_seconds=settings.job_expiry_hours * 3600)
+        self.ledger = Ledger(self.database, expiry_seconds=settings.job_expiry_hours * 3600)
         self.feed = Feed(self.ledger, self._ledger_threads)
 
     def prepare(self) -> None:
         """Check the schema, or make it where the database is embedded. Raises SchemaOutdated, LedgerUnavailable."""
-        prepare(self._database)
+        prepare(self.database)
         self._prepared = True
 
     async def ask(self, question: Callable[Given, Answer], *args: Given.args, **kwargs: Given.kwargs) -> Answer:
@@ -122,15 +123,35 @@ class JobDesk:
         return job, made
 
     async def find(self, job_id: str, principal: str) -> Job:
-        """The job, if this principal may see it: without keys, everybody may who knows its id. Raises NotFound."""
+        """The job, if this principal may see it. Raises NotFound.
+
+        The operator may see all, and the operator's are seen by nobody else; of the others, without keys, whoever
+        knows the job's id.
+        """
         job = await self.ask(self.ledger.get, job_id) if JOB_ID.fullmatch(job_id) else None
-        if job is None or (self._settings.api_keys and job.principal != principal):
+        if job is None or not self._shown_to(principal, job):
             raise NotFound("There is no such job.")
         return job
+
+    def _shown_to(self, principal: str, job: Job) -> bool:
+        if principal in (job.principal, ADMIN):
+            return True
+        return not self._settings.api_keys and job.principal != ADMIN
 
     async def blob(self, key: str) -> bytes:
         """Raises BlobNotFound."""
         return await self._storage_threads.call(self._blobs.get, key)
+
+    async def store(self, key: str, data: bytes) -> None:
+        """Of a picture that belongs to no job."""
+        await self._storage_threads.call(self._blobs.put, key, data)
+
+    async def discard(self, key: str) -> None:
+        """A blob that nothing refers to. One that cannot be deleted is left behind."""
+        try:
+            await self._storage_threads.call(self._blobs.delete, key)
+        except StorageUnavailable as error:
+            _log.warning("blob_not_deleted", key=key, reason=error.private or error.detail)
 
     async def delete(self, job: Job) -> None:
         """Forget a job that has ended. Its pictures go first: without its row nobody would find them."""
@@ -141,7 +162,7 @@ class JobDesk:
         """The queue in figures, at most a second old."""
         measured_at, found = self._measured
         if not measured_at or time.monotonic() - measured_at > STATISTICS_SECONDS:
-            found = await self.ask(measure, self._database)
+            found = await self.ask(measure, self.database)
             self._measured = time.monotonic(), found
         return found
 
@@ -150,7 +171,7 @@ class JobDesk:
         for threads in (self._ledger_threads, self._storage_threads, self._queue_thread):
             threads.stop()
         self._dispatch.close()
-        self._database.close()
+        self.database.close()
 
     async def _forget_pictures(self, job_id: str) -> None:
         try:

@@ -69,11 +69,11 @@ def _image(picture: Picture, *, flat: bool) -> Image.Image:
     if picture.alpha is None:
         return Image.fromarray(picture.rgb)
     if flat:
-        return Image.fromarray(_on_white(picture.rgb, picture.alpha))
+        return Image.fromarray(on_white(picture.rgb, picture.alpha))
     return Image.fromarray(np.dstack([picture.rgb, picture.alpha]))
 
 
-def _on_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def on_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Over white, on gamma-encoded values as browsers do: (rgb alpha + 255 (255 - alpha)) / 255, rounded."""
     cover = alpha[:, :, None].astype(np.uint32)
     return ((rgb * cover + 255 * (255 - cover) + 127) // 255).astype(np.uint8)

@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 import structlog
 import uvicorn
+from admin_token import TOKEN
 from fastapi import FastAPI
 from hand_worker import HandWorker
 from picture_bytes import encoded
+from pydantic import SecretStr
 
 from app.jobs.supervisor import Supervisor
 from app.main import Server, create_app
@@ -73,6 +75,18 @@ def connect(settings: Settings) -> Iterator[Connect]:
             return started
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def operator(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Of an application that has the admin routes, with a ledger of its own; it sends the token."""
+    changes = {"admin_token": SecretStr(TOKEN), "data_dir": tmp_path_factory.mktemp("operator")}
+    app = create_app(settings.model_copy(update=changes))
+    with running(app) as connected:
+        wait_until_ready(connected)
+        connected.service = app.state.service
+        connected.headers["Authorization"] = f"Bearer {TOKEN}"
+        yield connected
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Ids are made from titles, and mean them."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,9 +39,6 @@ def test_a_title_that_would_lose_letters_or_has_none_is_refused(title):
 
 @given(st.text(max_size=250))
 def test_an_id_is_one_whatever_the_title(title):
-    try:
+    with suppress(InvalidOption):
         made = style_id_of(title)
-    except InvalidOption as error:
-        assert error.detail.isascii()
-    else:
         assert TypeAdapter(StyleId).validate_python(made) == style_id_of(made)

@@ -1,0 +1,92 @@
+"""Paintings that styles can be trained from: what is known of each. The pictures themselves are blobs."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from app.errors import StyleExists
+from app.sql.database import Database
+from app.sql.schema import now_ms, style_pictures
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MEDIA_TYPE = "image/png"
+
+
+@dataclass(frozen=True)
+class NewStylePicture:
+    """A painting that has been stored.
+
+    Attributes:
+        id: as app.training.recipe.StyleId has it.
+        blob_key: from `new_blob_key`, under which the picture lies already.
+        sha256: of the blob, in hex.
+        width, height: in pixels.
+        created_by: who brought it.
+    """
+
+    id: str
+    title: str
+    artist: str | None
+    year: int | None
+    licence: str | None
+    blob_key: str
+    sha256: str
+    width: int
+    height: int
+    created_by: str
+
+
+@dataclass(frozen=True)
+class StylePicture(NewStylePicture):
+    """A painting that can be trained on."""
+
+    created_at: datetime
+
+
+class StylePictures:
+    """Their rows. Every method raises LedgerUnavailable when the database cannot be reached."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, new: NewStylePicture) -> StylePicture:
+        """Raises StyleExists: the id is taken."""
+        values = {**vars(new), "created_at": now_ms()}
+        try:
+            with self._database.write() as connection:
+                row = connection.execute(insert(style_pictures).values(values).returning(style_pictures)).one()
+        except IntegrityError:
+            raise StyleExists(f"There is a style {new.id} already.") from None
+        return _picture(row)
+
+    def get(self, style_id: str) -> StylePicture | None:
+        with self._database.read() as connection:
+            found = select(style_pictures).where(style_pictures.c.id == style_id)
+            row = connection.execute(found).one_or_none()
+        return None if row is None else _picture(row)
+
+    def all(self) -> list[StylePicture]:
+        """By their ids."""
+        with self._database.read() as connection:
+            return [_picture(row) for row in connection.execute(select(style_pictures).order_by(style_pictures.c.id))]
+
+    def delete(self, style_id: str) -> bool:
+        """Forget it; False if there is none. The caller deletes its blob then."""
+        with self._database.write() as connection:
+            return connection.execute(delete(style_pictures).where(style_pictures.c.id == style_id)).rowcount == 1
+
+
+def new_blob_key(style_id: str) -> str:
+    """One that was never used before: a picture under an id that had another one is another blob."""
+    return f"style_pictures/{style_id}/{secrets.token_hex(8)}.png"
+
+
+def _picture(row: Row[Any]) -> StylePicture:
+    values = dict(row._mapping)
+    return StylePicture(**values | {"created_at": EPOCH + timedelta(milliseconds=values["created_at"])})
