@@ -17,8 +17,8 @@ from app.api import admin_styles, health, job_creation, job_events, job_pictures
 from app.api.audit import Audit
 from app.api.auth import recognise_admin, require_admin, require_key
 from app.api.body import UploadBudget
-from app.api.catalogue import Catalogue
 from app.api.codecs import CodecThreads
+from app.api.following import Following
 from app.api.head import Head
 from app.api.job_desk import JobDesk
 from app.api.metrics import Metrics
@@ -29,11 +29,10 @@ from app.api.request_log import RequestLog
 from app.api.service import Service
 from app.engine.device import choose_device
 from app.engine.engine import Engine
-from app.engine.stylizer import Stylizer
 from app.errors import LedgerUnavailable, Unauthorized
 from app.jobs.supervisor import Supervisor
 from app.logs import configure_logging
-from app.registry.repository import Repository
+from app.releases.releases import open_releases
 from app.settings import Settings, SettingsError
 
 # After the last request could have ended: the answer still has to reach its client.
@@ -114,16 +113,12 @@ def create_app(settings: Settings) -> FastAPI:
 
 def build_service(settings: Settings) -> Service:
     """Everything below the routes; raises as `create_app`."""
-    repository = Repository(settings.models_dir)
-    models = {model.manifest.label: model for model in map(repository.load, settings.models)}
-    # Read before the stylizers take the weights over.
-    catalogue = Catalogue(list(models.values()))
+    desk = build_desk(settings)
     device = choose_device(settings.device, settings.precision, settings.engine_threads)
+    following = Following(settings.models, open_releases(settings), device, settings.models_follow_seconds)
+    catalogue = following.open()
     engine = Engine(
-        {
-            label: Stylizer(model.generator, model.rows, model.manifest.style_ids, device)
-            for label, model in models.items()
-        },
+        catalogue.stylizers,
         queue_megapixels=settings.queue_megapixels,
         batch_pictures=settings.batch_pictures,
         stall_seconds=settings.engine_stall_seconds,
@@ -132,7 +127,7 @@ def build_service(settings: Settings) -> Service:
     uploads = UploadBudget(settings.uploads_bytes)
     measured = Metrics()
     measured.watch(engine, codecs, uploads)
-    return Service(settings, catalogue, engine, device.name, codecs, uploads, measured, build_desk(settings))
+    return Service(settings, catalogue, engine, device.name, codecs, uploads, measured, desk, following)
 
 
 def build_desk(settings: Settings) -> JobDesk:

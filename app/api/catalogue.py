@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from app.engine.stylizer import Stylizer
 from app.errors import InvalidOption, NotFound
 from app.registry.manifest import Manifest, Style
 from app.registry.repository import Model, read_verified
@@ -22,24 +23,43 @@ class Preview:
     sha256: str
 
 
-class Catalogue:
-    """The loaded models; the first is the default.
+@dataclass(frozen=True, eq=False)
+class Exhibit:
+    """One version of one model as it is offered: what it is, what paints it, and the previews by their styles' ids."""
 
-    Args:
-        models: verified, at least one. Their previews are read now: a folder may change or go later.
+    manifest: Manifest
+    stylizer: Stylizer
+    previews: Mapping[str, Preview]
+
+    @property
+    def label(self) -> str:
+        return self.manifest.label
+
+
+def exhibit(model: Model, stylizer: Stylizer) -> Exhibit:
+    """The previews are read now: a folder may change or go later.
 
     Raises:
         InvalidModel: a preview is not what was published.
     """
+    previews = {style.id: found for style in model.manifest.styles if (found := read_preview(model, style))}
+    return Exhibit(model.manifest, stylizer, previews)
 
-    def __init__(self, models: Sequence[Model]) -> None:
-        self.manifests = tuple(model.manifest for model in models)
-        self._previews = {
-            (model.manifest.label, style.id): preview
-            for model in models
-            for style in model.manifest.styles
-            if (preview := read_preview(model, style))
-        }
+
+class Catalogue:
+    """The loaded models at one moment, at least one; the first is the default.
+
+    It never changes: when other versions become active, another catalogue takes its place. A request looks at one.
+    """
+
+    def __init__(self, exhibits: Sequence[Exhibit]) -> None:
+        self._exhibits = {shown.label: shown for shown in exhibits}
+        self.manifests = tuple(shown.manifest for shown in self._exhibits.values())
+
+    @property
+    def stylizers(self) -> Mapping[str, Stylizer]:
+        """By their models' labels."""
+        return {label: shown.stylizer for label, shown in self._exhibits.items()}
 
     @property
     def labels(self) -> list[str]:
@@ -68,7 +88,11 @@ class Catalogue:
         raise NotFound(f"There is no style {quoted(style_id)}.", nearest=nearest)
 
     def preview(self, manifest: Manifest, style: Style) -> Preview | None:
-        return self._previews.get((manifest.label, style.id))
+        return self._exhibits[manifest.label].previews.get(style.id)
+
+    def stylizer(self, manifest: Manifest) -> Stylizer:
+        """What paints this model; whoever holds it can finish with it."""
+        return self._exhibits[manifest.label].stylizer
 
 
 def read_preview(model: Model, style: Style) -> Preview | None:

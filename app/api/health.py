@@ -30,7 +30,8 @@ async def ready(request: Request) -> Ready:
     service = service_of(request)
     if reason := service.health().reason:
         raise ModelUnavailable(reason)
-    return Ready(models=service.catalogue.labels, device=service.device)
+    refused = {refusal.label: refusal.reason for refusal in service.following.refusals}
+    return Ready(models=service.catalogue.labels, device=service.device, refused=refused)
 
 
 @router.get(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +13,7 @@ from app.api.catalogue import Catalogue, nearest_names, quoted
 from app.api.negotiation import negotiate
 from app.api.schemas import OptionFields
 from app.engine.blend import parse_blend
+from app.engine.stylizer import Stylizer
 from app.errors import InvalidOption
 from app.imaging.encode import FORMATS
 from app.imaging.stroke import largest_edge
@@ -33,6 +34,7 @@ class Options:
         size: longer edge of the answer in pixels, None for the photo's own.
         format: a name in imaging's FORMATS.
         quality: 1 to 100.
+        stylizer: what the model was when the request came; a later swap changes nothing for it.
     """
 
     model: str
@@ -43,6 +45,7 @@ class Options:
     size: int | None
     format: str
     quality: int
+    stylizer: Stylizer = field(compare=False, repr=False)
 
 
 def read_options(pairs: Pairs, accept: str, catalogue: Catalogue, edge_pixels: int) -> Options:
@@ -72,6 +75,7 @@ def read_options(pairs: Pairs, accept: str, catalogue: Catalogue, edge_pixels: i
         size=fields.size,
         format=fields.format or negotiate(accept, FORMATS),
         quality=fields.quality,
+        stylizer=catalogue.stylizer(manifest),
     )
 
 

@@ -52,7 +52,7 @@ async def paint(service: Service, photo: Photo, options: Options, deadline: floa
         content = await read(service, photo, size, stages)
         seen = await for_network(service, content, network_size, stages)
         with stages.measure("engine"):
-            future = service.engine.submit(ticket, options.model, seen, options.blend)
+            future = service.engine.submit(ticket, options.stylizer, seen, options.blend)
             painted = await asyncio.wrap_future(future)
     finally:
         service.engine.cancel(ticket)

@@ -127,3 +127,7 @@ class Ready(BaseModel):
     status: Literal["ready"] = "ready"
     models: list[str] = Field(examples=[["compact@1"]])
     device: str = Field(examples=["cpu, 2 threads"])
+    refused: dict[str, str] = Field(
+        description="Active versions that could not be loaded, and why. Others are served in their place.",
+        examples=[{}],
+    )

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from app.api.body import UploadBudget
 from app.api.catalogue import Catalogue
 from app.api.codecs import CodecThreads
+from app.api.following import Following
 from app.api.job_desk import JobDesk
 from app.api.metrics import Metrics
 from app.engine.engine import Engine
@@ -37,6 +38,7 @@ class Service:
     """The parts of a running application, and whether they run.
 
     Attributes:
+        catalogue: the one of now; another one takes its place when other versions become active.
         device: what the engine runs on, in words.
     """
 
@@ -48,12 +50,14 @@ class Service:
     uploads: UploadBudget
     metrics: Metrics
     jobs: JobDesk
+    following: Following
     _warming: asyncio.Task[None] | None = field(default=None, init=False)
     _began: float = field(default=0.0, init=False)
 
     def start(self) -> None:
         """Warm the engine up in the background, while health probes are answered already."""
         self._began = time.monotonic()
+        self.following.start(self.engine, self._show)
         self._warming = asyncio.create_task(self._warm())
 
     async def _warm(self) -> None:
@@ -66,10 +70,14 @@ class Service:
         seconds = round(time.monotonic() - self._began, 2)
         _log.info("ready", models=self.catalogue.labels, device=self.device, warm_up_seconds=seconds)
 
+    def _show(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+
     async def stop(self) -> None:
         """End the engine and the threads; the server has let the requests in flight finish before."""
         if self._warming is not None:
             await asyncio.gather(self._warming, return_exceptions=True)
+        await asyncio.to_thread(self.following.stop)
         await asyncio.to_thread(self.engine.stop, self.settings.deadline_seconds)
         self.codecs.stop()
         await self.jobs.stop()

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.catalogue import Catalogue
 from app.api.openapi import problems
 from app.api.schemas import Losses, StyleEntry, StyleList, StylesQuery
 from app.api.service import service_of
@@ -29,14 +30,16 @@ CACHE = "public, max-age=3600"
 @router.get("", summary="All styles", responses=problems(InvalidOption))
 async def styles(request: Request, query: Annotated[StylesQuery, Query()]) -> StyleList:
     """Every style that `POST /v1/stylize` can paint."""
-    offered = service_of(request).catalogue.styles(query.model)
-    return StyleList(styles=[entry(request, manifest, style) for manifest, style in offered])
+    catalogue = service_of(request).catalogue
+    offered = catalogue.styles(query.model)
+    return StyleList(styles=[entry(request, catalogue, manifest, style) for manifest, style in offered])
 
 
 @router.get("/{style_id}", summary="One style", responses=problems(NotFound, InvalidOption))
 async def style(request: Request, style_id: StyleName, query: Annotated[StylesQuery, Query()]) -> StyleEntry:
     """The style, from the first model that has it unless one is named."""
-    return entry(request, *service_of(request).catalogue.style(style_id, query.model))
+    catalogue = service_of(request).catalogue
+    return entry(request, catalogue, *catalogue.style(style_id, query.model))
 
 
 @router.get(
@@ -66,8 +69,7 @@ async def preview(request: Request, style_id: StyleName, query: Annotated[Styles
     return Response(picture.data, media_type=picture.media_type, headers=headers)
 
 
-def entry(request: Request, manifest: Manifest, style: Style) -> StyleEntry:
-    catalogue = service_of(request).catalogue
+def entry(request: Request, catalogue: Catalogue, manifest: Manifest, style: Style) -> StyleEntry:
     path = None
     if catalogue.preview(manifest, style):
         path = request.scope.get("root_path", "") + str(request.app.url_path_for("preview", style_id=style.id))

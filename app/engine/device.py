@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,6 +51,19 @@ def choose_device(device: DeviceName, precision: Precision, threads: int) -> Dev
     dtype = choose_dtype(kind, precision)
     name = torch.cuda.get_device_name() if kind == "cuda" else f"{kind}, {threads} threads" if kind == "cpu" else kind
     return Device(torch.device(kind), dtype, name)
+
+
+def limit_this_thread(threads: int) -> None:
+    """Let torch use so many CPU threads for what the calling thread computes, and as many as before for all others.
+
+    The number that is set belongs to the thread that sets it, but every thread that computes for the first time takes
+    over the one that was set last, which is therefore set once more. To be called before such threads start.
+    """
+    usual = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    restoring = threading.Thread(target=torch.set_num_threads, args=(usual,))
+    restoring.start()
+    restoring.join()
 
 
 def choose_kind(device: DeviceName) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import structlog
@@ -95,15 +96,22 @@ class Engine:
         self._abandon()
 
     def swap(self, stylizers: Mapping[str, Stylizer]) -> None:
-        """Replace the models in one step; what was submitted before is painted by the model of that time."""
+        """Replace the models in one step; requests that began before finish on the model that they began with."""
         for stylizer in stylizers.values():
             if stylizer.megapixels_per_second is None:
                 stylizer.warm()
         speeds = [s.megapixels_per_second for s in stylizers.values() if s.megapixels_per_second]
         with self._wake:
             self._stylizers = dict(stylizers)
+            if self._suspect not in self._stylizers.values():
+                self._suspect = None  # nothing else would refer to it any more
             if speeds:
                 self._scheduler.seed(min(speeds))
+
+    @property
+    def stylizers(self) -> Mapping[str, Stylizer]:
+        """The models of now."""
+        return MappingProxyType(self._stylizers)
 
     def admit(self, megapixels: float, deadline: float) -> Ticket:
         """Reserve room for a picture of that size once resized, before it is decoded.
@@ -116,8 +124,10 @@ class Engine:
             self._check_running()
             return self._scheduler.admit(self._clock(), megapixels, deadline)
 
-    def submit(self, ticket: Ticket, model: str, pixels: Picture, blend: Blend) -> Future[Picture]:
+    def submit(self, ticket: Ticket, stylizer: Stylizer, pixels: Picture, blend: Blend) -> Future[Picture]:
         """Queue a decoded picture (H, W, 3). Cancelling the future drops it.
+
+        `stylizer` may have been replaced since the request began: it is painted with all the same.
 
         The future of a ticket that was cancelled comes back cancelled. Otherwise it may fail with
         DeadlineExceeded, EngineFailed, OutOfMemory or ModelUnavailable.
@@ -128,20 +138,17 @@ class Engine:
             Each of them ends the ticket.
         """
         try:
-            return self._submit(ticket, model, pixels, blend)
+            return self._submit(ticket, stylizer, pixels, blend)
         except BaseException:
             self.cancel(ticket)
             raise
 
-    def _submit(self, ticket: Ticket, model: str, pixels: Picture, blend: Blend) -> Future[Picture]:
+    def _submit(self, ticket: Ticket, stylizer: Stylizer, pixels: Picture, blend: Blend) -> Future[Picture]:
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
             raise ValueError(f"A picture is (H, W, 3) of uint8, not {pixels.shape} of {pixels.dtype}.")
         future: Future[Picture] = Future()
         with self._wake:
             self._check_running()
-            stylizer = self._stylizers.get(model)
-            if stylizer is None:
-                raise ModelUnavailable(f"The model {model!r} is not loaded.")
             check_blend(blend, stylizer.style_ids)
             # Where batches do not pay, a key of its own keeps a picture from waiting for the others' end.
             key: Hashable = (stylizer, *pixels.shape) if stylizer.gains_from_batches else ticket

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -19,7 +20,9 @@ from app.imaging.stroke import at_size, largest_edge, painted_size
 from app.jobs.context import JobContext
 from app.jobs.job import Result
 from app.jobs.photo import read_photo
-from app.registry.repository import InvalidModel, Repository
+from app.registry.repository import InvalidModel
+from app.releases.loading import load_stylizer
+from app.releases.releases import open_releases
 from app.settings import Settings
 
 # Of the pictures of a job, as `JobContext.input` has it.
@@ -66,12 +69,12 @@ class Stylizers:
 
     def _load(self, label: str) -> Stylizer:
         settings = self._settings
+        device = choose_device(settings.device, settings.precision, settings.worker_threads)
         try:
-            model = Repository(settings.models_dir).load(label)
+            with closing(open_releases(settings)) as releases:
+                return load_stylizer(releases, label, device).stylizer
         except InvalidModel as error:
             raise ModelUnavailable("The model of this job is not there any more.", private=str(error)) from error
-        device = choose_device(settings.device, settings.precision, settings.worker_threads)
-        return Stylizer(model.generator, model.rows, model.manifest.style_ids, device)
 
 
 class Stylize:

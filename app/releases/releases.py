@@ -53,6 +53,7 @@ class Releases:
     """
 
     def __init__(self, database: Database, blobs: Blobs, shipped: Path, cache: Path) -> None:
+        self._database = database
         self._rows = VersionRows(database)
         self._archive = Archive(blobs)
         self._shipped = Repository(shipped)
@@ -196,6 +197,10 @@ class Releases:
     def remembered(self) -> dict[str, int]:
         """What was active when the database was last there."""
         return self._cache.remembered()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._database.close()
 
     def sweep(self, older_than: timedelta = ABANDONED) -> list[str]:
         """Forget numbers that were reserved so long ago and never published, with what was uploaded; their labels."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.catalogue import Catalogue
+from app.api.catalogue import Catalogue, exhibit
 from app.api.options import Options, read_options
 from app.errors import InvalidOption, NotAcceptable, UnknownStyle
 from app.registry.repository import Repository
@@ -13,7 +13,7 @@ from app.registry.repository import Repository
 @pytest.fixture(scope="module")
 def read(models_dir):
     repository = Repository(models_dir)
-    catalogue = Catalogue([repository.load("compact"), repository.load("sketch")])
+    catalogue = Catalogue([exhibit(repository.load(name), stylizer=None) for name in ("compact", "sketch")])
 
     def read(query, accept=""):
         pairs = [tuple(pair.split("=", 1)) for pair in query.split("&")] if query else []
@@ -32,6 +32,7 @@ def test_defaults(read):
         size=None,
         format="jpeg",
         quality=90,
+        stylizer=None,
     )
 
 
@@ -48,6 +49,7 @@ def test_every_option(read):
         size=640,
         format="png",
         quality=55,
+        stylizer=None,
     )
 
 

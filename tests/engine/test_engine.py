@@ -69,8 +69,9 @@ def picture(value=0, shape=(8, 8, 3)):
 
 
 def send(engine, value=0, *, model="model", deadline=math.inf, blend=PLAIN, shape=(8, 8, 3)):
+    """To the model of now."""
     ticket = engine.admit(0.1, deadline)
-    return engine.submit(ticket, model, picture(value, shape), blend)
+    return engine.submit(ticket, engine.stylizers[model], picture(value, shape), blend)
 
 
 def hold_with_one_running(engine, stylizer, value=0):
@@ -275,7 +276,7 @@ def test_a_ticket_cancelled_before_submission_gives_a_cancelled_future(start):
     engine.cancel(ticket)
     engine.cancel(ticket)
     assert engine.load.queued_megapixels == 0
-    assert engine.submit(ticket, "model", picture(), PLAIN).cancelled()
+    assert engine.submit(ticket, engine.stylizers["model"], picture(), PLAIN).cancelled()
     send(engine, 1).result(SECONDS)
     assert stylizer.batches == [[1]]
 
@@ -288,7 +289,7 @@ def test_a_client_that_leaves_while_it_waits_is_never_painted_and_nothing_of_it_
     ticket = engine.admit(5, math.inf)
     pixels = picture(9)
     kept = weakref.ref(pixels)
-    future = engine.submit(ticket, "model", pixels, PLAIN)
+    future = engine.submit(ticket, engine.stylizers["model"], pixels, PLAIN)
     del pixels
     assert kept() is not None
     assert future.cancel() if by_future else engine.cancel(ticket) is None
@@ -317,7 +318,7 @@ def test_an_idle_engine_keeps_no_picture(start):
     engine = start(ScriptedStylizer())
     pixels = picture(1)
     kept = weakref.ref(pixels)
-    engine.submit(engine.admit(1, math.inf), "model", pixels, PLAIN).result(SECONDS)
+    engine.submit(engine.admit(1, math.inf), engine.stylizers["model"], pixels, PLAIN).result(SECONDS)
     del pixels
 
     def gone():
@@ -452,7 +453,6 @@ def test_an_engine_without_a_model_says_so_and_takes_requests_after_a_swap(start
 @pytest.mark.parametrize(
     ("wrong", "error"),
     [
-        ({"model": "missing"}, ModelUnavailable),
         ({"blend": {"missing": 1.0}}, UnknownStyle),
         ({"blend": {"plain": 0.5}}, InvalidOption),
         ({"shape": (8, 8, 4)}, ValueError),
@@ -520,7 +520,7 @@ def test_many_clients_at_once_get_their_own_pictures_and_leave_nothing_behind(st
             ticket = engine.admit(0.01, time.monotonic() + SECONDS)
             if random_.random() < 0.1:
                 engine.cancel(ticket)
-            future = engine.submit(ticket, "model", picture(value, shape), {style: 1.0})
+            future = engine.submit(ticket, stylizer, picture(value, shape), {style: 1.0})
             if random_.random() < 0.1:
                 future.cancel()
             if not future.cancelled():

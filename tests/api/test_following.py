@@ -1,0 +1,219 @@
+"""A process serves what is active: it swaps when that changes, and goes on with what it has when it cannot."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import time
+import weakref
+from contextlib import closing
+
+import httpx
+import pytest
+import torch
+
+from app.engine.stylizer import Stylizer
+from app.main import create_app
+from app.nets.generators import Compact
+from app.nets.norm import StyleRows
+from app.registry.manifest import Architecture, Style
+from app.registry.publish import publish
+from app.registry.repository import InvalidModel
+from app.releases.releases import open_releases
+from app.releases.version import Status
+from app.sql.database import Database
+from app.sql.migration import migrate
+
+OPTIONS = {"widths": (4, 8), "blocks": 1, "fine": 4}
+STYLES = (Style(id="starry_night", title="The Starry Night"), Style(id="new_one", title="The New One"))
+PAINT = "/v1/stylize?styles=starry_night&format=png"
+
+
+@pytest.fixture
+def home(settings, tmp_path):
+    """Settings with a ledger, blobs and a cache of their own."""
+    return settings.model_copy(update={"data_dir": tmp_path / "home", "models_follow_seconds": 0.05})
+
+
+@pytest.fixture
+def releases(home):
+    opened = open_releases(home)
+    with closing(Database(home.ledger_url)) as database:
+        migrate(database)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def serve(connect, home, releases):
+    """Starts an application at home; its service is `client.service`."""
+
+    def start(**changes):
+        return connect(**{"data_dir": home.data_dir, "models_follow_seconds": 0.05} | changes)
+
+    return start
+
+
+@pytest.fixture
+def released(releases, tmp_path):
+    """released(name): publish another version of random weights, and its number."""
+
+    def make(name: str, *, seed: int = 0, status: Status = Status.READY) -> int:
+        version = releases.reserve(name)
+        root = tmp_path / "made"
+        shutil.rmtree(root, ignore_errors=True)
+        (root / name / str(version - 1)).mkdir(parents=True)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            generator = Compact(**OPTIONS)
+            rows = StyleRows(len(STYLES), generator.features).requires_grad_(False)
+            rows.gamma.normal_(1, 0.3)
+        about = {"architecture": Architecture(name="compact", options=OPTIONS), "styles": STYLES, "descriptor": "none"}
+        publish(root, name, generator, rows, **about, recipe={}, metrics={}, extras={})
+        releases.publish(name, version, root / name / str(version), status=status, by="test")
+        return version
+
+    return make
+
+
+def ready(client: httpx.Client) -> dict:
+    return client.get("/healthz/ready").json()
+
+
+def wait_for(condition):
+    end = time.monotonic() + 60
+    while not (value := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return value
+
+
+def test_what_becomes_active_is_served_with_its_styles(serve, releases, released, photo):
+    client = serve()
+    assert ready(client)["models"] == ["compact@1", "sketch@1"]
+    before = client.post(PAINT, content=photo)
+    releases.activate("compact", released("compact"), by="test")
+    wait_for(lambda: ready(client)["models"] == ["compact@2", "sketch@1"])
+    after = client.post(PAINT, content=photo)
+    assert (before.headers["Pastiche-Model"], after.headers["Pastiche-Model"]) == ("compact@1", "compact@2")
+    assert before.content != after.content
+    assert {style["id"] for style in client.get("/v1/styles?model=compact").json()["styles"]} == {
+        "starry_night",
+        "new_one",
+    }
+    releases.activate("compact", 1, by="test")
+    wait_for(lambda: ready(client)["models"] == ["compact@1", "sketch@1"])
+    assert client.post(PAINT, content=photo).content == before.content
+
+
+def test_a_model_that_the_settings_do_not_name_is_served_when_it_is_active(serve, releases, released, photo):
+    client = serve()
+    released("mine")
+    assert client.post(PAINT + "&model=mine", content=photo).status_code == 422
+    releases.activate("mine", 1, by="test")
+    wait_for(lambda: ready(client)["models"] == ["compact@1", "sketch@1", "mine@1"])
+    assert client.post(PAINT + "&model=mine", content=photo).headers["Pastiche-Model"] == "mine@1"
+    assert client.post(PAINT, content=photo).headers["Pastiche-Model"] == "compact@1"
+
+
+def test_a_pinned_version_stays(serve, releases, released):
+    client = serve(models=("compact@1", "sketch"))
+    releases.activate("compact", released("compact"), by="test")
+    releases.activate("sketch", released("sketch"), by="test")
+    wait_for(lambda: ready(client)["models"] == ["compact@1", "sketch@2"])
+
+
+def test_the_active_version_is_served_from_the_start(serve, releases, released, home):
+    releases.activate("compact", released("compact"), by="test")
+    assert ready(serve())["models"] == ["compact@2", "sketch@1"]
+
+
+def test_a_request_in_flight_finishes_on_the_version_it_began_with(serve, releases, released, photo):
+    client = serve()
+    before = client.post(PAINT, content=photo)
+
+    def body():
+        yield photo[:100]
+        releases.activate("compact", released("compact"), by="test")
+        wait_for(lambda: ready(other)["models"][0] == "compact@2")
+        yield photo[100:]
+
+    with httpx.Client(base_url=client.base_url, timeout=60) as other:
+        answer = client.post(PAINT, content=body())
+        assert answer.headers["Pastiche-Model"] == "compact@1"
+        assert answer.content == before.content
+        assert other.post(PAINT, content=photo).headers["Pastiche-Model"] == "compact@2"
+
+
+def test_a_version_that_cannot_be_loaded_leaves_the_old_one_and_says_why(serve, releases, released, home, photo):
+    client = serve()
+    released("compact")
+    folder = releases.folder("compact@2")
+    releases.activate("compact", 2, by="test")
+    wait_for(lambda: ready(client)["models"][0] == "compact@2")
+    # As far as the gates go it is good; what lies in the storage is not what was published.
+    version = released("compact", seed=1)
+    [weights] = (home.data_dir / "blobs" / "models" / "compact" / str(version)).glob("*/model.safetensors")
+    good = weights.read_bytes()
+    releases._rows.activate("compact", version, by="test", forced=False)
+    weights.write_bytes(good[:-1])
+    shutil.rmtree(folder.parent / str(version), ignore_errors=True)
+    wait_for(lambda: ready(client)["refused"])
+    assert ready(client)["models"][0] == "compact@2"
+    assert "model.safetensors of compact@3" in ready(client)["refused"]["compact@3"]
+    assert str(home.data_dir) not in str(ready(client))
+    assert client.post(PAINT, content=photo).headers["Pastiche-Model"] == "compact@2"
+    releases.activate("compact", 1, by="test")
+    wait_for(lambda: ready(client)["models"][0] == "compact@1")
+    assert ready(client)["refused"] == {}
+
+
+def test_a_broken_active_version_does_not_keep_the_service_from_starting(serve, releases, released, home):
+    released("compact")
+    released("mine")
+    releases.activate("compact", 2, by="test")
+    releases.activate("mine", 1, by="test")
+    for weights in (home.data_dir / "blobs" / "models").rglob("model.safetensors"):
+        weights.unlink()
+    shutil.rmtree(home.model_cache_dir)
+    state = ready(serve())
+    assert state["models"] == ["compact@1", "sketch@1"]
+    assert state["refused"].keys() == {"compact@2", "mine@1"}
+
+
+def test_without_the_database_the_last_active_version_is_served(serve, releases, released, home, photo):
+    client = serve()
+    releases.activate("compact", released("compact"), by="test")
+    wait_for(lambda: releases.remembered() == {"compact": 2})
+    away = serve(database_url="postgresql://nobody@127.0.0.1:9/none")
+    assert ready(away)["models"] == ["compact@2", "sketch@1"]
+    assert away.post(PAINT, content=photo).content == client.post(PAINT, content=photo).content
+
+
+def test_a_model_that_is_nowhere_stops_the_start(home):
+    with pytest.raises(InvalidModel, match="There is no model mine"):
+        create_app(home.model_copy(update={"models": ("mine",)}))
+
+
+def test_a_replaced_version_is_not_kept_in_memory(serve, releases, released, photo, monkeypatch):
+    made = []
+    initialise = Stylizer.__init__
+
+    def recorded(self, *args):
+        initialise(self, *args)
+        made.append(weakref.ref(self))
+
+    monkeypatch.setattr(Stylizer, "__init__", recorded)
+    client = serve()
+    client.post(PAINT, content=photo)
+    for _ in range(2):
+        version = released("compact")
+        releases.activate("compact", version, by="test")
+        wait_for(lambda version=version: ready(client)["models"][0] == f"compact@{version}")
+        client.post(PAINT, content=photo)
+
+    def in_memory():
+        gc.collect()
+        return sum(stylizer() is not None for stylizer in made)
+
+    wait_for(lambda: in_memory() == 2)
