@@ -6,6 +6,7 @@ the painted picture. Features are (B, C, H, W); N = C channels, M = H W position
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -58,3 +59,29 @@ def total_variation(x: Tensor) -> Tensor:
     down = (x[..., 1:, :] - x[..., :-1, :]).square()
     # A line one pixel wide has no neighbours on that axis; the mean of nothing would be NaN.
     return sum((d.mean(dim=(1, 2, 3)) for d in (across, down) if d.numel()), start=x.new_zeros(x.shape[0]))
+
+
+def grid_energy(x: Tensor, period: int = 4, window: int = 64) -> Tensor:
+    """Energy of a pattern that repeats every `period` pixels: what a network's enlargements leave behind.
+
+    Every window of x (B, C, H, W) is averaged over all its tiles of period x period pixels: a grid survives that,
+    strokes do not. -> (B,): the mean square of what is left, around its own mean. Edges that fill no window are left
+    out; a picture smaller than a window is one window. H and W are at least `period`.
+    """
+    batch, channels, height, width = x.shape
+    window = min(window, height, width) // period * period
+    rows, columns = height // window, width // window
+    tiles = window // period
+    whole = x[..., : rows * window, : columns * window]
+    tile = whole.reshape(batch, channels, rows, tiles, period, columns, tiles, period).mean(dim=(3, 6))
+    return (tile - tile.mean(dim=(3, 5), keepdim=True)).square().mean(dim=(1, 2, 3, 4, 5))
+
+
+def border_step(x: Tensor, width: int = 8, inside: int = 24) -> Tensor:
+    """How much the outer `width` pixels of x (B, C, H, W) differ from the next `inside` ones. -> (B,)
+
+    The mean over the four sides and the channels of the squared difference of mean values.
+    """
+    sides = (x, x.flip(-2), x.mT, x.mT.flip(-2))  # each with its border on top
+    steps = [s[..., :width, :].mean(dim=(2, 3)) - s[..., width : width + inside, :].mean(dim=(2, 3)) for s in sides]
+    return torch.stack(steps).square().mean(dim=(0, 2))

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from app.losses import (
     balanced_content_loss,
     balanced_style_loss,
+    border_step,
     content_loss,
     gram,
+    grid_energy,
     mean_gram,
     style_loss,
     total_variation,
@@ -133,3 +135,30 @@ def test_gradients_are_those_of_finite_differences(shape):
         total_variation,
     ):
         assert torch.autograd.gradcheck(loss, (F,))
+
+
+def test_grid_energy_of_a_grid_is_its_variance():
+    tile = torch.rand(2, 3, 4, 4, dtype=torch.float64)
+    grid = tile.repeat(1, 1, 40, 36)
+    # Edges of 160 and 144 hold two whole windows of 64 each; a grid is the same in all of them.
+    expected = tile.var(dim=(2, 3), unbiased=False).mean(dim=1)
+    torch.testing.assert_close(grid_energy(grid), expected)
+    torch.testing.assert_close(grid_energy(grid[..., :40, :24]), expected)
+
+
+def test_grid_energy_is_blind_to_what_does_not_repeat():
+    noise = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    # What is left of noise is its variance over the 16 x 16 tiles of a window.
+    torch.testing.assert_close(grid_energy(noise), torch.tensor([1 / 256]), rtol=0.15, atol=0)
+    stripes = torch.arange(128).div(8, rounding_mode="floor").remainder(2).float().expand(1, 3, 128, 128)
+    assert grid_energy(stripes).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_border_step_is_the_mean_of_four_squared_steps():
+    x = torch.zeros(2, 3, 64, 80, dtype=torch.float64)
+    x[1, :, :8] = 0.5
+    top = 0.5**2
+    # The upper eighths of the left and right sides are bright all the way in, so there is no step along them.
+    expected = torch.tensor([0, top / 4], dtype=torch.float64)
+    torch.testing.assert_close(border_step(x), expected)
+    assert border_step(x.mT).tolist() == border_step(x).tolist()

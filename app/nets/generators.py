@@ -20,6 +20,8 @@ SMALLEST_EDGE = 16
 # Bounds of what a recipe or a manifest may ask for, an order of magnitude above every published generator.
 WIDEST = 1024
 MOST_BLOCKS = 64
+# The largest prime below 2^20 that leaves 2 when divided by 3: cubing then permutes its residues.
+GRAIN_PRIME = 1_048_571
 
 Rows = Iterator[tuple[Tensor, Tensor]]
 
@@ -148,20 +150,44 @@ class Paper(Trunk):
 
 
 class Compact(Trunk):
-    """The default: pixels folded 2x2 into channels first, residual blocks at low resolution, a 5x5 last layer."""
+    """The default: pixels folded 2x2 into channels first, residual blocks at low resolution, a 5x5 last layer.
+
+    One more input channel is `grain`, as in Texture Networks (1603.03417): a flat sky has nothing to make brush strokes
+    from, and the network would make them from the only thing left, the phases of its own enlargements, as a grid.
+    """
 
     def __init__(self, widths: tuple[int, ...] = (32, 64), blocks: int = 5, fine: int = 16) -> None:
         check_sizes(widths, blocks)
         check_sizes((fine,), blocks)
         super().__init__(multiple=2 ** len(widths))
-        self.entry = ConvNorm(12, widths[0], 3)
+        self.entry = ConvNorm(12 + 1, widths[0], 3)
         self.down = nn.ModuleList(ConvNorm(a, b, 3, stride=2) for a, b in pairwise(widths))
         self.blocks = nn.ModuleList(Residual(widths[-1]) for _ in range(blocks))
         self.up = nn.ModuleList(ConvNorm(a, b, 3, enlarge=2) for a, b in pairwise((*reversed(widths), fine)))
         self.last = ConvNorm(fine, 3, 5)
 
     def paint(self, x: Tensor, rows: Rows) -> Tensor:
-        return super().paint(F.pixel_unshuffle(x, 2), rows)
+        folded = F.pixel_unshuffle(x, 2)
+        noise = grain(*folded.shape[-2:], x.device).to(x.dtype).expand(len(x), 1, -1, -1)
+        return super().paint(torch.cat([folded, noise], dim=1), rows)
+
+
+def grain(height: int, width: int, device: torch.device) -> Tensor:
+    """Noise (height, width) in 0..1 that is the same for every picture, each position's own: uniform, white, endless.
+
+    From a position's number by multiplications modulo a prime, which every device and every exported graph has.
+    """
+    y = torch.arange(height, device=device)[:, None]
+    x = torch.arange(width, device=device)[None, :]
+    n = cubed(y * 524_287 + x * 7_919 + 12_345)
+    # Twice, with other steps: after one cube the rows still follow each other by a rule that the eye sees.
+    n = cubed(n + y * 6_007 + x * 104_729)
+    return n.float() / GRAIN_PRIME
+
+
+def cubed(n: Tensor) -> Tensor:
+    n = n % GRAIN_PRIME
+    return n * n % GRAIN_PRIME * n % GRAIN_PRIME
 
 
 ARCHITECTURES: dict[str, Callable[..., Trunk]] = {"paper": Paper, "compact": Compact}

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from app.losses import balanced_content_loss, balanced_style_loss, mean_gram
+from app.losses import balanced_content_loss, balanced_style_loss, border_step, grid_energy, mean_gram
 from app.nets.descriptor import Descriptor
-from app.training.recipe import Recipe
+from app.training.recipe import Aim
+
+# Standard deviation of a flat photo's values: a little above a camera's noise.
+FLAT = 0.02
 
 
 class MissingLayer(Exception):
@@ -19,11 +22,16 @@ class MissingLayer(Exception):
 
 @dataclass(frozen=True)
 class Losses:
-    """One value a sample, (B,): `total` is minimised; `style` and `content` are its unweighted parts."""
+    """One value a sample, (B,): `total` is minimised, the others are its unweighted parts.
+
+    Attributes:
+        traces: what the network leaves of itself in flat places, weighted as in the recipe.
+    """
 
     total: Tensor
     style: Tensor
     content: Tensor
+    traces: Tensor
 
 
 class Objective(nn.Module):
@@ -40,7 +48,7 @@ class Objective(nn.Module):
     """
 
     def __init__(
-        self, descriptor: Descriptor, paintings: Sequence[Tensor], weights: Sequence[float], recipe: Recipe
+        self, descriptor: Descriptor, paintings: Sequence[Tensor], weights: Sequence[float], recipe: Aim
     ) -> None:
         super().__init__()
         if missing := {*recipe.style_layers, recipe.content_layer}.difference(descriptor.layers):
@@ -49,6 +57,8 @@ class Objective(nn.Module):
         self.style_layers = recipe.style_layers
         self.content_layer = recipe.content_layer
         self.content_weight = recipe.content_weight
+        self.grid_weight = recipe.grid_weight
+        self.border_weight = recipe.border_weight
         self.register_buffer("weights", torch.tensor(weights))
         with torch.no_grad():
             grams = [self.grams(descriptor(painting, self.style_layers)) for painting in paintings]
@@ -62,7 +72,8 @@ class Objective(nn.Module):
     def forward(self, painted: Tensor, photos: Tensor, styles: Tensor) -> Losses:
         """Losses of `painted` (B, 3, H, W) in the styles (B,) against its `photos` (B, 3, H, W)."""
         style, content = self.distances(painted, self.contents(photos), styles)
-        return Losses(self.weighted(style, content, styles), style, content)
+        traces = self.grid_weight * grid_energy(painted) + self.border_weight * flat(photos) * border_step(painted)
+        return Losses(self.weighted(style, content, styles) + traces, style, content, traces)
 
     def weighted(self, style: Tensor, content: Tensor, styles: Tensor) -> Tensor:
         return self.get_buffer("weights")[styles] * style + self.content_weight * content
@@ -83,3 +94,8 @@ class Objective(nn.Module):
             ]
         ).mean(dim=0)
         return style, balanced_content_loss(features[self.content_layer].float(), contents)
+
+
+def flat(photos: Tensor) -> Tensor:
+    """1 for photos (B, 3, H, W) with nothing in them, whose borders ought to look like their middle, else 0: (B,)."""
+    return (photos.flatten(2).std(dim=2).amax(dim=1) < FLAT).float()

@@ -82,6 +82,11 @@ class Photos:
         self.recipe = recipe
         self.broken: set[Path] = set()
 
+    @property
+    def about(self) -> str:
+        """What the pictures are, for the card."""
+        return f"{len(self.paths)} photos"
+
     def sample(self, step: int, salt: int = 0, rank: int = 0, processes: int = 1) -> Sample:
         """The pictures of one step: of the recipe's batch, the share of process `rank` out of `processes`."""
         places = range(rank, self.recipe.batch, processes)
@@ -90,6 +95,8 @@ class Photos:
 
     def draw(self, rng: np.random.Generator) -> tuple[Tensor, int]:
         style = int(rng.integers(self.styles))
+        if self.recipe.plain and rng.random() < self.recipe.plain:
+            return to_tensor(plain(rng, self.recipe.crop)), style
         photo = self.draw_photo(rng)
         crop = self.recipe.crop
         low, high = np.log(self.recipe.zoom)
@@ -122,6 +129,15 @@ class Photos:
             for step in range(start + 1, self.recipe.steps + 1):
                 ready, ahead = ahead, pool.submit(self.sample, step, salt, rank, processes)
                 yield ready.result()
+
+
+def plain(rng: np.random.Generator, edge: int) -> np.ndarray:
+    """(edge, edge, 3) uint8 of one colour or a faint gradient, with the noise of a camera: a sky, a wall."""
+    slope = rng.normal(0, 0.05, (2, 1, 1, 3)) * (rng.random() < 0.5)
+    ramp = np.linspace(-1, 1, edge)
+    pixels = rng.uniform(0, 1, 3) + slope[0] * ramp[:, None, None] + slope[1] * ramp[None, :, None]
+    noisy = pixels + rng.normal(0, rng.uniform(0, 3 / 255), (edge, edge, 3))
+    return np.asarray(np.clip(np.round(noisy * 255), 0, 255).astype(np.uint8))
 
 
 def open_rgb(path: Path) -> Image.Image:

@@ -15,7 +15,11 @@ StyleId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=6
 Factor = Annotated[float, Field(gt=0, le=100)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 # What new rows have in common with the ones that are there, so that all styles of a model look alike in scale.
-INHERITED = ("stroke", "style_layers", "content_layer", "content_weight")
+INHERITED = ("stroke", "style_layers", "content_layer", "content_weight", "grid_weight", "border_weight", "plain")
+
+
+class UnusableRecipe(Exception):
+    """The recipe has a member that is not known, a value out of bounds, or does not go with the inputs."""
 
 
 class Schedule(BaseModel):
@@ -31,6 +35,8 @@ class Schedule(BaseModel):
     # The photos: square crops of `crop` pixels, enlarged by a factor drawn from `zoom` (never beyond the whole photo).
     crop: int = Field(256, ge=64, le=1024)
     zoom: tuple[Factor, Factor] = (0.8, 1.6)
+    # The share of crops that are no photo but one colour or a faint gradient, with the noise of a camera.
+    plain: float = Field(0.0, ge=0, le=1)
 
     # The optimiser: Adam with a linear warm-up and a cosine decay to a hundredth.
     learning_rate: float = Field(2.5e-3, gt=0, le=1)
@@ -59,6 +65,10 @@ class Aim(Schedule):
     style_layers: tuple[str, ...] = Field(STYLE_LAYERS, min_length=1)
     content_layer: str = "relu4_2"
     content_weight: float = Field(0.1, ge=0, le=100)
+    # Against what the network leaves of itself in flat places: a grid of its enlargements, borders (see app.losses).
+    grid_weight: float = Field(50.0, ge=0, le=10_000)
+    border_weight: float = Field(5.0, ge=0, le=10_000)
+    plain: float = Field(0.1, ge=0, le=1)
     # Style weights by style id; 1 where a style is not named.
     style_weights: dict[StyleId, Annotated[float, Field(gt=0, le=100)]] = {}
 
@@ -81,7 +91,9 @@ class Recipe(Aim):
 
 
 class AddRecipe(Aim):
-    """The training of new rows on a generator that stays as it is."""
+    """The training of new rows on a generator that stays as it is, `base`: `name@version`."""
+
+    base: str | None = None
 
     # Either so many steps, or as many as fit into so many minutes, measured on the first ones.
     steps: int = Field(240, ge=1, le=100_000)
@@ -89,7 +101,7 @@ class AddRecipe(Aim):
 
     batch: int = Field(2, ge=1, le=16)
     crop: int = Field(256, ge=64, le=512)
-    learning_rate: float = Field(2e-2, gt=0, le=0.5)
+    learning_rate: float = Field(5e-2, gt=0, le=0.5)
     warmup_steps: int = Field(10, ge=0, le=1000)
     average: Decay = 0.98
     content_weight: float = Field(0.1, ge=0, le=10)

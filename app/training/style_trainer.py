@@ -65,7 +65,7 @@ class StyleTrainer(Trainer):
         inputs = (sample.photos, *self.rows(sample.styles))
         painted = functional_call(self.generator, self.generator.weights(self.dtype), inputs)
         losses = self.objective(painted, sample.photos, sample.styles)
-        return {"total": losses.total, "style": losses.style, "content": losses.content}
+        return {"total": losses.total, "style": losses.style, "content": losses.content, "traces": losses.traces}
 
     def averaged(self) -> tuple[Trunk, StyleRows]:
         """A generator and rows of their own with the averaged weights, on the training's device."""

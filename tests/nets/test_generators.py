@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from app.nets.generators import Compact, ConvNorm, Paper, Residual, build_generator, pad_to_multiple
+from app.nets.generators import Compact, ConvNorm, Paper, Residual, build_generator, grain, pad_to_multiple
 from app.nets.norm import StyleRows
 
 NARROW = {
@@ -107,7 +107,9 @@ def test_a_size_that_fits_is_not_touched():
 
 
 def test_a_constant_picture_stays_constant_up_to_the_borders(generator):
-    """Zero padding anywhere would put a frame around it."""
+    """Zero padding anywhere would put a frame around it. Without grain, which is there to break constancy."""
+    if isinstance(generator, Compact):
+        generator.entry.conv.weight[:, 12:] = 0
     gamma, beta = random_rows(generator)(torch.tensor([0]))
     painted = generator(torch.full((1, 3, 40, 52), 0.7), gamma, beta)
     # Nothing but rounding is left of a constant channel after its norm: the last layer's beta decides.
@@ -236,3 +238,26 @@ def test_gradients_of_a_generator_are_those_of_finite_differences(generator):
 def test_options_out_of_bounds_are_refused(architecture, options, sentence):
     with pytest.raises(ValueError, match=sentence):
         build_generator(architecture, options)
+
+
+def test_compact_has_something_to_paint_flat_pictures_with():
+    torch.manual_seed(0)
+    generator = NARROW["compact"]().requires_grad_(False)
+    painted = generator(torch.full((2, 3, 64, 64), 0.7), *random_rows(generator)(torch.tensor([0, 0])))
+    assert painted[0].std(dim=(1, 2)).min() > 0.05
+    # The same for every picture: an answer must not depend on what it is batched with.
+    assert torch.equal(painted[0], painted[1])
+
+
+def test_grain_is_uniform_and_white():
+    noise = grain(256, 256, torch.device("cpu")).double()
+    assert abs(noise.mean() - 0.5) < 0.005
+    assert abs(noise.std() - 12**-0.5) < 0.005
+    power = torch.fft.fft2(noise - noise.mean()).abs().square() / (noise.numel() * noise.var())
+    # Of 65,536 frequencies of white noise the strongest is ln(65,536) = 11 times the mean, rarely over 18.
+    assert power.max() < 18
+
+
+def test_grain_at_a_place_is_the_same_in_every_size():
+    small, large = (grain(edge, 2 * edge, torch.device("cpu")) for edge in (20, 50))
+    assert torch.equal(small, large[:20, :40])

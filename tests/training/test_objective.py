@@ -4,6 +4,7 @@ import pytest
 import torch
 from tiny_training import MEMBERS, random_vgg
 
+from app.losses import border_step, grid_energy
 from app.nets.descriptor import load_descriptor
 from app.training.objective import MissingLayer, Objective
 from app.training.recipe import Recipe
@@ -25,7 +26,7 @@ def gram(feature):
 
 
 def test_losses_are_those_of_each_samples_own_style(paintings):
-    objective = make_objective(paintings, weights=(2.0, 0.5), content_weight=0.3)
+    objective = make_objective(paintings, weights=(2.0, 0.5), content_weight=0.3, grid_weight=0, border_weight=0)
     descriptor = load_descriptor(random_vgg())
     painted, photos, styles = torch.rand(3, 3, 32, 32), torch.rand(3, 3, 32, 32), [1, 0, 1]
     losses = objective(painted, photos, torch.tensor(styles))
@@ -48,6 +49,17 @@ def test_the_painting_itself_has_no_style_loss_and_the_photo_no_content_loss(pai
     losses = objective(paintings[0], paintings[0], torch.tensor([0]))
     assert losses.style.item() == pytest.approx(0, abs=1e-10)
     assert losses.content.item() == 0
+
+
+def test_the_grid_counts_in_every_picture_and_the_border_where_the_photo_is_flat(paintings):
+    bare, both = (make_objective(paintings, grid_weight=g, border_weight=b) for g, b in ((0, 0), (50, 5)))
+    painted = torch.rand(2, 3, 64, 64)
+    photos = torch.stack([torch.rand(3, 64, 64), torch.full((3, 64, 64), 0.4)])
+    styles = torch.tensor([0, 1])
+    losses = both(painted, photos, styles)
+    border = torch.tensor([0.0, 5.0]) * border_step(painted)
+    torch.testing.assert_close(losses.traces, 50 * grid_energy(painted) + border)
+    torch.testing.assert_close(losses.total, bare(painted, photos, styles).total + losses.traces)
 
 
 def test_nothing_of_it_is_trained(paintings):

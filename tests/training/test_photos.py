@@ -59,6 +59,15 @@ def test_the_processes_share_the_batch_of_one(inputs, processes):
         assert torch.equal(part.styles, whole.styles[rank::processes])
 
 
+def test_a_share_of_the_crops_is_plain(inputs):
+    photos = make_photos(inputs / "photos", plain=0.5, batch=1)
+    spread = [photos.sample(step).photos.std(dim=(2, 3)).max().item() for step in range(60)]
+    # Half of them within the binomial's three deviations; the photos themselves are full of waves.
+    assert 18 <= sum(value < 0.12 for value in spread) <= 42
+    assert min(spread) < 0.02
+    assert make_photos(inputs / "photos", plain=1).sample(7).photos.shape == (2, 3, 64, 64)
+
+
 def test_a_stream_is_the_samples_from_its_start(inputs):
     photos = make_photos(inputs / "photos", steps=5)
     streamed = list(photos.stream(2))

@@ -19,6 +19,7 @@ MEMBERS = {
     "steps": 8,
     "batch": 2,
     "crop": 64,
+    "plain": 0,
     "stroke": 64,
     "seed": 3,
     "warmup_steps": 2,
