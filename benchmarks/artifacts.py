@@ -1,12 +1,16 @@
-"""What a person would see in a flat sky: grids, shared grain and borders, measured against the paintings themselves.
+"""What a person would see in a flat sky: grids, shared grain, borders, halos and dots, against those of paintings.
 
-Three pictures with nothing in them (grey with noise of 2/255, a gradient, a sky) are painted in every style. Reported:
+Three pictures with nothing in them (grey with noise of 2/255, a gradient, a sky), and a disc and a bar, dark on light
+and light on dark, are painted in every style. Reported:
 
 - peaks: how far the spectrum of luminance stands above its surroundings at periods of 2, 4 and 8 pixels, in dB, next to
   the same figure of the style's own painting; a grid of the network's stands out where the painting has none;
 - shared grain: the same excess at every frequency, averaged over all styles. Styles have nothing in common but the
   network, so that chance alone leaves it below about 4 dB;
-- border: mean brightness of the outer 8 pixels less the inside, in 8-bit steps.
+- border: mean brightness of the outer 8 pixels less the inside, in 8-bit steps;
+- halos: how much lighter the light side is beside a strong edge than far from it, and how much darker the dark side, in
+  8-bit steps, next to what the same figure is far from the edge by chance; and of the mean over all styles;
+- dots: isolated extrema per megapixel, and of the painting.
 
     python benchmarks/artifacts.py --paintings PAINTINGS
 """
@@ -15,56 +19,52 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
+from blank_pictures import (
+    DARK,
+    EDGE,
+    LIGHT,
+    Array,
+    as_tensor,
+    distance_to_bar,
+    distance_to_disc,
+    flat,
+    gradient,
+    luminance,
+    shape,
+    sky,
+)
+from dots import dots
+from halo import Profiles, mean_of, profiles
+from markdown_table import table
 from scipy.ndimage import median_filter
-from torch import Tensor
+from subject import Subject, add_model_options
 
-from app.registry.repository import Model, Repository
-from app.settings import SHIPPED_MODELS
 from app.training.paintings import list_paintings
 from app.training.photos import read_picture
-from app.training.sheet import paint_sample, to_image
 
-Array = NDArray[np.float64]
-
-EDGE = 512
 PERIODS = (2, 4, 8)
 BORDER = 8
 SURROUNDINGS = 15  # bins of the window whose median a bin is compared with
-LUMA = np.array([0.2126, 0.7152, 0.0722])
+SEED = 0
 
 
-def flat(rng: np.random.Generator) -> Array:
-    return 0.5 + rng.normal(0, 2 / 255, (EDGE, EDGE, 3))
+@dataclass(frozen=True)
+class Traces:
+    """What was found in one style's pictures: the worst of the blank ones, the mean of the shapes."""
 
-
-def gradient(rng: np.random.Generator) -> Array:
-    ramp = np.linspace(0.2, 0.8, EDGE)
-    return np.stack([np.tile(ramp, (EDGE, 1))] * 3, axis=2) + rng.normal(0, 1 / 255, (EDGE, EDGE, 3))
-
-
-def sky(rng: np.random.Generator) -> Array:
-    """A blue that fades to the horizon, with clouds of 1/f^2 noise."""
-    fy, fx = np.fft.fftfreq(EDGE)[:, None], np.fft.fftfreq(EDGE)[None, :]
-    amplitude = 1 / np.maximum(np.hypot(fx, fy), 1 / EDGE) ** 2
-    clouds = np.fft.ifft2(np.fft.fft2(rng.normal(size=(EDGE, EDGE))) * amplitude).real
-    clouds = np.clip((clouds - clouds.mean()) / clouds.std() - 0.5, 0, 1)[..., None] * 0.5
-    height = np.linspace(0, 1, EDGE)[:, None, None]
-    blue = np.array([0.25, 0.5, 0.85]) * (1 - height) + np.array([0.75, 0.85, 0.95]) * height
-    return np.asarray(blue * (1 - clouds) + clouds + rng.normal(0, 1 / 255, (EDGE, EDGE, 3)))
-
-
-def as_tensor(pixels: Array) -> Tensor:
-    eight_bit = np.clip(np.round(pixels * 255), 0, 255) / 255
-    return torch.from_numpy(eight_bit.transpose(2, 0, 1)).float()[None]
-
-
-def luminance(picture: Tensor) -> Array:
-    return np.asarray(np.asarray(to_image(picture)) @ LUMA)
+    peaks: list[float]
+    painting_peaks: list[float]
+    border: float
+    light_halo: float
+    dark_halo: float
+    chance_halo: float
+    dots: float
+    painting_dots: float
 
 
 def excess(luma: Array) -> Array:
@@ -96,46 +96,81 @@ def strongest(shared: Array) -> tuple[float, float]:
     return float(shared[place]), float(1 / frequency[place])
 
 
-@torch.inference_mode()
-def measure(model: Model, paintings: Path) -> dict[str, object]:
-    rng = np.random.default_rng(0)
-    pictures = [as_tensor(make(rng)) for make in (flat, gradient, sky)]
-    works = {work.id: work for work in list_paintings(paintings, model.manifest.style_ids)}
-    styles: dict[str, dict[str, object]] = {}
+def shape_profiles(subject: Subject, style: str) -> Profiles:
+    """Mean over a disc and a bar, light and dark."""
+    rng = np.random.default_rng(SEED)
+    found = []
+    for distance in (distance_to_disc(), distance_to_bar()):
+        for inside in (DARK, LIGHT):
+            painted = subject.paint(as_tensor(shape(rng, distance, inside)), {style: 1.0})
+            found.append(profiles(luminance(painted), distance, inside == LIGHT))
+    return mean_of(found)
+
+
+def measure(subject: Subject, folder: Path) -> dict[str, object]:
+    rng = np.random.default_rng(SEED)
+    blanks = [as_tensor(make(rng)) for make in (flat, gradient, sky)]
+    works = {work.id: work for work in list_paintings(folder, subject.style_ids)}
+    styles: dict[str, Traces] = {}
+    edges: list[Profiles] = []
     shared = np.zeros((EDGE, EDGE))
-    for index, style in enumerate(model.manifest.style_ids):
-        lumas = [luminance(paint_sample(model.generator, model.rows, picture, index)) for picture in pictures]
+    for style in subject.style_ids:
+        lumas = [luminance(subject.paint(blank, {style: 1.0})) for blank in blanks]
+        painting = luminance(read_picture(works[style].path, EDGE))
         spectra = [excess(luma) for luma in lumas]
-        own = excess(luminance(read_picture(works[style].path, EDGE)))
+        own = excess(painting)
         shared += sum(spectra)
-        styles[style] = {
-            "peaks": [max(peak(spectrum, period) for spectrum in spectra) for period in PERIODS],
-            "painting": [peak(own, period) for period in PERIODS],
-            "border": max((border(luma) for luma in lumas), key=abs),
-        }
-    level, period = strongest(shared / (len(styles) * len(pictures)))
-    return {"styles": styles, "shared_db": level, "shared_period": period}
+        edges.append(shape_profiles(subject, style))
+        styles[style] = Traces(
+            peaks=[max(peak(spectrum, period) for spectrum in spectra) for period in PERIODS],
+            painting_peaks=[peak(own, period) for period in PERIODS],
+            border=max((border(luma) for luma in lumas), key=abs),
+            light_halo=edges[-1].light_halo,
+            dark_halo=edges[-1].dark_halo,
+            chance_halo=edges[-1].chance,
+            dots=max(dots(luma) for luma in lumas),
+            painting_dots=dots(painting),
+        )
+    level, period = strongest(shared / (len(styles) * len(blanks)))
+    both = mean_of(edges)
+    return {
+        "styles": {style: asdict(traces) for style, traces in styles.items()},
+        "shared": {"db": level, "period": period},
+        "shared_halo": {"light": both.light_halo, "dark": both.dark_halo, "chance": both.chance},
+    }
 
 
-def main() -> None:
+def report(found: dict[str, object]) -> str:
+    styles: dict[str, dict] = found["styles"]  # type: ignore[assignment]
+    rows = []
+    for style, traces in styles.items():
+        peaks = [f"{a:.0f} ({b:.0f})" for a, b in zip(traces["peaks"], traces["painting_peaks"], strict=True)]
+        halo = f"{traces['light_halo']:+.1f} / {traces['dark_halo']:+.1f} ({traces['chance_halo']:.1f})"
+        counts = f"{traces['dots']:.0f} ({traces['painting_dots']:.0f})"
+        rows.append([style, *peaks, f"{traces['border']:+.1f}", halo, counts])
+    headings = ("style", *(f"{period} px" for period in PERIODS), "border", "halo: light / dark", "dots")
+    shared, halo = found["shared"], found["shared_halo"]
+    return (
+        f"{table(headings, rows)}\n\n"
+        f"shared grain: {shared['db']:.1f} dB at a period of {shared['period']:.2f} px\n"  # type: ignore[index]
+        f"shared halo: {halo['light']:+.1f} / {halo['dark']:+.1f}, by chance {halo['chance']:.1f}"  # type: ignore[index]
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--paintings", type=Path, required=True)
-    parser.add_argument("--models", type=Path, default=SHIPPED_MODELS)
-    parser.add_argument("--model", default="compact")
+    add_model_options(parser)
     parser.add_argument("--json", type=Path, help="file for the figures")
-    args = parser.parse_args()
-    model = Repository(args.models).load(args.model)
-    figures = measure(model, args.paintings)
+    args = parser.parse_args(arguments)
+    subject = Subject(args)
+    found = measure(subject, args.paintings)
     print(
-        f"{model.manifest.label}: excess in dB at periods of 2, 4, 8 px, and of the painting; border in 8-bit steps\n"
+        f"{subject.label}: peaks in dB, border and halos in 8-bit steps, dots a megapixel; in brackets the painting's"
     )
-    print("| style | 2 px | 4 px | 8 px | border |\n|---|---|---|---|---|")
-    for style, row in figures["styles"].items():  # type: ignore[attr-defined]
-        pairs = (f"{a:.0f} ({b:.0f})" for a, b in zip(row["peaks"], row["painting"], strict=True))
-        print(f"| {style} | {' | '.join(pairs)} | {row['border']:+.1f} |")
-    print(f"\nshared grain: {figures['shared_db']:.1f} dB at a period of {figures['shared_period']:.2f} px")
+    print(f"(peaks, dots) or what chance gives (halos)\n\n{report(found)}")
     if args.json:
-        args.json.write_text(json.dumps(figures, indent=2) + "\n")
+        args.json.write_text(json.dumps(found, indent=2) + "\n")
 
 
 if __name__ == "__main__":
