@@ -1,79 +1,148 @@
-"""`pastiche models`: what the model repository holds, and whether it is what was published."""
+"""`pastiche models`: what versions there are, whether they are what was published, which is served; and as ONNX."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.complaint import complain
-from app.registry.repository import InvalidModel, Repository, read_manifest
-from app.settings import SettingsError, load_settings
+from app.cli.fleet import fleet
+from app.registry.descriptors import load_network, networks
+from app.registry.repository import InvalidModel, read_manifest
 
-models = typer.Typer(help="The models that are here.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from app.releases.releases import Releases
+    from app.releases.version import VersionState
+
+BY = "command line"
+
+models = typer.Typer(help="The models: those that shipped and those that were made since.", no_args_is_help=True)
 
 ModelsDir = Annotated[
     Path | None,
-    typer.Option("--models-dir", help="Model repository; PASTICHE_MODELS_DIR.", exists=True, file_okay=False),
+    typer.Option("--models-dir", help="A folder of models, and nothing but that.", exists=True, file_okay=False),
+]
+Reference = Annotated[
+    str, typer.Argument(metavar="NAME[@VERSION]", help="Without a version, the one that is served.", show_default=False)
 ]
 
 
 @models.command("list")
 def list_models(models_dir: ModelsDir = None) -> None:
-    """List the versions, a line each: name@version, the day it was made, its styles.
+    """List the versions, a line each: name@version, the day it was made, ready or candidate, active or not, its styles.
 
-    Exits with 1 if a manifest cannot be read.
+    Exits with 1 if a manifest cannot be read or the database cannot be reached.
     """
-    repository = open_repository(models_dir)
     broken = False
-    for label in labels(repository):
-        name, _, version = label.partition("@")
-        try:
-            manifest = read_manifest(repository.root / name / version)
-        except InvalidModel as error:
-            complain("models list", str(error))
-            broken = True
-            continue
-        typer.echo(f"{label:<24} {manifest.created[:10]}  {' '.join(manifest.style_ids)}")
+    with fleet("models list", models_dir) as (releases, shipped):
+        for state in states(releases):
+            try:
+                typer.echo(line(state, shipped))
+            except InvalidModel as error:
+                complain("models list", str(error))
+                broken = True
     raise typer.Exit(broken)
 
 
 @models.command()
 def verify(
     references: Annotated[
-        list[str] | None, typer.Argument(help="Models as name or name@version; every version if none is given.")
+        list[str] | None,
+        typer.Argument(help="Models and loss networks as name or name@version; every version if none is given."),
     ] = None,
     models_dir: ModelsDir = None,
 ) -> None:
-    """Load versions and check every file, name, shape and value. Exits with 1 if one must not be used."""
-    repository = open_repository(models_dir)
+    """Load versions and check every file, name, shape and value, and that they paint; loss networks likewise.
+
+    Exits with 1 if one must not be used.
+    """
     invalid = False
-    wanted = references or list(labels(repository))
-    if not wanted:
-        complain("models verify", f"There is no model in {repository.root}.")
-        raise typer.Exit(1)
-    for reference in wanted:
-        try:
-            typer.echo(f"{repository.load(reference).manifest.label} is valid.")
-        except InvalidModel as error:
-            complain("models verify", str(error))
-            invalid = True
+    with fleet("models verify", models_dir) as (releases, shipped):
+        every = [*(state.label for state in states(releases)), *networks(shipped)]
+        if not every:
+            raise InvalidModel(f"There is no model in {shipped}.")
+        for reference in references or every:
+            try:
+                typer.echo(f"{verified(releases, shipped, reference)} is valid.")
+            except InvalidModel as error:
+                complain("models verify", str(error))
+                invalid = True
     raise typer.Exit(invalid)
 
 
-def open_repository(models_dir: Path | None) -> Repository:
-    if models_dir is not None:
-        return Repository(models_dir)
-    try:
-        return Repository(load_settings().models_dir)
-    except SettingsError as error:
-        complain("models", str(error))
-        raise typer.Exit(2) from None
+@models.command()
+def activate(
+    reference: Annotated[str, typer.Argument(metavar="NAME@VERSION", show_default=False)],
+    force: Annotated[bool, typer.Option("--force", help="Also a candidate; it is written down.")] = False,
+) -> None:
+    """Let every replica serve this version, a second or two from now; an older one to go back.
+
+    Exits with 1 if there is none, or it is a candidate or broken.
+    """
+    from app.releases.label import parse_label
+
+    with fleet("models activate", to_change=True) as (releases, _):
+        name, version = parse_label(reference)
+        if version is None:
+            raise InvalidModel(f"Name a version: {name}@1, for one.")
+        forced = releases.activate(name, version, by=BY, force=force).forced
+        typer.echo(f"{reference} is active{', although it is a candidate' if forced else ''}.")
 
 
-def labels(repository: Repository) -> Iterator[str]:
-    for name in repository.names():
-        for version in repository.versions(name):
-            yield f"{name}@{version}"
+@models.command()
+def export(
+    reference: Reference,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.", dir_okay=False)],
+    models_dir: ModelsDir = None,
+) -> None:
+    """Write a model as ONNX, for pictures of any size and number, with the rows of their styles as further inputs.
+
+    `picture` (batch, 3, height, width) is sRGB in 0..1, `painting` likewise. `gamma` and `beta` (batch, features) are
+    rows of the tensors `rows.gamma` and `rows.beta` in the version's model.safetensors, in the order of its styles, or
+    weighted sums of them. Exits with 1 if the model cannot be had or the packages of `pastiche[export]` are missing.
+    """
+    from app.releases.export import ExportUnavailable, export_onnx
+
+    with fleet("models export", models_dir) as (releases, _):
+        model = releases.load(reference)
+        try:
+            export_onnx(model.generator, output)
+        except (ExportUnavailable, OSError) as error:
+            complain("models export", str(error))
+            raise typer.Exit(1) from None
+        typer.echo(f"{model.manifest.label} -> {output}; its rows: {model.folder / 'model.safetensors'}")
+
+
+def states(releases: Releases) -> Iterator[VersionState]:
+    for name in releases.names():
+        yield from releases.versions(name)
+
+
+def line(state: VersionState, shipped: Path) -> str:
+    """Raises InvalidModel: the manifest of a shipped version cannot be read."""
+    from app.releases.releases import GOLDEN
+
+    # Not downloaded for that: the golden pictures are by their styles.
+    styles = list(state.report.get(GOLDEN, ()))
+    if state.shipped:
+        styles = list(read_manifest(shipped / state.name / str(state.version)).style_ids)
+    created = f"{state.created_at:%Y-%m-%d}" if state.created_at else "-"
+    active = "active" if state.active else "-"
+    return f"{state.label:<24} {created:<10}  {state.status:<9}  {active:<6}  {' '.join(styles)}"
+
+
+def verified(releases: Releases, shipped: Path, reference: str) -> str:
+    """The label of a model or a loss network that is as it should be. Raises InvalidModel."""
+    from app.releases.golden import check_golden, golden_stylizer
+
+    name, _, version = reference.partition("@")
+    mine = [label for label in networks(shipped) if label.partition("@")[0] == name]
+    if label := next((label for label in reversed(mine) if not version or label == reference), None):
+        load_network(shipped.joinpath(*label.split("@")))
+        return label
+    model = releases.load(reference)
+    check_golden(golden_stylizer(model))
+    return model.manifest.label

@@ -23,6 +23,8 @@ def conditional_instance_norm(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
     Returns:
         (B, C, H, W) in the dtype of `x`; mean, variance and the affine map are computed in float32.
     """
+    if torch.compiler.is_exporting():
+        return _without_groups(x, gamma, beta)
     batch, channels, height, width = x.shape
     # Samples folded into channels with one group each: one fused pass serves a different style in every sample.
     folded = x.reshape(1, batch * channels, height, width)
@@ -30,6 +32,15 @@ def conditional_instance_norm(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
         folded = folded.float()
     normed = F.group_norm(folded, batch * channels, gamma.reshape(-1), beta.reshape(-1), EPSILON)
     return normed.to(x.dtype).reshape(batch, channels, height, width)
+
+
+def _without_groups(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+    """The same in plain operators: an exported graph cannot have as many groups as there will be samples."""
+    wide = x.float()
+    centred = wide - wide.mean(dim=(2, 3), keepdim=True)
+    variance = centred.square().mean(dim=(2, 3), keepdim=True)
+    normed = centred * torch.rsqrt(variance + EPSILON)
+    return (normed * gamma[:, :, None, None] + beta[:, :, None, None]).to(x.dtype)
 
 
 class StyleRows(nn.Module):

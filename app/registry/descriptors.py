@@ -5,16 +5,15 @@ The other file name keeps them apart: nothing that looks for models finds them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import ValidationError
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from app.nets.descriptor import Descriptor, load_descriptor
+from app.nets.descriptor import Descriptor, UnknownLayout, load_descriptor
 from app.registry.manifest import DescriptorManifest
 from app.registry.publish import write_version
 from app.registry.repository import (
@@ -73,10 +72,43 @@ def load_published(root: Path, name: str) -> Descriptor:
     folder = newest_version(root, name)
     if folder is None:
         raise InvalidModel(f"There is no loss network {name}.")
+    return load_network(folder)
+
+
+def networks(root: Path) -> list[str]:
+    """Labels of all loss networks, `name@version`. Nothing in them is checked."""
+    return [
+        f"{path.name}@{number}"
+        for path in sorted(root.glob("*"))
+        for number in Repository(root).numbered(path.name)
+        if (path / str(number) / DESCRIPTOR_MANIFEST).exists()
+    ]
+
+
+def load_network(folder: Path) -> Descriptor:
+    """The loss network in `<name>/<version>/`, verified. Raises InvalidModel."""
+    label = f"{folder.parent.name}@{folder.name}"
     try:
         content = read_at_most(folder / DESCRIPTOR_MANIFEST, MANIFEST_BYTES)
         manifest = DescriptorManifest.model_validate_json(content)
     except (OSError, ValidationError) as error:
-        raise InvalidModel(f"The manifest of {name}@{folder.name} is broken: {error}.") from error
-    tensors: Mapping[str, torch.Tensor] = load(read_verified(folder, WEIGHTS, manifest))
-    return load_descriptor(tensors)
+        raise InvalidModel(f"The manifest of {label} is broken: {error}.") from error
+    if manifest.label != label or WEIGHTS not in manifest.files:
+        raise InvalidModel(f"The manifest of {label} is not one of that loss network.")
+    for file in manifest.files.keys() - {WEIGHTS}:
+        read_verified(folder, file, manifest)
+    return build_network(label, read_verified(folder, WEIGHTS, manifest))
+
+
+def build_network(label: str, content: bytes) -> Descriptor:
+    """From the bytes of a weights file. Raises InvalidModel."""
+    try:
+        tensors = load(content)
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise InvalidModel(f"The weights of {label} cannot be read: {error}.") from error
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        raise InvalidModel(f"The weights of {label} have values that are not finite.")
+    try:
+        return load_descriptor(tensors)
+    except UnknownLayout as error:
+        raise InvalidModel(f"The weights of {label} are no loss network: {error}") from error

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
+from app.engine.device import Device
 from app.engine.stylizer import NonFiniteError, Picture, Stylizer
-from app.registry.repository import InvalidModel
+from app.registry.repository import InvalidModel, Model
 
 EDGE = 64  # pixels
 CELLS = 4  # along an edge
@@ -28,6 +30,12 @@ def golden_picture() -> Picture:
     texture = (37 * x * x + 101 * y * y + 59 * x * y) % 64 - 32
     golden: Picture = np.clip(shade + texture[:, :, None], 0, 255).astype(np.uint8)
     return golden
+
+
+def golden_stylizer(model: Model) -> Stylizer:
+    """In the precision that golden pictures are recorded in."""
+    device = Device(torch.device("cpu"), torch.float32, "cpu")
+    return Stylizer(model.generator, model.rows, model.manifest.style_ids, device)
 
 
 def paint_golden(stylizer: Stylizer) -> dict[str, list[float]]:

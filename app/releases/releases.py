@@ -13,22 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-import torch
 
-from app.engine.device import Device
-from app.engine.stylizer import Stylizer
 from app.errors import LedgerUnavailable, NotFound, VersionRefused
 from app.registry.repository import InvalidModel, Model, Repository, load_version, read_manifest
 from app.releases.archive import Archive
 from app.releases.cache import Cache
-from app.releases.golden import check_golden, paint_golden
+from app.releases.golden import check_golden, golden_stylizer, paint_golden
 from app.releases.label import parse_label
 from app.releases.rows import VersionRows
 from app.releases.shelf import Shelf
 from app.releases.version import Activation, Status, VersionState
 from app.settings import Settings
 from app.sql.database import Database
+from app.sql.schema import metadata
 from app.storage.blobs import Blobs, open_storage
+from app.storage.folder import Folder
 
 # Of a version's report: its golden pictures, as `publish` painted them.
 GOLDEN = "golden"
@@ -182,13 +181,11 @@ class Releases:
         if state.status is Status.CANDIDATE and not force:
             raise VersionRefused(f"{state.label} is a candidate only.", reasons=list(state.reasons))
         try:
-            check_golden(_stylizer(self.load(state.label)), state.report.get(GOLDEN))
+            check_golden(golden_stylizer(self.load(state.label)), state.report.get(GOLDEN))
         except InvalidModel as error:
             raise VersionRefused(f"{state.label} is broken.", reasons=[str(error)]) from error
         forced = state.status is Status.CANDIDATE
-        activation = self._rows.activate(name, version, by=by, forced=forced)
-        _log.info("model_activated", model=state.label, by=by, forced=forced)
-        return activation
+        return self._rows.activate(name, version, by=by, forced=forced)
 
     def remember(self, versions: Mapping[str, int]) -> None:
         """Write down on this machine which versions are active. Raises OSError."""
@@ -235,7 +232,7 @@ class Releases:
     @staticmethod
     def _golden(model: Model, status: Status) -> dict[str, Any]:
         try:
-            return {GOLDEN: paint_golden(_stylizer(model))}
+            return {GOLDEN: paint_golden(golden_stylizer(model))}
         except InvalidModel:
             if status is not Status.CANDIDATE:
                 raise
@@ -253,10 +250,11 @@ def open_releases(settings: Settings) -> Releases:
     return Releases(Database(settings.ledger_url), blobs, settings.models_dir, settings.model_cache_dir)
 
 
-def _stylizer(model: Model) -> Stylizer:
-    """In the precision that golden pictures are recorded in."""
-    device = Device(torch.device("cpu"), torch.float32, "cpu")
-    return Stylizer(model.generator, model.rows, model.manifest.style_ids, device)
+def open_shipped(folder: Path) -> Releases:
+    """The versions of a folder and no others, as if there were a database and nothing in it."""
+    database = Database("sqlite://")
+    metadata.create_all(database.engine)
+    return Releases(database, Folder(folder / ".none"), folder, folder / ".none")
 
 
 def _parsed(created: str) -> datetime | None:

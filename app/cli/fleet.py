@@ -1,0 +1,72 @@
+"""The model versions that a command speaks of: those of a folder, or those of the whole fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from app.cli.complaint import complain
+from app.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from app.releases.releases import Releases
+
+MISCONFIGURED = 2
+NOT_NOW = 1
+
+
+@contextmanager
+def fleet(command: str, models_dir: Path | None = None, *, to_change: bool = False) -> Iterator[tuple[Releases, Path]]:
+    """The releases, and the folder of those that shipped. What goes wrong ends the command, with a sentence.
+
+    Args:
+        models_dir: speak of the versions in this folder alone, without the database.
+        to_change: make the embedded database where there is none yet.
+    """
+    from app.errors import PasticheError
+    from app.registry.repository import InvalidModel
+    from app.sql.migration import SchemaOutdated
+
+    try:
+        with closing(open_fleet(models_dir, to_change)) as releases:
+            yield releases, models_dir or load_settings().models_dir
+    except SettingsError as error:
+        complain(command, str(error))
+        raise typer.Exit(MISCONFIGURED) from None
+    except PasticheError as error:
+        complain(command, " ".join([error.detail, *error.extra.get("reasons", ())]))
+        raise typer.Exit(NOT_NOW) from None
+    except (InvalidModel, SchemaOutdated) as error:
+        complain(command, str(error))
+        raise typer.Exit(NOT_NOW) from None
+
+
+def open_fleet(models_dir: Path | None, to_change: bool) -> Releases:
+    """Raises SettingsError, SchemaOutdated, LedgerUnavailable."""
+    from app.releases.releases import open_releases, open_shipped
+    from app.sql.database import Database
+    from app.sql.migration import check_schema, prepare
+
+    if models_dir is not None:
+        return open_shipped(models_dir)
+    settings = load_settings()
+    if not to_change and not has_database(settings):
+        return open_shipped(settings.models_dir)
+    try:
+        with closing(Database(settings.ledger_url)) as database:
+            (prepare if to_change else check_schema)(database)
+        return open_releases(settings)
+    except (OSError, ModuleNotFoundError) as error:
+        raise SettingsError(f"PASTICHE_DATA_DIR or PASTICHE_STORAGE_URL: {error}.") from error
+
+
+def has_database(settings: Settings) -> bool:
+    """An embedded one is made by the first that serves; a command that only looks makes none."""
+    from sqlalchemy.engine import make_url
+
+    url = make_url(settings.ledger_url)
+    return url.get_backend_name() != "sqlite" or (url.database is not None and Path(url.database).exists())
