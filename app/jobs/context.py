@@ -72,6 +72,11 @@ class JobContext:
         with self._lock:
             return self._progress
 
+    @property
+    def storage(self) -> Blobs:
+        """For blobs that are no inputs of the job."""
+        return self._storage
+
     def input(self, name: str) -> bytes:
         """A picture that was sent with the job. Raises BlobNotFound, StorageUnavailable."""
         return self._storage.get(input_key(self.job.id, name))
@@ -97,6 +102,16 @@ class JobContext:
         self._curve.add(iteration, {name: value for name, value in losses.items() if math.isfinite(value)})
         self._set(fraction=fraction, eta_seconds=eta_seconds, seconds_per_iteration=pace, losses=self._curve.points)
         self._iteration, self.advanced_at = iteration, now
+        self.check()
+
+    def advance(self, fraction: float) -> None:
+        """Tell of a step that has no losses. Raises as `report`.
+
+        Args:
+            fraction: of the whole job, 0..1.
+        """
+        self._set(fraction=fraction)
+        self.advanced_at = time.monotonic()
         self.check()
 
     def check(self) -> None:
@@ -137,12 +152,21 @@ class JobContext:
             _log.warning("checkpoint_missing", job=self.job.id)
             return None
 
+    def last_preview(self) -> bytes | None:
+        """What was shown last, by this attempt or an earlier one. Raises StorageUnavailable."""
+        key = self.progress.preview_key or self.job.preview_key
+        try:
+            return None if key is None else self._storage.get(key)
+        except BlobNotFound:
+            return None
+
     def preview(self, jpeg: bytes) -> None:
         """Show the picture as it is now. Passed over where it cannot be stored or told. Raises LeaseLost."""
         key = attempt_key(self.job, "preview.jpg")
         try:
             self._storage.put(key, jpeg)
             self._leases.preview(self.job, key)
+            self._set(preview_key=key)
         except (StorageUnavailable, LedgerUnavailable) as error:
             _log.warning("preview_not_shown", job=self.job.id, reason=error.private)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from huey import Huey
@@ -32,6 +32,22 @@ _log = structlog.get_logger(__name__)
 
 class QueueUnavailable(Exception):
     """The queue cannot be reached."""
+
+
+class Queue(Protocol):
+    """How ids of jobs come to a worker."""
+
+    def send(self, job_id: str, priority: int) -> None:
+        """Tell the workers of a job. May be lost."""
+
+    def receive(self) -> str | None:
+        """The id of the next job, waited for about a second; None if there is none. Raises QueueUnavailable."""
+
+    def messages(self) -> int:
+        """How many are waiting. Raises QueueUnavailable."""
+
+    def close(self) -> None:
+        """Give connections back."""
 
 
 class JsonSerializer(Serializer):  # type: ignore[misc]

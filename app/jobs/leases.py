@@ -6,7 +6,7 @@ one has taken the job over matches no row: nothing is changed, and the worker is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import case, select, update
@@ -39,8 +39,12 @@ class Leases:
         self._retry_ms = int(retry_seconds * 1000)
         self._expiry_ms = int(expiry_seconds * 1000)
 
-    def claim(self, job_id: str, owner: str) -> Job | None:
-        """The job, now this owner's and running; None if it does not wait, or not yet: a message was old or doubled."""
+    def claim(self, job_id: str, owner: str, kinds: Collection[str] | None = None) -> Job | None:
+        """The job, now this owner's and running; None if it does not wait, or not yet: a message was old or doubled.
+
+        Args:
+            kinds: that the owner can do; None: all.
+        """
         values = {
             "status": Status.RUNNING,
             "owner": owner,
@@ -51,6 +55,8 @@ class Leases:
         statement = update(jobs).where(
             jobs.c.id == job_id, jobs.c.status == Status.QUEUED, jobs.c.available_at <= now_ms()
         )
+        if kinds is not None:
+            statement = statement.where(jobs.c.kind.in_(kinds))
         with self._database.write() as connection:
             claimed = apply(connection, statement, values, EventKind.STATUS)
         return claimed[0] if claimed else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -16,6 +16,7 @@ from sqlalchemy import (
     insert,
     select,
     text,
+    true,
     update,
 )
 
@@ -114,12 +115,13 @@ class Ledger:
             rows = connection.execute(select(queue).where(queue.c.id.in_(waiting)))
             return {row.id: row.place for row in rows}
 
-    def waiting(self, limit: int) -> list[Job]:
-        """Jobs that may be claimed now, in the order in which they should be."""
+    def waiting(self, limit: int, kinds: Collection[str] | None = None) -> list[Job]:
+        """Jobs (of these kinds) that may be claimed now, in the order in which they should be."""
+        mine = true() if kinds is None else jobs.c.kind.in_(kinds)
         with self._database.read() as connection:
             query = (
                 select(jobs)
-                .where(jobs.c.status == Status.QUEUED, jobs.c.available_at <= now_ms())
+                .where(jobs.c.status == Status.QUEUED, jobs.c.available_at <= now_ms(), mine)
                 .order_by(jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.id)
                 .limit(limit)
             )

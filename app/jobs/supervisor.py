@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 WORKER = (sys.executable, "-m", "app.cli", "worker", "--until-stdin-closes")
+TRAINING_WORKER = (*WORKER, "--trainings")
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30
 # Who lived so long did not fail at its start: the next end is news.
@@ -28,17 +29,24 @@ class Supervisor:
 
     Args:
         environment: of the workers.
+        others: commands of which one process each is kept running as well.
     """
 
-    def __init__(self, count: int, environment: Mapping[str, str], command: Sequence[str] = WORKER) -> None:
+    def __init__(
+        self,
+        count: int,
+        environment: Mapping[str, str],
+        command: Sequence[str] = WORKER,
+        others: Sequence[Sequence[str]] = (),
+    ) -> None:
         self._environment = dict(environment)
-        self._command = list(command)
+        self._commands = [list(each) for each in [command] * count + [*others]]
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._watchers = [
             threading.Thread(target=self._watch, args=(place,), name=f"worker-{place}", daemon=True)
-            for place in range(count)
+            for place in range(len(self._commands))
         ]
 
     @property
@@ -88,7 +96,7 @@ class Supervisor:
                 return None
             # A session of its own: Ctrl-C is for the server, which then stops its workers itself.
             process = subprocess.Popen(
-                self._command, env=self._environment, stdin=subprocess.PIPE, start_new_session=True
+                self._commands[place], env=self._environment, stdin=subprocess.PIPE, start_new_session=True
             )
             self._processes[place] = process
             return process

@@ -5,6 +5,8 @@ All of it is safe to do in several workers at once.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import case, delete, func, select, update
 
 from app.errors import WorkerLost
@@ -51,7 +53,7 @@ class Sweep:
         with self._database.write() as connection:
             return apply(connection, still, values, EventKind.STATUS)
 
-    def undispatched(self, messages: int, grace_seconds: float) -> list[Job]:
+    def undispatched(self, messages: int, grace_seconds: float, kinds: Collection[str] | None = None) -> list[Job]:
         """Waiting jobs whose message may be lost, marked as dispatched now; the caller sends one for each.
 
         None while the queue holds a message for every job that waits: its order is better than ours, and messages
@@ -60,8 +62,11 @@ class Sweep:
         Args:
             messages: that are in the queue now.
             grace_seconds: a message may be on its way for so long.
+            kinds: that the queue is for; None: all.
         """
         ready = (jobs.c.status == Status.QUEUED) & (jobs.c.available_at <= now_ms())
+        if kinds is not None:
+            ready &= jobs.c.kind.in_(kinds)
         with self._database.read() as connection:
             waiting = connection.scalar(select(func.count()).where(ready)) or 0
         if waiting <= messages:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Collection
 
 import structlog
 
 from app.errors import LedgerUnavailable, StorageUnavailable
-from app.jobs.dispatch import Dispatch, QueueUnavailable
+from app.jobs.dispatch import Queue, QueueUnavailable
 from app.jobs.job import Status, job_prefix
 from app.jobs.sweep import Sweep
 from app.storage.blobs import Blobs
@@ -23,10 +24,17 @@ _log = structlog.get_logger(__name__)
 
 
 class Sweeper:
-    """Runs until `stop`; an outage of anything it needs makes it try again."""
+    """Runs until `stop`; an outage of anything it needs makes it try again.
 
-    def __init__(self, sweep: Sweep, dispatch: Dispatch, storage: Blobs, every_seconds: float) -> None:
+    Args:
+        kinds: of jobs whose messages come by this queue; None: all.
+    """
+
+    def __init__(
+        self, sweep: Sweep, dispatch: Queue, storage: Blobs, every_seconds: float, kinds: Collection[str] | None = None
+    ) -> None:
         self._sweep = sweep
+        self._kinds = kinds
         self._dispatch = dispatch
         self._storage = storage
         self._every_seconds = every_seconds
@@ -72,7 +80,7 @@ class Sweeper:
             messages = self._dispatch.messages()
         except QueueUnavailable:
             return
-        for job in self._sweep.undispatched(messages, MESSAGE_GRACE_SECONDS):
+        for job in self._sweep.undispatched(messages, MESSAGE_GRACE_SECONDS, self._kinds):
             self._dispatch.send(job.id, job.priority)
 
     def clean(self) -> None:

@@ -18,7 +18,7 @@ import structlog
 
 from app.errors import LedgerUnavailable, OutOfMemory, PasticheError, RequestError
 from app.jobs.context import HandedOver, JobCancelled, JobContext
-from app.jobs.dispatch import Dispatch, QueueUnavailable
+from app.jobs.dispatch import Dispatch, Queue, QueueUnavailable
 from app.jobs.heartbeat import DRAIN_SECONDS, Heartbeat
 from app.jobs.job import Job, Result, attempt_key
 from app.jobs.leases import LeaseLost, Leases
@@ -43,14 +43,14 @@ _log = structlog.get_logger(__name__)
 class Worker:
     """Runs one job at a time in the thread that calls `run`, until `stop`."""
 
-    def __init__(self, settings: Settings, tasks: Mapping[str, Task], dispatch: Dispatch | None = None) -> None:
+    def __init__(self, settings: Settings, tasks: Mapping[str, Task], dispatch: Queue | None = None) -> None:
         expiry_seconds = settings.job_expiry_hours * 3600
         self.name = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._settings = settings
         self._tasks = tasks
         self._database = Database(settings.ledger_url)
         self._storage: Blobs = open_storage(settings.blobs_url, s3_endpoint_url=settings.s3_endpoint_url)
-        self._dispatch = dispatch or Dispatch(settings)
+        self._dispatch: Queue = dispatch or Dispatch(settings)
         self._ledger = Ledger(self._database, expiry_seconds=expiry_seconds)
         self._leases = Leases(
             self._database,
@@ -63,7 +63,7 @@ class Worker:
             expiry_seconds=expiry_seconds,
             history_seconds=settings.job_history_days * 86_400,
         )
-        self._sweeper = Sweeper(sweep, self._dispatch, self._storage, settings.job_sweep_seconds)
+        self._sweeper = Sweeper(sweep, self._dispatch, self._storage, settings.job_sweep_seconds, tuple(tasks))
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -98,12 +98,12 @@ class Worker:
             job_id = self._dispatch.receive()
         except QueueUnavailable:
             self._stopping.wait(OUTAGE_SECONDS)
-            waiting = self._ledger.waiting(1)
+            waiting = self._ledger.waiting(1, self._tasks)
             job_id = waiting[0].id if waiting else None
         # A message that comes while the worker stops is lost with it, and found by the next sweep.
         if job_id is None or self._stopping.is_set():
             return None
-        return self._leases.claim(job_id, self.name)
+        return self._leases.claim(job_id, self.name, self._tasks)
 
     def _work(self, job: Job) -> None:
         with structlog.contextvars.bound_contextvars(job=job.id, kind=job.kind, attempt=job.attempt):
@@ -179,16 +179,24 @@ def as_failure(error: Exception) -> PasticheError:
     return PasticheError("The job failed in a way that it should not.", private=repr(error))
 
 
-def run_worker(settings: Settings, tasks: Mapping[str, Task], *, until_stdin_closes: bool = False) -> None:
+def run_worker(
+    settings: Settings,
+    tasks: Mapping[str, Task],
+    *,
+    until_stdin_closes: bool = False,
+    niceness: int = NICENESS,
+    queue: Queue | None = None,
+) -> None:
     """Work until SIGTERM or SIGINT. Changes the whole process: its signals and its priority.
 
     Args:
         until_stdin_closes: end with the process that holds the other end of standard input.
+        queue: that jobs come by, where it is not the settings'.
 
     Raises:
         SchemaOutdated, LedgerUnavailable: it cannot even begin.
     """
-    worker = Worker(settings, tasks)
+    worker = Worker(settings, tasks, queue)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         worker.stop()
@@ -197,7 +205,7 @@ def run_worker(settings: Settings, tasks: Mapping[str, Task], *, until_stdin_clo
         signal.signal(number, stop)
     if until_stdin_closes:
         threading.Thread(target=_stop_at_end_of_input, args=(worker,), name="parent", daemon=True).start()
-    os.nice(NICENESS)
+    os.nice(niceness)
     worker.run()
 
 
