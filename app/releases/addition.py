@@ -1,6 +1,7 @@
 """Adding styles to a model: from paintings to a candidate version, for the command line and the jobs alike.
 
-    addition = Addition(base, works, descriptor, "slim", add_recipe(base.manifest.recipe, {"minutes": 1}), photos=None)
+    recipe = add_recipe(base.manifest.recipe, {"minutes": 1, "precision": fitting_precision(device)})
+    addition = Addition(base, works, descriptor, "slim", recipe, photos=None)
     candidate = add_styles(addition, folder, watch=lambda progress: ..., stop=lambda: False)
     if candidate.report.passed:
         folder = candidate.publish(models_root)          # or publish(scratch, version=7)
@@ -11,21 +12,49 @@ wherever the folder's `checkpoint.safetensors` was carried to, it goes on from t
 
 from __future__ import annotations
 
+import copy
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
 from torch import Tensor
 
+from app.engine.device import supports_bfloat16
 from app.nets.descriptor import Descriptor
-from app.registry.repository import Model
-from app.releases.candidate import Candidate
-from app.releases.progress import Stop, Watch
+from app.nets.norm import StyleRows
+from app.registry.manifest import Appended, Origin, Style
+from app.registry.publish import Draft, draft_addition, now
+from app.registry.repository import WEIGHTS, Model, read_verified
+from app.releases.candidate import Candidate, close_gates
+from app.releases.card import append_to_card
+from app.releases.pictures import Pictures, gather
+from app.releases.previews import draw_previews, preview_name
+from app.releases.progress import GatesWatch, Progress, Stop, Watch, train_to_the_end
+from app.releases.scores import Scores, mean_losses, score
+from app.training.checkpoint import Checkpoint
+from app.training.gates import Findings, Painted, judge_golden, judge_losses, judge_paintings, judge_tensors
+from app.training.objective import Objective
 from app.training.paintings import Painting
-from app.training.recipe import AddRecipe
+from app.training.photos import read_picture
+from app.training.recipe import AddRecipe, UnusableRecipe
+from app.training.row_trainer import RowTrainer
+from app.training.run import CHECKPOINT, Run
+from app.training.sheet import draw_sheet
 
 CPU = torch.device("cpu")
+CARD = "card.md"
+CHECKPOINT_SECONDS, SHEET_SECONDS = 10, 15
+# However little time there is: a row that hardly moved would be the neighbour's style under a new name.
+FEWEST_STEPS = 40
+
+
+class UnusableAddition(Exception):
+    """The styles cannot be added to that model; the sentence says why."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +80,15 @@ class Addition:
     preview: Tensor | None = None
     device: torch.device = CPU
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(work.id for work in self.works)
+
+
+def fitting_precision(device: torch.device) -> Literal["bfloat16", "float32"]:
+    """What a training is fastest in on that device."""
+    return "bfloat16" if supports_bfloat16(device.type) else "float32"
+
 
 def add_styles(addition: Addition, folder: Path, watch: Watch, stop: Stop = lambda: False) -> Candidate:
     """Train the rows in `folder`, which a stopped or killed training goes on from, score them and pass the gates.
@@ -59,6 +97,124 @@ def add_styles(addition: Addition, folder: Path, watch: Watch, stop: Stop = lamb
         TrainingStopped: `stop` said so.
         TrainingDiverged: the losses became infinite again and again.
         UnusableRun: the folder holds another training.
-        NoPhotos, UnreadablePicture, MissingLayer, UnusableAddition: an input cannot be used; the sentence says why.
+        NoPhotos, UnreadablePicture, MissingLayer, UnusableAddition, UnusableRecipe: what cannot be used, in a sentence.
+        InvalidModel: the base has changed on disk, or what was learned is not finite.
     """
-    raise NotImplementedError
+    check_styles(addition)
+    watch(Progress("start", 0, 0, addition.recipe.steps, {}))
+    pictures = gather(addition.photos, addition.exclude, len(addition.works), addition.recipe)
+    trainer = build_trainer(addition, pictures)
+    plan_steps(trainer, folder)
+    samples = pictures.judged()
+    run = Run(
+        folder,
+        trainer,
+        lambda: draw_sheet(trainer.generator, trainer.averaged(), samples),
+        checkpoint_seconds=CHECKPOINT_SECONDS,
+        sheet_seconds=SHEET_SECONDS,
+    )
+    train_to_the_end(run, watch, stop)
+    return finish(addition, pictures, trainer, GatesWatch(run, watch, stop))
+
+
+def check_styles(addition: Addition) -> None:
+    if not addition.works:
+        raise UnusableAddition("There is no painting to add.")
+    if known := sorted(set(addition.ids) & set(addition.base.manifest.style_ids)):
+        raise UnusableAddition(f"{addition.base.manifest.label} has a style {', '.join(known)} already.")
+    if unknown := sorted(addition.recipe.style_weights.keys() - set(addition.ids)):
+        raise UnusableRecipe(f"The recipe weighs a style that is not added: {', '.join(unknown)}.")
+
+
+def build_trainer(addition: Addition, pictures: Pictures) -> RowTrainer:
+    base = addition.base
+    recipe = addition.recipe.model_copy(update={"base": base.manifest.label})
+    objective = build_objective(addition, copy.deepcopy(addition.descriptor))
+    return RowTrainer(recipe, addition.ids, base.generator, base.rows, objective, pictures.seen, addition.device)
+
+
+def build_objective(addition: Addition, descriptor: Descriptor) -> Objective:
+    recipe = addition.recipe
+    paintings = [read_picture(work.path, recipe.stroke) for work in addition.works]
+    weights = [recipe.style_weights.get(work.id, 1.0) for work in addition.works]
+    return Objective(descriptor, paintings, weights, recipe)
+
+
+def plan_steps(trainer: RowTrainer, folder: Path) -> None:
+    """Where the recipe has minutes, as many steps as fit; a run that is continued keeps the number it began with."""
+    minutes = trainer.recipe.minutes
+    if minutes is None:
+        return
+    begun = steps_of_run(folder)
+    trainer.reschedule(begun or max(FEWEST_STEPS, int(60 * minutes / trainer.seconds_per_step())))
+
+
+def steps_of_run(folder: Path) -> int | None:
+    """Of the schedule that a run in `folder` follows; None where there is none that can be read."""
+    try:
+        return AddRecipe.model_validate_json(Checkpoint.load(folder / CHECKPOINT).recipe).steps
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        return None
+
+
+def finish(addition: Addition, pictures: Pictures, trainer: RowTrainer, watch: GatesWatch) -> Candidate:
+    """The candidate that a training has led to."""
+    watch(0)
+    rows = trainer.averaged()
+    # Not the training's own, which may be narrowed: the gates compute in float32.
+    objective = build_objective(addition, addition.descriptor).to(addition.device)
+    scores = score(objective, trainer.generator, rows, addition.ids, pictures.unseen, addition.device)
+    watch(0.2)
+    draft = draw_up(addition, pictures, trainer, rows, scores)
+    findings = Findings()
+    compare_with_base(findings, addition.base, draft)
+    places = {style: (row, row) for row, style in enumerate(addition.ids)}
+    photos = [picture.to(addition.device) for picture in pictures.judged()]
+    judge_losses(findings, mean_losses(objective, trainer.generator, rows, addition.ids, photos))
+    painted = Painted(trainer.generator, rows, objective, places, photos)
+    judge_paintings(findings, painted, lambda fraction: watch(0.3 + 0.7 * fraction))
+    return close_gates(draft, findings)
+
+
+def draw_up(addition: Addition, pictures: Pictures, trainer: RowTrainer, rows: StyleRows, scores: Scores) -> Draft:
+    base = addition.base
+    styles = tuple(
+        Style(
+            id=work.id,
+            title=work.title,
+            artist=work.artist,
+            year=work.year,
+            licence=work.licence,
+            preview=None if addition.preview is None else preview_name(work.id),
+            losses=scores.losses.get(work.id),
+        )
+        for work in addition.works
+    )
+    appended = Appended(
+        base=base.manifest.label,
+        base_sha256=base.manifest.files[WEIGHTS].sha256,
+        created=now(),
+        styles={
+            work.id: Origin(
+                painting_sha256=hashlib.sha256(work.path.read_bytes()).hexdigest(),
+                started_from=None if start.row is None else base.manifest.style_ids[start.row],
+            )
+            for work, start in zip(addition.works, trainer.starts, strict=True)
+        },
+        descriptor=addition.descriptor_name,
+        pictures=pictures.seen.about,
+        recipe=trainer.recipe.model_dump(mode="json"),
+    )
+    card = read_verified(base.folder, CARD, base.manifest).decode() if CARD in base.manifest.files else ""
+    card = append_to_card(card or f"# {base.manifest.name}", trainer.recipe, styles, scores, appended)
+    preview = None if addition.preview is None else addition.preview.to(addition.device)
+    previews = draw_previews(trainer.generator, rows, addition.ids, preview)
+    return draft_addition(
+        base, rows, styles=styles, appended=appended, metrics={}, extras={CARD: card.encode(), **previews}
+    )
+
+
+def compare_with_base(findings: Findings, base: Model, draft: Draft) -> None:
+    before: dict[str, Tensor] = load(read_verified(base.folder, WEIGHTS, base.manifest))
+    judge_tensors(findings, before, draft.tensors)
+    judge_golden(findings, (base.generator, base.rows), draft.load(), base.manifest.style_ids)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.registry.manifest import Manifest
 from app.registry.publish import Draft
-from app.training.gates import Report
+from app.training.gates import Findings, Report, judge_files
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Candidate:
 
     @property
     def manifest(self) -> Manifest:
+        """Its version is a placeholder until it is published."""
         return self.draft.manifest
 
     def publish(self, root: Path, version: int | None = None) -> Path:
@@ -33,4 +34,12 @@ class Candidate:
             InvalidModel: if what was written cannot be loaded again; the folder is gone then.
             FileExistsError: if that version is there already.
         """
-        raise NotImplementedError
+        manifest = self.draft.write(root, version)
+        return root / manifest.name / str(manifest.version)
+
+
+def close_gates(draft: Draft, findings: Findings) -> Candidate:
+    """The last gate, of the files, and the report into the manifest."""
+    judge_files(findings, {name: (file.sha256, file.bytes) for name, file in draft.manifest.files.items()})
+    report = findings.report()
+    return Candidate(draft.with_metrics(gates=report.as_json()), report)

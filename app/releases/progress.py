@@ -10,6 +10,8 @@ from app.training.run import Run
 
 # `start` looks for the best rows to start from, `train` does the steps, `gates` scores and checks what came out.
 Stage = Literal["start", "train", "gates"]
+# Where the steps lie in the whole.
+STEPS_BEGIN, STEPS_END = 0.05, 0.85
 
 
 class TrainingStopped(Exception):
@@ -38,3 +40,36 @@ class Progress:
 # May raise: between two steps the state is saved before the exception goes on.
 Watch = Callable[[Progress], None]
 Stop = Callable[[], bool]
+
+
+def train_to_the_end(run: Run, watch: Watch, stop: Stop) -> None:
+    """Go on from where the run's folder stands.
+
+    Raises:
+        TrainingStopped, UnusableRun, TrainingDiverged.
+    """
+    trainer = run.trainer
+    run.resume()
+    for step in run.steps():
+        steps = trainer.recipe.steps
+        fraction = STEPS_BEGIN + (STEPS_END - STEPS_BEGIN) * step.step / steps
+        watch(Progress("train", fraction, step.step, steps, step.losses, run))
+        if stop():
+            trainer.stop()
+    if trainer.step < trainer.recipe.steps:
+        raise TrainingStopped
+
+
+@dataclass(frozen=True)
+class GatesWatch:
+    """Tells the fraction of the gates that is done as progress of the whole; raises TrainingStopped."""
+
+    run: Run
+    watch: Watch
+    stop: Stop
+
+    def __call__(self, fraction: float) -> None:
+        steps = self.run.trainer.recipe.steps
+        self.watch(Progress("gates", STEPS_END + (1 - STEPS_END) * fraction, steps, steps, {}))
+        if self.stop():
+            raise TrainingStopped

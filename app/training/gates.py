@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import median
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from app.nets.norm import StyleRows
+from app.training.equivalent import eight_bit, first_below, gatys, uniform_noise
+from app.training.objective import Objective
+from app.training.sheet import paint_sample
+
+# A picture that less Gatys would have made is hardly one of its style: the papers need 50 to 100 iterations.
+LEAST_EQUIVALENT = 15
+# Gatys goes no further: whether a version may be served is then decided.
+EVALUATIONS = 20
+GOLDEN_EDGE = 64  # pixels
 
 
 @dataclass(frozen=True)
@@ -31,3 +48,146 @@ class Report:
             "warnings": list(self.warnings),
             "figures": self.figures,
         }
+
+
+@dataclass
+class Findings:
+    """A report that is being written."""
+
+    reasons: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def report(self) -> Report:
+        return Report(tuple(self.reasons), tuple(self.warnings), self.figures)
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A version's styles that are judged: its networks, and where a style stands in its rows and in the objective.
+
+    Attributes:
+        styles: id -> (row, painting).
+        pictures: (1, 3, H, W), which no training has seen.
+    """
+
+    generator: nn.Module
+    rows: StyleRows
+    objective: Objective
+    styles: Mapping[str, tuple[int, int]]
+    pictures: Sequence[Tensor]
+
+
+class StyleAndContent(Protocol):
+    """Mean balanced losses of a style."""
+
+    @property
+    def style(self) -> float: ...
+
+    @property
+    def content(self) -> float: ...
+
+
+def judge_losses(findings: Findings, losses: Mapping[str, StyleAndContent]) -> None:
+    """Gate: the losses of every style, on pictures that were not trained on, are numbers."""
+    findings.figures["losses"] = {
+        style: {"style": finite(mean.style), "content": finite(mean.content)} for style, mean in losses.items()
+    }
+    for style, mean in losses.items():
+        if not math.isfinite(mean.style + mean.content):
+            findings.reasons.append(f"The losses of {style} are not finite.")
+
+
+def finite(value: float) -> float | None:
+    """The value, or None: JSON has no infinity."""
+    return value if math.isfinite(value) else None
+
+
+def judge_paintings(findings: Findings, painted: Painted, watch: Callable[[float], None]) -> None:
+    """Gate: a picture of each style is worth `LEAST_EQUIVALENT` iterations of Gatys from noise, or a warning is given.
+
+    Args:
+        watch: told the fraction that is done; may raise.
+    """
+    counts: dict[str, list[int]] = {}
+    number = len(painted.styles) * len(painted.pictures)
+    for style in painted.styles:
+        counts[style] = []
+        for picture in painted.pictures:
+            counts[style].append(equivalent(painted, style, picture))
+            watch(sum(map(len, counts.values())) / number)
+        if min(counts[style]) < LEAST_EQUIVALENT:
+            findings.warnings.append(
+                f"A picture in {style} is worth {min(counts[style])} iterations of Gatys from noise at the least and "
+                f"{median(counts[style]):g} in the median; {LEAST_EQUIVALENT} are wanted."
+            )
+    findings.figures["gatys_equivalents"] = counts
+    findings.figures["gatys_evaluations"] = EVALUATIONS
+
+
+def equivalent(painted: Painted, style: str, photo: Tensor) -> int:
+    """Iterations of Gatys from noise that one painting is worth, `EVALUATIONS` at the most."""
+    row, painting = painted.styles[style]
+    picture = eight_bit(paint_sample(painted.generator, painted.rows, photo, row)).clone()
+    with torch.no_grad():
+        losses = painted.objective(picture, photo, torch.tensor([painting], device=photo.device))
+    # Gatys would go on until its style is better, too; here the total decides.
+    target = replace(losses, style=torch.full_like(losses.style, torch.inf))
+    curve = gatys(painted.objective, photo, painting, uniform_noise(photo), target, EVALUATIONS)
+    return first_below(curve.totals, losses.total.item())
+
+
+def judge_tensors(findings: Findings, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> None:
+    """Gate: every value that was there is there to the bit; only rows may follow the old ones."""
+    changed = sorted(name for name in before.keys() | after.keys() if not begins_with(after, before, name))
+    findings.figures["tensors_compared"] = len(before)
+    if changed:
+        findings.reasons.append(f"Values of the styles that were there have changed: {', '.join(changed)}.")
+
+
+def begins_with(after: Mapping[str, Tensor], before: Mapping[str, Tensor], name: str) -> bool:
+    if name not in after or name not in before or after[name].dtype != before[name].dtype:
+        return False
+    old = before[name]
+    new = after[name][: len(old)] if name.startswith("rows.") else after[name]
+    # Compared as bytes: a NaN equals itself then, and -0 is not 0.
+    return new.shape == old.shape and new.contiguous().numpy().tobytes() == old.contiguous().numpy().tobytes()
+
+
+def judge_golden(
+    findings: Findings, before: tuple[nn.Module, StyleRows], after: tuple[nn.Module, StyleRows], styles: Sequence[str]
+) -> None:
+    """Gate: the styles that were there paint the golden pictures as before, bit for bit.
+
+    Args:
+        before, after: generator and rows, on the same device.
+        styles: ids of the styles that were there, in the order of the rows.
+    """
+    changed = []
+    for row, style in enumerate(styles):
+        for picture in golden_pictures():
+            paintings = [paint_sample(generator, rows, picture, row) for generator, rows in (before, after)]
+            if not torch.equal(*paintings):
+                changed.append(style)
+                break
+    findings.figures["golden_styles"] = len(styles)
+    if changed:
+        findings.reasons.append(f"Golden pictures have changed in {', '.join(changed)}.")
+
+
+def golden_pictures() -> list[Tensor]:
+    """Small fixed inputs (1, 3, H, W): colours that run into each other with an edge, and noise."""
+    ramp = torch.linspace(0, 1, GOLDEN_EDGE)
+    colours = torch.stack(
+        [ramp.expand(GOLDEN_EDGE, -1), ramp[:, None].expand(-1, GOLDEN_EDGE), ramp.flip(0) * ramp[:, None]]
+    )
+    colours[:, 16:48, 16:48] = 1 - colours[:, 16:48, 16:48]
+    noise = torch.rand(3, GOLDEN_EDGE // 2, GOLDEN_EDGE, generator=torch.Generator().manual_seed(1))
+    return [colours[None], noise[None]]
+
+
+def judge_files(findings: Findings, files: Mapping[str, tuple[str, int]]) -> None:
+    """Gate: each file's SHA-256 and size in bytes, as the manifest lists them, are written down and not empty."""
+    findings.figures["files"] = {name: {"sha256": sha256, "bytes": size} for name, (sha256, size) in files.items()}
+    if empty := sorted(name for name, (_, size) in files.items() if not size):
+        findings.reasons.append(f"Files are empty: {', '.join(empty)}.")

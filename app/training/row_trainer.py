@@ -1,0 +1,146 @@
+"""Training new styles for a generator that stays as it is: only their rows of gamma and beta learn.
+
+Dumoulin et al. (1610.07629, section 3.2): the weights that all styles share hold enough for a further one, which is
+then learned in a fraction of the time. No gradient of a weight is computed, and the old rows are not even here.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from app.nets.generators import Trunk
+from app.nets.norm import StyleRows
+from app.training.objective import Objective
+from app.training.photos import Photos, Sample
+from app.training.recipe import AddRecipe
+from app.training.trainer import Trainer
+
+# The photos that are painted in every existing row to find the nearest: more of them change the choice no more.
+START_PHOTOS = 4
+# Salts the draw of these photos: no retreat gets so far.
+START_SALT = 1_000_000
+# The first of them is slower: kernels are chosen and memory is asked for.
+REHEARSED_STEPS = 5
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a new row starts from.
+
+    Attributes:
+        row: number of the existing row; None: the mean of all.
+        total: mean loss of its pictures against the new painting.
+        gamma, beta: (features,).
+    """
+
+    row: int | None
+    total: float
+    gamma: Tensor
+    beta: Tensor
+
+
+class RowTrainer(Trainer):
+    """Rows of new styles, which are the targets, on a frozen generator.
+
+    Args:
+        generator, rows: the model that is added to; neither is changed.
+        styles: ids of the new styles, in the order of the objective's paintings.
+
+    Attributes:
+        rows: the new rows alone.
+        starts: what each of them started from.
+    """
+
+    recipe: AddRecipe
+
+    def __init__(
+        self,
+        recipe: AddRecipe,
+        styles: tuple[str, ...],
+        generator: Trunk,
+        rows: StyleRows,
+        objective: Objective,
+        photos: Photos,
+        device: torch.device,
+    ) -> None:
+        dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+        self.generator = copy.deepcopy(generator).to(device).requires_grad_(False)
+        # Narrowed once: what is frozen need not be narrowed again in every step.
+        self.weights = self.generator.weights(dtype)
+        self.objective = objective.to(device)
+        self.objective.descriptor.narrow(dtype)
+        self.rows = StyleRows(len(styles), generator.features)
+        super().__init__(recipe, styles, nn.ModuleDict({"rows": self.rows}), photos, device)
+        self.begin(self.choose_starts(copy.deepcopy(rows).to(device)))
+
+    @torch.no_grad()
+    def begin(self, starts: Sequence[Start]) -> None:
+        self.starts = tuple(starts)
+        for place, start in enumerate(starts):
+            self.rows.gamma[place] = start.gamma
+            self.rows.beta[place] = start.beta
+        self.average = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self.good = self.checkpoint()
+
+    def losses(self, sample: Sample) -> Mapping[str, Tensor]:
+        painted = self.paint(sample.photos, *self.rows(sample.styles))
+        losses = self.objective(painted, sample.photos, sample.styles)
+        return {"total": losses.total, "style": losses.style, "content": losses.content, "traces": losses.traces}
+
+    def paint(self, photos: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+        """(B, 3, H, W) in the rows (B, features), at the training's precision."""
+        painted: Tensor = functional_call(self.generator, self.weights, (photos, gamma, beta))
+        return painted
+
+    @torch.no_grad()
+    def choose_starts(self, rows: StyleRows) -> list[Start]:
+        """Where every new style starts: the existing rows, or their mean, paint the same photos; the best one is it."""
+        steps = range(math.ceil(START_PHOTOS / self.recipe.batch))
+        photos = torch.cat([self.photos.sample(step, START_SALT).photos for step in steps]).to(self.device)
+        starts = [Start(row, math.inf, rows.gamma[row], rows.beta[row]) for row in range(len(rows.gamma))]
+        if self.recipe.start == "mean":
+            starts = [Start(None, math.inf, rows.gamma.mean(dim=0), rows.beta.mean(dim=0))]
+        measured = [self.measure(start, photos) for start in starts]
+        return [min(of_style, key=lambda start: start.total) for of_style in zip(*measured, strict=True)]
+
+    def measure(self, start: Start, photos: Tensor) -> list[Start]:
+        """The same start with its loss against each of the paintings."""
+        count = len(photos)
+        painted = self.paint(photos, start.gamma.expand(count, -1), start.beta.expand(count, -1))
+        totals = (
+            self.objective(painted, photos, torch.full((count,), place, device=self.device)).total.mean().item()
+            for place in range(len(self.targets))
+        )
+        return [replace(start, total=total) for total in totals]
+
+    def seconds_per_step(self) -> float:
+        """How long a step takes here and now: of some, the median, without anything learned from them."""
+        taken = []
+        for step in range(REHEARSED_STEPS):
+            sample = self.photos.sample(step, START_SALT)
+            began = time.monotonic()
+            losses = self.losses(Sample(sample.photos.to(self.device), sample.styles.to(self.device)))
+            torch.autograd.backward(losses["total"].mean())
+            float(losses["total"].sum())  # waits for the device
+            taken.append(time.monotonic() - began)
+        self.optimiser.zero_grad()
+        return median(taken)
+
+    def reschedule(self, steps: int) -> None:
+        """Make it so many steps in all."""
+        self.recipe = self.photos.recipe = self.recipe.model_copy(update={"steps": steps})
+
+    def averaged(self) -> StyleRows:
+        """Rows of their own with the averaged values, on the training's device."""
+        rows = StyleRows(len(self.targets), self.generator.features).to(self.device)
+        rows.load_state_dict({name.removeprefix("rows."): value for name, value in self.average.items()})
+        return rows.requires_grad_(False)
