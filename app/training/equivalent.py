@@ -65,7 +65,7 @@ def gatys(
         photo, start: (1, 3, H, W).
         style: the painting's place in the objective.
     """
-    picture = start.clone().requires_grad_()
+    picture = start.clone(memory_format=torch.contiguous_format).requires_grad_()  # L-BFGS flattens its gradient
     optimiser = torch.optim.LBFGS(
         [picture], max_iter=iterations, max_eval=iterations, history_size=HISTORY, tolerance_grad=0, tolerance_change=0
     )

@@ -1,5 +1,7 @@
 """The Gatys-equivalent counts the iterations that were not enough."""
 
+from dataclasses import fields, replace
+
 import torch
 from tiny_training import make_trainer
 
@@ -12,7 +14,7 @@ def photo():
 
 
 def losses(value):
-    return Losses(*(torch.tensor([value]) for _ in range(3)))
+    return Losses(*(torch.tensor([value]) for _ in fields(Losses)))
 
 
 def test_the_count_is_of_the_evaluations_before_the_first_better_one():
@@ -34,6 +36,18 @@ def test_gatys_stops_as_soon_as_it_is_better_on_both_losses(inputs):
     assert len(short.totals) < 12
     assert min(short.totals) < whole.totals[6]
     assert min(short.styles) < whole.totals[6]
+
+
+def test_the_picture_kept_is_the_first_that_beats_the_generator_in_total(inputs):
+    objective = make_trainer(inputs).objective
+    # The layout of an array from a picture file, (H, W, 3).
+    start = photo().permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    whole = gatys(objective, photo(), 0, start, losses(0.0), 12)
+    target = replace(losses(0.0), total=torch.tensor([whole.totals[6]]))
+    kept = gatys(objective, photo(), 0, start, target, 12)
+    assert kept.totals == whole.totals
+    first = kept.totals[first_below(kept.totals, whole.totals[6])]
+    assert abs(objective(kept.best, photo(), torch.tensor([0])).total.item() - first) < 1e-5
 
 
 def test_gatys_keeps_its_best_picture_and_leaves_the_start_alone(inputs):
