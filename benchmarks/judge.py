@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from app.nets.descriptor import STYLE_LAYERS, load_descriptor
-from app.training.equivalent import Curve, gatys
+from app.training.equivalent import Curve, gatys, judged
 from app.training.objective import Losses, Objective
 from app.training.paintings import list_paintings
 from app.training.photos import read_picture
@@ -58,12 +58,9 @@ class Judge:
         self.objective.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._place = {style: index for index, style in enumerate(self.paintings)}
 
-    @torch.no_grad()
     def losses(self, painted: Tensor, photo: Tensor, style: str) -> Losses:
         """Of `painted` (1, 3, H, W) in `style` against the photo of its size."""
-        index = torch.tensor([self._place[style]], device=self.device)
-        losses: Losses = self.objective(painted.to(self.device), photo.to(self.device), index)
-        return losses
+        return judged(self.objective, painted.to(self.device), photo.to(self.device), self._place[style])
 
     def gatys(self, photo: Tensor, style: str, start: Tensor, target: Losses, iterations: int) -> Curve:
         """Plain L-BFGS from `start` until it is better than `target`."""

@@ -51,6 +51,14 @@ def first_below(values: list[float], target: float) -> int:
     return next((i for i, value in enumerate(values) if value < target), len(values))
 
 
+@torch.no_grad()
+def judged(objective: Objective, picture: Tensor, photo: Tensor, style: int) -> Losses:
+    """Losses of a picture (1, 3, H, W) as Gatys has them: without what a training adds for its network's traces."""
+    index = torch.tensor([style], device=photo.device)
+    style_loss, content = objective.distances(picture, objective.contents(photo), index)
+    return Losses(objective.weighted(style_loss, content, index), style_loss, content, torch.zeros_like(style_loss))
+
+
 def gatys(
     objective: Objective,
     photo: Tensor,
@@ -64,6 +72,7 @@ def gatys(
     Args:
         photo, start: (1, 3, H, W).
         style: the painting's place in the objective.
+        target: of `judged`.
     """
     picture = start.clone(memory_format=torch.contiguous_format).requires_grad_()  # L-BFGS flattens its gradient
     optimiser = torch.optim.LBFGS(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from app.nets.norm import StyleRows
-from app.training.equivalent import eight_bit, first_below, gatys, uniform_noise
+from app.training.equivalent import eight_bit, first_below, gatys, judged, uniform_noise
 from app.training.objective import Objective
 from app.training.sheet import paint_sample
 
@@ -129,8 +129,7 @@ def equivalent(painted: Painted, style: str, photo: Tensor) -> int:
     """Iterations of Gatys from noise that one painting is worth, `EVALUATIONS` at the most."""
     row, painting = painted.styles[style]
     picture = eight_bit(paint_sample(painted.generator, painted.rows, photo, row)).clone()
-    with torch.no_grad():
-        losses = painted.objective(picture, photo, torch.tensor([painting], device=photo.device))
+    losses = judged(painted.objective, picture, photo, painting)
     # Gatys would go on until its style is better, too; here the total decides.
     target = replace(losses, style=torch.full_like(losses.style, torch.inf))
     curve = gatys(painted.objective, photo, painting, uniform_noise(photo), target, EVALUATIONS)

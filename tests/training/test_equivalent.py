@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import torch
 from tiny_training import make_trainer
 
-from app.training.equivalent import eight_bit, first_below, gatys, uniform_noise
+from app.training.equivalent import eight_bit, first_below, gatys, judged, uniform_noise
 from app.training.objective import Losses
 
 
@@ -47,14 +47,14 @@ def test_the_picture_kept_is_the_first_that_beats_the_generator_in_total(inputs)
     kept = gatys(objective, photo(), 0, start, target, 12)
     assert kept.totals == whole.totals
     first = kept.totals[first_below(kept.totals, whole.totals[6])]
-    assert abs(objective(kept.best, photo(), torch.tensor([0])).total.item() - first) < 1e-5
+    assert abs(judged(objective, kept.best, photo(), 0).total.item() - first) < 1e-5
 
 
 def test_gatys_keeps_its_best_picture_and_leaves_the_start_alone(inputs):
     objective = make_trainer(inputs).objective
     start = uniform_noise(photo())
     curve = gatys(objective, photo(), 1, start, losses(0.0), 8)
-    best = objective(curve.best, photo(), torch.tensor([1])).total.item()
+    best = judged(objective, curve.best, photo(), 1).total.item()
     assert abs(best - min(curve.totals)) < 1e-5
     assert torch.equal(start, uniform_noise(photo()))
 
@@ -67,3 +67,11 @@ def test_noise_is_the_same_every_time_and_within_the_picture_range():
 
 def test_eight_bits_hold_the_values_of_a_file():
     assert eight_bit(torch.tensor([-0.1, 0.5, 1.2])).tolist() == torch.tensor([0.0, 128 / 255, 1.0]).tolist()
+
+
+def test_a_picture_is_judged_without_what_a_training_adds(inputs):
+    objective = make_trainer(inputs, grid_weight=9.0).objective
+    picture = uniform_noise(photo())
+    found, trained = judged(objective, picture, photo(), 1), objective(picture, photo(), torch.tensor([1]))
+    assert (found.style, found.content) == (trained.style, trained.content)
+    assert found.total.item() == (found.style + objective.content_weight * found.content).item() < trained.total.item()
