@@ -59,12 +59,13 @@ def test_every_error_is_listed_with_its_status() -> None:
     assert listed == {(kind.status, kind.slug) for kind in kinds(PasticheError)}
 
 
-@pytest.mark.parametrize("command", re.findall(r"(?:^|\| )pastiche (models \w+|\w+)", README, flags=re.MULTILINE))
+@pytest.mark.parametrize("command", re.findall(r"(?:^|\| )pastiche ((?:models|train) \w+|\w+)", README, flags=re.MULTILINE))
 def test_the_commands_shown_exist(command: str) -> None:
     assert CliRunner().invoke(cli, [*command.split(), "--help"]).exit_code == 0
 
 
 def test_the_options_shown_are_those_of_the_command() -> None:
     shown = set(re.findall(r"(--\w+|-[so]\b)", "".join(re.findall(r"pastiche (?:stylize|train) .*", README))))
-    helps = "".join(CliRunner().invoke(cli, [name, "--help"]).output for name in ("stylize", "train"))
+    commands = (["stylize"], ["train", "full"], ["train", "add"])
+    helps = "".join(CliRunner().invoke(cli, [*command, "--help"]).output for command in commands)
     assert shown <= set(re.findall(r"--\w+|-\w\b", helps))

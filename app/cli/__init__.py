@@ -24,8 +24,8 @@ cli.command()(serve)
 cli.command()(worker)
 cli.command()(migrate)
 cli.command()(stylize)
-cli.command()(train)
 cli.command()(distill)
+cli.add_typer(train, name="train")
 cli.add_typer(models, name="models")
 
 

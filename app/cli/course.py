@@ -17,20 +17,24 @@ import torch
 import torch.distributed as dist
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from app.cli.complaint import complain, console
+from app.errors import InvalidOption
 from app.nets.descriptor import Descriptor, UnknownLayout, load_descriptor
 from app.registry.manifest import ModelName
 from app.registry.repository import InvalidModel
+from app.releases.addition import UnusableAddition
+from app.releases.progress import Progress, Stop, TrainingStopped, Watch, train_to_the_end
 from app.training.objective import MissingLayer
 from app.training.paintings import UnusablePaintings
 from app.training.photos import NoPhotos, UnreadablePicture
-from app.training.recipe import Schedule
+from app.training.recipe import Schedule, UnusableRecipe
 from app.training.run import Run, UnusableRun
-from app.training.trainer import Step, Trainer, TrainingDiverged, UnevenBatch
+from app.training.trainer import TrainingDiverged, UnevenBatch
 
 AnySchedule = TypeVar("AnySchedule", bound=Schedule)
 
@@ -39,12 +43,9 @@ SHOWN_STEPS = 50
 REPORTED_STEPS = 100
 
 
-class UnusableRecipe(Exception):
-    """The recipe has a member that is not known, or a value out of bounds."""
-
-
 EXPECTED = (
     InvalidModel,
+    InvalidOption,
     MissingLayer,
     NoPhotos,
     OSError,
@@ -52,6 +53,7 @@ EXPECTED = (
     UnevenBatch,
     UnknownLayout,
     UnreadablePicture,
+    UnusableAddition,
     UnusablePaintings,
     UnusableRecipe,
     UnusableRun,
@@ -59,12 +61,12 @@ EXPECTED = (
 
 
 @contextmanager
-def explained(command: str) -> Iterator[None]:
+def explained(command: str, stopped: str = "Stopped. The same command continues the run.") -> Iterator[None]:
     """Ends the command with a sentence where its user can do something about it: 1, or 130 where it was stopped."""
     try:
         yield
-    except KeyboardInterrupt:
-        console.print("Stopped. The same command continues the run.")
+    except (TrainingStopped, KeyboardInterrupt):
+        console.print(stopped)
         raise typer.Exit(130) from None
     except EXPECTED as error:
         complain(command, str(error))
@@ -86,17 +88,19 @@ def check_name(name: str) -> str:
 
 
 @contextmanager
-def stopped_by_signals(trainer: Trainer) -> Iterator[None]:
+def stopped_by_signals() -> Iterator[Stop]:
     """Ctrl-C and SIGTERM end the training after the step that is under way, a second one ends it at once."""
+    asked = False
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        trainer.stop()
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield lambda: asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -117,8 +121,13 @@ def read_recipe(kind: type[AnySchedule], path: Path | None, given: Mapping[str, 
     try:
         return kind.model_validate(members | {name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        reasons = (": ".join([*(str(part) for part in e["loc"]), e["msg"]]) for e in error.errors())
-        raise UnusableRecipe(f"The recipe is not usable ({'; '.join(reasons)}).") from None
+        raise UnusableRecipe(reasons(error)) from None
+
+
+def reasons(error: ValidationError) -> str:
+    """A sentence with a reason for every member that cannot be used."""
+    parts = (": ".join([*(str(part) for part in e["loc"]), e["msg"]]) for e in error.errors())
+    return f"The recipe is not usable ({'; '.join(parts)})."
 
 
 @contextmanager
@@ -142,30 +151,47 @@ def read_descriptor(path: Path) -> Descriptor:
 
 
 def follow(run: Run) -> None:
-    """Train to the end with a progress bar that shows the mean losses of the last steps.
-
-    Raises:
-        KeyboardInterrupt: a signal ended it before; the run is saved.
-    """
-    with stopped_by_signals(run.trainer):
-        show(run)
-    if run.trainer.step < run.trainer.recipe.steps:
-        raise KeyboardInterrupt
+    """Train to the end with a progress bar. Raises TrainingStopped: a signal ended it before; the run is saved."""
+    with stopped_by_signals() as stop, progress_bar() as watch:
+        train_to_the_end(run, watch, stop)
 
 
-def show(run: Run) -> None:
-    if run.resume():
-        console.print(f"Continuing {run.folder} after step {run.trainer.step}.")
+@contextmanager
+def progress_bar() -> Iterator[Watch]:
+    """A bar with the mean losses of the last steps; lines of a log where nobody sees a bar."""
+    first = not dist.is_initialized() or dist.get_rank() == 0
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    last: deque[Step] = deque(maxlen=SHOWN_STEPS)
-    with Progress(*columns, console=console, disable=run.trainer.rank > 0 or not console.is_terminal) as progress:
-        task = progress.add_task("", total=run.trainer.recipe.steps, completed=run.trainer.step)
-        for step in run.steps():
-            last.append(step)
-            progress.update(task, completed=step.step, description=describe(last))
-            if not console.is_terminal and run.trainer.rank == 0 and step.step % REPORTED_STEPS == 0:
-                console.print(f"step {step.step}  {describe(last)}")
+    with Bar(*columns, console=console, disable=not first or not console.is_terminal) as bar:
+        yield Display(bar) if first else ignore
 
 
-def describe(steps: deque[Step]) -> str:
-    return "  ".join(f"{name} {fmean(step.losses[name] for step in steps):.4f}" for name in steps[-1].losses)
+def ignore(_progress: Progress) -> None:
+    pass
+
+
+class Display:
+    """Shows the progress of one training on the terminal."""
+
+    def __init__(self, bar: Bar) -> None:
+        self.bar = bar
+        self.task: TaskID | None = None
+        self.last: deque[Mapping[str, float]] = deque(maxlen=SHOWN_STEPS)
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.stage != "train":
+            return
+        if self.task is None:
+            self.task = self.begin(progress)
+        self.last.append(progress.losses)
+        self.bar.update(self.task, completed=progress.step, description=describe(self.last))
+        if not console.is_terminal and progress.step % REPORTED_STEPS == 0:
+            console.print(f"step {progress.step}  {describe(self.last)}")
+
+    def begin(self, progress: Progress) -> TaskID:
+        if progress.step > 1 and progress.run:
+            console.print(f"Continuing {progress.run.folder} after step {progress.step - 1}.")
+        return self.bar.add_task("", total=progress.steps)
+
+
+def describe(steps: deque[Mapping[str, float]]) -> str:
+    return "  ".join(f"{name} {fmean(losses[name] for losses in steps):.4f}" for name in steps[-1])

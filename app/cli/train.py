@@ -5,43 +5,43 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 
-from app.cli.complaint import console
+from app.cli.bring_out import bring_out
 from app.cli.course import (
-    UnusableRecipe,
     check_device,
     check_name,
     explained,
-    follow,
     processes,
+    progress_bar,
     read_descriptor,
     read_recipe,
+    stopped_by_signals,
 )
-from app.cli.release import PREVIEW_EDGE, Extras, release
-from app.nets.descriptor import Descriptor
+from app.cli.train_add import add
 from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published
-from app.registry.repository import Model, Repository
+from app.registry.repository import Repository
+from app.releases.candidate import Candidate
+from app.releases.previews import PREVIEW_EDGE
+from app.releases.whole import Whole, learn, train_whole
 from app.settings import SHIPPED_MODELS
-from app.training.objective import Objective
-from app.training.paintings import Painting, list_paintings
-from app.training.photos import Photos, list_photos, read_picture, usable_pictures
+from app.training.paintings import list_paintings
+from app.training.photos import list_photos, read_picture, usable_pictures
 from app.training.recipe import Recipe
-from app.training.run import Run
-from app.training.sheet import draw_sheet
-from app.training.style_trainer import StyleTrainer
 
-SAMPLES = 4
-SAMPLE_EDGE = 384
+train = typer.Typer(help="Train a whole model, or add a style to one.", no_args_is_help=True)
+train.command()(add)
 
 
-def train(
-    photos: Annotated[Path, typer.Option(help="Folder of photos.", exists=True, file_okay=False)],
+@train.command()
+def full(
     paintings: Annotated[
         Path, typer.Option(help="Folder of style pictures; file stems become style ids.", exists=True, file_okay=False)
     ],
     run: Annotated[Path, typer.Option(help="Folder of this run; a run that is there is continued.")],
+    photos: Annotated[
+        Path | None, typer.Option(help="Folder of photos; the built-in pictures else.", exists=True, file_okay=False)
+    ] = None,
     descriptor: Annotated[
         Path | None, typer.Option(help="Loss network, a safetensors file; ours else.", exists=True, dir_okay=False)
     ] = None,
@@ -72,7 +72,7 @@ def train(
 ) -> None:
     """Train a model and publish it. An interrupted run continues from its folder to the same result.
 
-    With several processes: torchrun --nproc-per-node 2 -m app.cli -- train ...
+    With several processes: torchrun --nproc-per-node 2 -m app.cli -- train full ...
     """
     given = {
         "architecture": architecture,
@@ -84,59 +84,40 @@ def train(
         "seed": seed,
         "precision": precision,
     }
-    with explained("train"):
+    with explained("train full"):
         chosen = read_recipe(Recipe, recipe, given)
         works = list_paintings(paintings, style or [], licence)
         excluded = exclude.read_text().splitlines() if exclude else []
-        unseen = usable_pictures(photos / file for file in excluded if (photos / file).is_file())
-        paths = list_photos(photos, excluded)
-        # Read now what is needed at the end: hours later is a bad time to learn that it cannot be read.
-        photo = read_picture(preview, PREVIEW_EDGE) if preview else None
-        extras = Extras(photo, notes.read_text() if notes else "")
-        loss_network = read_descriptor(descriptor) if descriptor else load_published(SHIPPED_MODELS, SHIPPED_DESCRIPTOR)
-        loss_network_name = descriptor.stem if descriptor else SHIPPED_DESCRIPTOR
         with processes(device) as place:
-            trainer = build_trainer(chosen, works, paths, loss_network, place, compiled)
-            if chosen.base:
-                start_from(trainer, Repository(models).load(chosen.base))
-            samples = [read_picture(path, SAMPLE_EDGE) for path in (unseen or paths)[:SAMPLES]]
-            follow(
-                Run(
-                    run,
-                    trainer,
-                    lambda: draw_sheet(*trainer.averaged(), samples),
-                    checkpoint_seconds=checkpoint_seconds,
-                )
+            whole = Whole(
+                name,
+                works,
+                read_descriptor(descriptor) if descriptor else load_published(SHIPPED_MODELS, SHIPPED_DESCRIPTOR),
+                descriptor.stem if descriptor else SHIPPED_DESCRIPTOR,
+                chosen,
+                photos=list_photos(photos, excluded) if photos else (),
+                unseen=unseen_photos(photos, excluded),
+                base=Repository(models).load(chosen.base) if chosen.base else None,
+                # Read now what is needed at the end: hours later is a bad time to learn that it cannot be read.
+                preview=read_picture(preview, PREVIEW_EDGE) if preview else None,
+                notes=notes.read_text() if notes else "",
+                device=place,
+                compiled=compiled,
+                checkpoint_seconds=checkpoint_seconds,
             )
-            if publish and trainer.rank == 0:
-                manifest = release(trainer, works, unseen, models, name, loss_network_name, extras)
-                console.print(f"Published {manifest.label} in {models}.")
+            candidate = carry(whole, run, publish)
+        if candidate:
+            bring_out(candidate, models, "train full", force=True)
 
 
-def start_from(trainer: StyleTrainer, base: Model) -> None:
-    try:
-        trainer.start_from(base.generator, base.rows, base.manifest.style_ids)
-    except ValueError as error:
-        raise UnusableRecipe(f"{base.manifest.label} cannot be the base: {error}") from None
+def unseen_photos(photos: Path | None, excluded: list[str]) -> tuple[Path, ...]:
+    return usable_pictures(photos / file for file in excluded if (photos / file).is_file()) if photos else ()
 
 
-def build_trainer(
-    recipe: Recipe,
-    works: tuple[Painting, ...],
-    photos: tuple[Path, ...],
-    descriptor: Descriptor,
-    device: torch.device,
-    compiled: bool,
-) -> StyleTrainer:
-    """Everything of a training but its folder."""
-    if unknown := sorted(recipe.style_weights.keys() - {work.id for work in works}):
-        raise UnusableRecipe(f"The recipe weighs a style that is no painting here: {', '.join(unknown)}.")
-    weights = [recipe.style_weights.get(work.id, 1.0) for work in works]
-    targets = [read_picture(work.path, recipe.stroke) for work in works]
-    objective = Objective(descriptor, targets, weights, recipe)
-    styles = tuple(work.id for work in works)
-    trainer = StyleTrainer(recipe, styles, objective, Photos(photos, len(works), recipe), device)
-    if compiled:
-        trainer.generator.compile()
-        trainer.objective.compile()
-    return trainer
+def carry(whole: Whole, run: Path, publish: bool) -> Candidate | None:
+    """Train to the end with a progress bar."""
+    with stopped_by_signals() as stop, progress_bar() as watch:
+        if publish:
+            return train_whole(whole, run, watch, stop)
+        learn(whole, run, watch, stop)
+        return None

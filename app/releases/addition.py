@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -128,16 +128,19 @@ def check_styles(addition: Addition) -> None:
 
 def build_trainer(addition: Addition, pictures: Pictures) -> RowTrainer:
     base = addition.base
-    recipe = addition.recipe.model_copy(update={"base": base.manifest.label})
+    recipe = addition.recipe.model_copy(update={"base": base.manifest.label, "paintings": sha256_of(addition.works)})
     objective = build_objective(addition, copy.deepcopy(addition.descriptor))
     return RowTrainer(recipe, addition.ids, base.generator, base.rows, objective, pictures.seen, addition.device)
 
 
+def sha256_of(works: Sequence[Painting]) -> dict[str, str]:
+    return {work.id: hashlib.sha256(work.path.read_bytes()).hexdigest() for work in works}
+
+
 def build_objective(addition: Addition, descriptor: Descriptor) -> Objective:
-    recipe = addition.recipe
-    paintings = [read_picture(work.path, recipe.stroke) for work in addition.works]
-    weights = [recipe.style_weights.get(work.id, 1.0) for work in addition.works]
-    return Objective(descriptor, paintings, weights, recipe)
+    paintings = [read_picture(work.path, addition.recipe.stroke) for work in addition.works]
+    weights = [addition.recipe.style_weights.get(work.id, 1.0) for work in addition.works]
+    return Objective(descriptor, paintings, weights, addition.recipe)
 
 
 def plan_steps(trainer: RowTrainer, folder: Path) -> None:
@@ -196,14 +199,14 @@ def draw_up(addition: Addition, pictures: Pictures, trainer: RowTrainer, rows: S
         created=now(),
         styles={
             work.id: Origin(
-                painting_sha256=hashlib.sha256(work.path.read_bytes()).hexdigest(),
+                painting_sha256=trainer.recipe.paintings[work.id],
                 started_from=None if start.row is None else base.manifest.style_ids[start.row],
             )
             for work, start in zip(addition.works, trainer.starts, strict=True)
         },
         descriptor=addition.descriptor_name,
         pictures=pictures.seen.about,
-        recipe=trainer.recipe.model_dump(mode="json"),
+        recipe=trainer.recipe.model_dump(mode="json", exclude={"base", "paintings"}),
     )
     card = read_verified(base.folder, CARD, base.manifest).decode() if CARD in base.manifest.files else ""
     card = append_to_card(card or f"# {base.manifest.name}", trainer.recipe, styles, scores, appended)

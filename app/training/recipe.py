@@ -91,9 +91,12 @@ class Recipe(Aim):
 
 
 class AddRecipe(Aim):
-    """The training of new rows on a generator that stays as it is, `base`: `name@version`."""
+    """The training of new rows on a generator that stays as it is."""
 
+    # What is added to what: `name@version`, and the SHA-256 of each painting by style id. A run of another addition is
+    # not continued.
     base: str | None = None
+    paintings: dict[StyleId, str] = {}
 
     # Either so many steps, or as many as fit into so many minutes, measured on the first ones.
     steps: int = Field(240, ge=1, le=100_000)

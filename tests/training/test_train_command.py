@@ -1,4 +1,4 @@
-"""`pastiche train` from the outside: real processes that are killed, stopped and multiplied, and its complaints."""
+"""`pastiche train full` from the outside: processes that are killed, stopped and multiplied, and its complaints."""
 
 import json
 import os
@@ -152,7 +152,7 @@ def refused(result, *words):
     """Exit code 1, one sentence on stderr, no traceback."""
     assert result.exit_code == 1, result.output
     assert "Traceback" not in result.output
-    assert result.output.startswith("pastiche train: "), result.output
+    assert result.output.startswith("pastiche train full: "), result.output
     assert len(result.output.splitlines()) == 1
     for word in words:
         assert word in result.output

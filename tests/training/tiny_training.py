@@ -80,10 +80,10 @@ def make_run(root, folder, **members):
 
 
 def command(root, folder, **options):
-    """Arguments of `pastiche train` for the same training."""
+    """Arguments of `pastiche train full` for the same training."""
     given = {"photos": root / "photos", "paintings": root / "paintings", "descriptor": root / "descriptor.safetensors"}
     given |= {"recipe": root / "recipe.json", "run": folder, "models": folder.parent / "models", "name": "tiny"}
-    arguments = ["train"]
+    arguments = ["train", "full"]
     for name, value in (given | options).items():
         arguments += [f"--{name.replace('_', '-')}", str(value)]
     return arguments

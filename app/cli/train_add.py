@@ -1,0 +1,119 @@
+"""`pastiche train add`: a painting in, a version with one style more out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from pydantic import TypeAdapter, ValidationError
+
+from app.cli.bring_out import bring_out
+from app.cli.complaint import console
+from app.cli.course import check_device, explained, progress_bar, read_descriptor, reasons, stopped_by_signals
+from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published
+from app.registry.manifest import StyleId
+from app.registry.repository import Repository
+from app.releases.addition import Addition, add_styles, fitting_precision
+from app.releases.previews import PREVIEW_EDGE
+from app.releases.style_id import style_id_of
+from app.settings import SHIPPED_MODELS
+from app.training.paintings import Painting
+from app.training.photos import read_picture
+from app.training.recipe import UnusableRecipe, add_recipe
+
+
+def check_id(style: str | None) -> str | None:
+    try:
+        return None if style is None else TypeAdapter[str](StyleId).validate_python(style)
+    except ValidationError:
+        raise typer.BadParameter("an id is made of lower-case letters, digits and single underscores.") from None
+
+
+def add(
+    painting: Annotated[Path, typer.Argument(help="The painting: JPEG, PNG or WebP.", exists=True, dir_okay=False)],
+    title: Annotated[str, typer.Option(help="Its title; the style's id is made from it.")],
+    artist: Annotated[str | None, typer.Option(help="Who painted it.")] = None,
+    year: Annotated[int | None, typer.Option(help="When.", min=-10_000, max=3000)] = None,
+    licence: Annotated[str | None, typer.Option(help="What allows to use it.")] = None,
+    style_id: Annotated[str | None, typer.Option("--id", help="The style's id.", callback=check_id)] = None,
+    model: Annotated[str, typer.Option(help="Model to add to, as name or name@version.")] = "compact",
+    models: Annotated[Path, typer.Option(help="Model repository, of that model and to publish in.")] = SHIPPED_MODELS,
+    photos: Annotated[
+        Path | None, typer.Option(help="Folder of photos; the built-in pictures else.", exists=True, file_okay=False)
+    ] = None,
+    exclude: Annotated[
+        Path | None, typer.Option(help="File names of photos kept out of the training, a line each.", exists=True)
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of the training.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Its time, instead of steps.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Pictures a step.")] = None,
+    crop: Annotated[int | None, typer.Option(help="Edge of the training crops in pixels.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
+    content_weight: Annotated[float | None, typer.Option(help="What the photo counts against the painting.")] = None,
+    start: Annotated[str | None, typer.Option(help="nearest or mean: the row to start from.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the pictures.")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32 or bfloat16; what is fastest else.")] = None,
+    descriptor: Annotated[
+        Path | None, typer.Option(help="Loss network, a safetensors file; ours else.", exists=True, dir_okay=False)
+    ] = None,
+    preview: Annotated[
+        Path | None, typer.Option(help="Photo for the preview; it must be yours to publish.", exists=True)
+    ] = None,
+    run: Annotated[Path | None, typer.Option(help="Folder of this run, to continue it if it is stopped.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps.", callback=check_device)] = "cpu",
+    force: Annotated[bool, typer.Option("--force", help="Publish also what the gates do not let pass.")] = False,
+) -> None:
+    """Add a style to a model and publish it as the next version. All other styles stay as they are, to the bit."""
+    stopped = "Stopped. The same command continues the run." if run else "Stopped. With --run it could be continued."
+    with explained("train add", stopped):
+        if steps is not None and minutes is not None:
+            raise UnusableRecipe("Give steps or minutes, not both.")
+        place = torch.device(device)
+        base = Repository(models).load(model)
+        given = {
+            "steps": steps,
+            "minutes": minutes,
+            "batch": batch,
+            "crop": crop,
+            "learning_rate": learning_rate,
+            "content_weight": content_weight,
+            "start": start,
+            "seed": seed,
+            "precision": precision or fitting_precision(place),
+        }
+        try:
+            recipe = add_recipe(base.manifest.recipe, given)
+        except ValidationError as error:
+            raise UnusableRecipe(reasons(error)) from None
+        work = Painting(style_id or style_id_of(title), painting, title, artist, year, licence)
+        addition = Addition(
+            base,
+            (work,),
+            read_descriptor(descriptor) if descriptor else load_published(SHIPPED_MODELS, SHIPPED_DESCRIPTOR),
+            descriptor.stem if descriptor else SHIPPED_DESCRIPTOR,
+            recipe,
+            photos=photos,
+            exclude=exclude.read_text().splitlines() if exclude else (),
+            preview=read_picture(preview, PREVIEW_EDGE) if preview else None,
+            device=place,
+        )
+        with folder_of(run) as folder, stopped_by_signals() as stop, progress_bar() as watch:
+            candidate = add_styles(addition, folder, watch, stop)
+        started = candidate.manifest.additions[-1].styles[work.id].started_from
+        console.print(f"{work.id}: begun from {started or 'the mean of all rows'}.")
+        bring_out(candidate, models, "train add", force=force)
+
+
+@contextmanager
+def folder_of(run: Path | None) -> Iterator[Path]:
+    """The run's folder; one that is deleted afterwards where none was given."""
+    if run is not None:
+        yield run
+        return
+    with tempfile.TemporaryDirectory(prefix="pastiche-") as folder:
+        yield Path(folder)
