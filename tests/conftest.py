@@ -6,7 +6,7 @@ import importlib.util
 import io
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +112,25 @@ def redis_url() -> Iterator[str]:
         client.flushdb()
 
 
+MADE_STYLES = (
+    Style(id="starry_night", title="The Starry Night", preview="previews/starry_night.jpg"),
+    Style(id="new_one", title="The New One"),
+)
+
+
+@pytest.fixture(scope="session")
+def make_version() -> Callable[..., Path]:
+    """make_version(root, name, version, seed=0): a version of that number below `root`, and its folder."""
+
+    def make(root: Path, name: str, version: int, seed: int = 0) -> Path:
+        (root / name / str(version - 1)).mkdir(parents=True, exist_ok=True)  # the next number is its own then
+        publish_random(root, name, Architecture(name="compact", options=MADE_OPTIONS), MADE_STYLES, seed=seed)
+        return root / name / str(version)
+
+    return make
+
+
+MADE_OPTIONS: dict[str, int | tuple[int, ...]] = {"widths": (4, 8), "blocks": 1, "fine": 4}
 COMPACT_OPTIONS: dict[str, int | tuple[int, ...]] = {"widths": (8, 16), "blocks": 1, "fine": 4}
 PAPER_OPTIONS: dict[str, int | tuple[int, ...]] = {"widths": (4, 8, 8), "blocks": 1}
 

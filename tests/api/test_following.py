@@ -10,22 +10,15 @@ from contextlib import closing
 
 import httpx
 import pytest
-import torch
 
 from app.engine.stylizer import Stylizer
 from app.main import create_app
-from app.nets.generators import Compact
-from app.nets.norm import StyleRows
-from app.registry.manifest import Architecture, Style
-from app.registry.publish import publish
 from app.registry.repository import InvalidModel
 from app.releases.releases import open_releases
 from app.releases.version import Status
 from app.sql.database import Database
 from app.sql.migration import migrate
 
-OPTIONS = {"widths": (4, 8), "blocks": 1, "fine": 4}
-STYLES = (Style(id="starry_night", title="The Starry Night"), Style(id="new_one", title="The New One"))
 PAINT = "/v1/stylize?styles=starry_night&format=png"
 
 
@@ -55,22 +48,14 @@ def serve(connect, home, releases):
 
 
 @pytest.fixture
-def released(releases, tmp_path):
+def released(releases, tmp_path, make_version):
     """released(name): publish another version of random weights, and its number."""
 
     def make(name: str, *, seed: int = 0, status: Status = Status.READY) -> int:
         version = releases.reserve(name)
         root = tmp_path / "made"
         shutil.rmtree(root, ignore_errors=True)
-        (root / name / str(version - 1)).mkdir(parents=True)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            generator = Compact(**OPTIONS)
-            rows = StyleRows(len(STYLES), generator.features).requires_grad_(False)
-            rows.gamma.normal_(1, 0.3)
-        about = {"architecture": Architecture(name="compact", options=OPTIONS), "styles": STYLES, "descriptor": "none"}
-        publish(root, name, generator, rows, **about, recipe={}, metrics={}, extras={})
-        releases.publish(name, version, root / name / str(version), status=status, by="test")
+        releases.publish(name, version, make_version(root, name, version, seed), status=status, by="test")
         return version
 
     return make

@@ -15,10 +15,10 @@ from app.sql.migration import migrate
 
 
 @pytest.fixture
-def fleet(models_dir: Path, tmp_path: Path) -> Iterator[Fleet]:
+def fleet(models_dir: Path, tmp_path: Path, make_version: Callable[..., Path]) -> Iterator[Fleet]:
     database = Database(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
     migrate(database)
-    yield Fleet(tmp_path, models_dir, database)
+    yield Fleet(tmp_path, models_dir, database, make_version)
     database.close()
 
 
