@@ -16,6 +16,7 @@ PasticheError                      500 internal-error
 │   ├── StyleExists                409 style-exists
 │   ├── StyleInUse                 409 style-in-use
 │   ├── VersionRefused             409 version-refused
+│   ├── TrainingFailed             422 training-failed
 │   ├── NoResult                   409 no-result
 │   ├── ResultExpired              410 result-expired
 │   ├── TooManyRequests            429 too-many-requests    Retry-After
@@ -33,6 +34,7 @@ PasticheError                      500 internal-error
     ├── LedgerUnavailable          503 ledger-unavailable   Retry-After
     ├── StorageUnavailable         503 storage-unavailable  Retry-After
     ├── DescriptorUnavailable      503 descriptor-unavailable
+    ├── PhotosUnavailable          503 photos-unavailable
     └── WorkerLost                 500 worker-lost
 
 Each class carries the status, the `type` slug and the title of its RFC 9457 problem. The message given when one is
@@ -184,6 +186,14 @@ class VersionRefused(RequestError):
     title = "Version refused"
 
 
+class TrainingFailed(RequestError):
+    """What was asked for cannot be trained: its options do not go together, or its losses became infinite."""
+
+    status = 422
+    slug = "training-failed"
+    title = "Training failed"
+
+
 class NoResult(RequestError):
     """The job has no such picture: not yet, or it ended without one."""
 
@@ -312,6 +322,13 @@ class DescriptorUnavailable(ServiceError):
 
     slug = "descriptor-unavailable"
     title = "Descriptor unavailable"
+
+
+class PhotosUnavailable(ServiceError):
+    """The folder of photos to train on cannot be read, or has too few that can be used."""
+
+    slug = "photos-unavailable"
+    title = "Photos unavailable"
 
 
 class WorkerLost(ServiceError):

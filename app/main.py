@@ -13,7 +13,18 @@ import uvicorn
 from fastapi import Depends, FastAPI
 
 from app import __version__
-from app.api import admin_styles, health, job_creation, job_events, job_pictures, jobs, styles, stylize
+from app.api import (
+    admin_models,
+    admin_styles,
+    admin_trainings,
+    health,
+    job_creation,
+    job_events,
+    job_pictures,
+    jobs,
+    styles,
+    stylize,
+)
 from app.api.audit import Audit
 from app.api.auth import recognise_admin, require_admin, require_key
 from app.api.body import UploadBudget
@@ -30,7 +41,7 @@ from app.api.service import Service
 from app.engine.device import choose_device
 from app.engine.engine import Engine
 from app.errors import LedgerUnavailable, Unauthorized
-from app.jobs.supervisor import Supervisor
+from app.jobs.supervisor import TRAINING_WORKER, Supervisor
 from app.logs import configure_logging
 from app.releases.releases import open_releases
 from app.settings import Settings, SettingsError
@@ -45,7 +56,7 @@ PUBLIC = (
     job_events.router,
     job_pictures.router,
 )
-ADMIN = (admin_styles.router,)
+ADMIN = (admin_styles.router, admin_trainings.router, admin_models.router)
 
 _log = structlog.get_logger(__name__)
 
@@ -172,4 +183,10 @@ def serve(settings: Settings) -> None:
         ws="none",
         timeout_graceful_shutdown=math.ceil(settings.deadline_seconds) + SHUTDOWN_MARGIN_SECONDS,
     )
-    Server(config, app.state.service, Supervisor(settings.workers, settings.environment())).run()
+    Server(config, app.state.service, supervise(settings)).run()
+
+
+def supervise(settings: Settings) -> Supervisor:
+    """Of the workers beside the server, and where trainings can be asked for, of one that trains."""
+    trainings = [TRAINING_WORKER] if settings.admin_token and settings.workers else []
+    return Supervisor(settings.workers, settings.environment(), others=trainings)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 
+from app.api.job_schemas import EXAMPLE_ID
+from app.releases.releases import GOLDEN
 from app.releases.style_pictures import StylePicture
+from app.releases.version import Activation, Status, VersionState
 
 EXAMPLE_STYLE = "the_great_wave"
 
@@ -37,6 +42,48 @@ class StylePictureEntry(BaseModel):
     links: StylePictureLinks
 
 
+class VersionEntry(BaseModel):
+    """A version of a model."""
+
+    version: int = Field(examples=[2])
+    label: str = Field(examples=["compact@2"])
+    status: Literal["ready", "candidate"] = Field(
+        description="A candidate has not passed the gates, and is activated by force alone.", examples=["ready"]
+    )
+    active: bool = Field(description="Every replica is to serve it.", examples=[True])
+    forced: bool = Field(description="It is active although it is a candidate.", examples=[False])
+    shipped: bool = Field(description="It came with the program.", examples=[False])
+    reasons: list[str] = Field(description="Why it is a candidate.", examples=[[]])
+    metrics: dict[str, Any] = Field(
+        description="What its maker measured: the gates' figures and warnings, the job, the paintings.",
+        examples=[{"passed": True, "warnings": [], "figures": {}, "job": EXAMPLE_ID}],
+    )
+    created_at: datetime | None = Field(examples=["2026-01-05T10:00:00Z"])
+    created_by: str | None = Field(examples=[f"admin 5f0c1d6d0a3c by job {EXAMPLE_ID}"])
+
+
+class ModelEntry(BaseModel):
+    """A model and its versions, ascending."""
+
+    name: str = Field(examples=["compact"])
+    active: int | None = Field(description="The version that replicas are to serve.", examples=[2])
+    served_here: list[str] = Field(description="What the process that answers serves now.", examples=[["compact@2"]])
+    versions: list[VersionEntry]
+
+
+class ModelList(BaseModel):
+    models: list[ModelEntry]
+
+
+class ActivationEntry(BaseModel):
+    """Which version is active now."""
+
+    model: str = Field(examples=["compact@2"])
+    changed_at: datetime = Field(examples=["2026-01-05T10:00:00Z"])
+    changed_by: str = Field(examples=["admin 5f0c1d6d0a3c"])
+    forced: bool = Field(examples=[False])
+
+
 class StylePictureList(BaseModel):
     styles: list[StylePictureEntry]
 
@@ -56,4 +103,41 @@ def style_picture_entry(request: Request, picture: StylePicture, used_by: list[s
         created_by=picture.created_by,
         used_by=used_by,
         links=StylePictureLinks(self=path, picture=f"{path}/picture"),
+    )
+
+
+def model_entry(
+    name: str, versions: Sequence[VersionState], newest_shipped: int | None, served: list[str]
+) -> ModelEntry:
+    active = next((version.version for version in versions if version.active), newest_shipped)
+    return ModelEntry(
+        name=name,
+        active=active,
+        served_here=served,
+        versions=[version_entry(version, active=version.version == active) for version in versions],
+    )
+
+
+def version_entry(version: VersionState, *, active: bool) -> VersionEntry:
+    """Without the golden pictures, which are hundreds of figures that say nothing to people."""
+    return VersionEntry(
+        version=version.version,
+        label=version.label,
+        status="candidate" if version.status is Status.CANDIDATE else "ready",
+        active=active,
+        forced=version.forced,
+        shipped=version.shipped,
+        reasons=list(version.reasons),
+        metrics={key: value for key, value in version.report.items() if key != GOLDEN},
+        created_at=version.created_at,
+        created_by=version.created_by,
+    )
+
+
+def activation_entry(activation: Activation) -> ActivationEntry:
+    return ActivationEntry(
+        model=activation.label,
+        changed_at=activation.changed_at,
+        changed_by=activation.changed_by,
+        forced=activation.forced,
     )

@@ -13,11 +13,14 @@ from app.api.auth import ADMIN
 from app.api.backend import Backend
 from app.api.feed import Feed
 from app.api.rate_limit import RateLimit
-from app.errors import LedgerUnavailable, NotFound, RequestError, ServiceError, StorageUnavailable
+from app.engine.device import limit_this_thread
+from app.errors import LedgerUnavailable, NotFound, Overloaded, RequestError, ServiceError, StorageUnavailable
 from app.jobs.dispatch import Dispatch
 from app.jobs.job import JOB_ID, Job, NewJob, input_key, job_prefix
 from app.jobs.ledger import Ledger, Quota
 from app.jobs.statistics import KindStatistics, measure
+from app.jobs.training_params import KIND as TRAINING
+from app.releases.releases import Releases
 from app.settings import Settings
 from app.sql.database import Database
 from app.sql.migration import SchemaOutdated, prepare
@@ -31,6 +34,8 @@ LEDGER_SECONDS = 5
 STORAGE_SECONDS = 30
 # The message is a hint: nobody waits for a queue that is slow, and the sweep sends what it lost.
 QUEUE_SECONDS = 1
+# A version that is downloaded and painted with, or a folder of many thousand photos that is looked through.
+WORK_SECONDS = 120
 STATISTICS_SECONDS = 1
 
 Given = ParamSpec("Given")
@@ -57,9 +62,11 @@ class JobDesk:
         self._ledger_threads = Backend("ledger", LEDGER_THREADS, LEDGER_SECONDS, LedgerUnavailable)
         self._storage_threads = Backend("storage", STORAGE_THREADS, STORAGE_SECONDS, StorageUnavailable)
         self._queue_thread = Backend("queue", 1, QUEUE_SECONDS, ServiceError)
-        self._prepared = False
+        self._work_thread = Backend("work", 1, WORK_SECONDS, Overloaded)
+        self._prepared = self._limited = False
         self._measured: tuple[float, list[KindStatistics]] = (0.0, [])
         self.ledger = Ledger(self.database, expiry_seconds=settings.job_expiry_hours * 3600)
+        self.releases = Releases(self.database, self._blobs, settings.models_dir, settings.model_cache_dir)
         self.feed = Feed(self.ledger, self._ledger_threads)
 
     def prepare(self) -> None:
@@ -115,7 +122,7 @@ class JobDesk:
             await self._forget_pictures(new.id)
             raise
         # After LedgerUnavailable the pictures stay: the job may have been written although nobody could tell.
-        if made:
+        if made and job.kind != TRAINING:  # whose workers ask the ledger
             with suppress(ServiceError):
                 await self._queue_thread.call(self._dispatch.send, job.id, job.priority)
         else:
@@ -153,6 +160,17 @@ class JobDesk:
         except StorageUnavailable as error:
             _log.warning("blob_not_deleted", key=key, reason=error.private or error.detail)
 
+    async def work(self, task: Callable[Given, Answer], *args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        """Something of the operator's that takes a while, one at a time and with one of torch's threads."""
+
+        def limited() -> Answer:
+            if not self._limited:
+                limit_this_thread(1)
+                self._limited = True
+            return task(*args, **kwargs)
+
+        return await self._work_thread.call(limited)
+
     async def delete(self, job: Job) -> None:
         """Forget a job that has ended. Its pictures go first: without its row nobody would find them."""
         await self._storage_threads.call(self._blobs.delete_prefix, job_prefix(job.id))
@@ -168,7 +186,7 @@ class JobDesk:
 
     async def stop(self) -> None:
         self.feed.close()
-        for threads in (self._ledger_threads, self._storage_threads, self._queue_thread):
+        for threads in (self._ledger_threads, self._storage_threads, self._queue_thread, self._work_thread):
             threads.stop()
         self._dispatch.close()
         self.database.close()

@@ -35,7 +35,7 @@ class JobEntry(BaseModel):
     """A job at this moment."""
 
     id: str = Field(examples=[EXAMPLE_ID])
-    kind: str = Field(description="What it does: `gatys` or `stylize`.", examples=["gatys"])
+    kind: str = Field(description="What it does: `gatys`, `stylize` or `training`.", examples=["gatys"])
     status: Status = Field(description="`done`, `failed` and `cancelled` are final.", examples=["running"])
     progress: float = Field(description="0 to 1.", examples=[0.5])
     eta_seconds: float | None = Field(description="Until it is done, once that can be told.", examples=[14.2])

@@ -19,19 +19,32 @@ def worker(
     until_stdin_closes: Annotated[
         bool, typer.Option("--until-stdin-closes", help="Stop with the process that started it.")
     ] = False,
+    trainings: Annotated[bool, typer.Option("--trainings", help="Run trainings, and no other jobs.")] = False,
 ) -> None:
     """Run jobs, one at a time, until SIGTERM: then the running one is handed over at its checkpoint.
 
+    Trainings have workers of their own, of which one at a time trains on a device.
+
     Exits with 2 if a setting is bad, with 1 if the database cannot be reached or has another schema.
     """
-    from app.jobs.tasks import tasks
+    from app.jobs.tasks import tasks, training_tasks
+    from app.jobs.training_queue import TrainingQueue
     from app.jobs.worker import run_worker  # here, since no other command needs the database's packages
     from app.sql.migration import SchemaOutdated
 
     try:
         settings = load_settings()
         configure_logging(settings.log_level, settings.log_format)
-        run_worker(settings, tasks(settings), until_stdin_closes=until_stdin_closes)
+        if trainings:
+            run_worker(
+                settings,
+                training_tasks(settings),
+                until_stdin_closes=until_stdin_closes,
+                niceness=settings.training_niceness,
+                queue=TrainingQueue(settings),
+            )
+        else:
+            run_worker(settings, tasks(settings), until_stdin_closes=until_stdin_closes)
     except SettingsError as error:
         complain("worker", str(error))
         raise typer.Exit(MISCONFIGURED) from None

@@ -16,7 +16,7 @@ class LossCurve:
     def __init__(self, points: Iterable[Losses] = ()) -> None:
         self._points = [dict(point) for point in points]
         self._stride = 1
-        self._since = 0
+        self._since = 1
 
     @property
     def points(self) -> list[dict[str, float]]:

@@ -51,3 +51,13 @@ class TrainingParams(BaseModel):
     activate: bool = True
     force: bool = False
     by: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the model, without a version."""
+        return self.model.partition("@")[0]
+
+    @property
+    def follows(self) -> bool:
+        """Whether it is to become the next version of whatever is active then, which must not lose a style by it."""
+        return self.activate and "@" not in self.model

@@ -29,7 +29,7 @@ def audit(operator):
             operator.request(method, path, headers={"X-Request-ID": "abc"} | (headers or {}), **options)
             # A line is written after its answer was sent, but before the next request is looked at.
             operator.get("/healthz/live", headers={"Authorization": ""})
-        return [line for line in captured if line["event"] == "admin_action"]
+        return [line for line in captured if line["event"] == "admin_action" and line["request_id"] == "abc"]
 
     return audit
 

@@ -1,0 +1,124 @@
+"""Trainings are asked for: what they would do is told, or a job is made of them. They are jobs like all others then."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from app.api.admin_openapi import training_body
+from app.api.audit import note
+from app.api.auth import fingerprint_of
+from app.api.job_creation import MAKING, accept, admit
+from app.api.job_openapi import accepted_response, idempotency_parameter
+from app.api.json_body import receive_json
+from app.api.openapi import REQUEST_ID, problems
+from app.api.service import Service, service_of
+from app.api.style_desk import StyleDesk
+from app.api.training_options import ANY_OPTIONS, AddOptions, FullOptions, check_recipe
+from app.api.training_plan import TrainingPlan, draw_plan
+from app.errors import (
+    BodyTooLarge,
+    DescriptorUnavailable,
+    EmptyBody,
+    InvalidOption,
+    MalformedBody,
+    Overloaded,
+    PhotosUnavailable,
+    StyleExists,
+    UnknownStyle,
+)
+from app.jobs.gatys import check_descriptor
+from app.jobs.job import Status
+from app.jobs.training_inputs import usable_photos
+from app.jobs.training_params import KIND, PaintingRef, TrainingParams
+
+router = APIRouter(prefix="/v1/admin/trainings", tags=["admin"])
+
+# Finished trainings that are looked at for how long one takes.
+MOST_PAST = 20
+PROBLEMS = (
+    EmptyBody,
+    MalformedBody,
+    StyleExists,
+    BodyTooLarge,
+    InvalidOption,
+    UnknownStyle,
+    Overloaded,
+    DescriptorUnavailable,
+    PhotosUnavailable,
+    *MAKING,
+)
+
+
+@router.post(
+    "",
+    summary="Train styles or a model",
+    status_code=202,
+    response_class=JSONResponse,
+    responses={
+        200: {
+            "description": "With `dry_run`: what would happen.",
+            "model": TrainingPlan,
+            "headers": {"X-Request-ID": REQUEST_ID},
+        },
+        202: accepted_response(),
+        **problems(*PROBLEMS),
+    },
+    openapi_extra={"parameters": [idempotency_parameter()], "requestBody": training_body()},
+)
+async def train(request: Request) -> Response:
+    """`add` learns new styles for a model that stays as it is otherwise, in a minute or so; `full` learns a model.
+
+    A training is a job: `/v1/jobs/{id}` has its progress, losses, sample sheets and the version that it made, and
+    cancels it. One at a time is trained on a device; the others wait.
+    """
+    service = service_of(request)
+    check_descriptor(service.settings)
+    await admit(request)
+    options = await receive_json(request, ANY_OPTIONS)
+    recipe = check_recipe(options)
+    params = await parameters(request, service, options)
+    photos = await service.jobs.work(usable_photos, service.settings)
+    note(request, model=params.model, styles=options.styles, dry_run=options.dry_run, force=options.force)
+    if not options.dry_run:
+        response = await accept(request, KIND, params.model_dump(mode="json"), {}, options.priority)
+        note(request, job=response.headers["Location"].rpartition("/")[2])
+        return response
+    desk = service.jobs
+    waiting, running = [
+        await desk.ask(desk.ledger.page, kind=KIND, status=status) for status in (Status.QUEUED, Status.RUNNING)
+    ]
+    past = await desk.ask(desk.ledger.page, kind=KIND, status=Status.DONE, limit=MOST_PAST)
+    plan = draw_plan(params, recipe, len(photos), len(waiting) + len(running), past)
+    return JSONResponse(plan.model_dump(mode="json"))
+
+
+async def parameters(request: Request, service: Service, options: AddOptions | FullOptions) -> TrainingParams:
+    """Of the job. Raises UnknownStyle, StyleExists, InvalidOption."""
+    if isinstance(options, AddOptions):
+        await check_base(service, options)
+    found = {picture.id: picture for picture, _ in await StyleDesk(service.jobs).all()}
+    if unknown := [style for style in options.styles if style not in found]:
+        raise UnknownStyle(f"There is no painting {', '.join(unknown)}: `POST /v1/admin/styles` brings one.")
+    return TrainingParams(
+        mode=options.mode,
+        model=options.target,
+        paintings=[PaintingRef.of(found[style]) for style in options.styles],
+        recipe=options.recipe,
+        activate=options.activate,
+        force=options.force,
+        by=fingerprint_of(request),
+    )
+
+
+async def check_base(service: Service, options: AddOptions) -> None:
+    """As far as can be told now: which version it is, the training finds out."""
+    name, _, version = options.model.partition("@")
+    versions = await service.jobs.ask(service.jobs.releases.versions, name)
+    if not [known for known in versions if not version or known.version == int(version)]:
+        raise InvalidOption(f"There is no model {options.model}.")
+    for manifest in service.catalogue.manifests:
+        known = [style for style in options.styles if style in manifest.style_ids]
+        if known and options.model in (manifest.name, manifest.label):
+            raise StyleExists(f"{manifest.label} has a style {', '.join(known)} already.")

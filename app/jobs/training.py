@@ -1,0 +1,209 @@
+"""The job of kind `training`: styles added to a model, or a whole model; gated, published, and made active."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+
+from app.engine.device import choose_device
+from app.errors import ModelUnavailable, PhotosUnavailable, TrainingFailed
+from app.jobs.context import JobContext
+from app.jobs.gatys import read_descriptor
+from app.jobs.job import Result
+from app.jobs.training_inputs import fetch_paintings, split_photos, workshop
+from app.jobs.training_params import TrainingParams
+from app.jobs.training_release import Maker, facts
+from app.jobs.training_watch import TrainingWatch
+from app.nets.descriptor import Descriptor
+from app.registry.descriptors import SHIPPED_DESCRIPTOR
+from app.registry.repository import InvalidModel
+from app.releases.addition import Addition, UnusableAddition, add_styles, fitting_precision
+from app.releases.candidate import Candidate
+from app.releases.progress import Watch
+from app.releases.releases import Releases, open_releases
+from app.releases.version import VersionState
+from app.releases.whole import Whole, train_whole
+from app.settings import Settings
+from app.training.checkpoint import Checkpoint
+from app.training.objective import MissingLayer
+from app.training.paintings import Painting
+from app.training.photos import NoPhotos, UnreadablePicture
+from app.training.recipe import Recipe, UnusableRecipe, add_recipe
+from app.training.run import CHECKPOINT, SHEETS, UnusableRun
+from app.training.trainer import TrainingDiverged
+
+# How often a training is done again because another version has become the active one meanwhile.
+MOST_BASES = 3
+JPEG = "image/jpeg"
+
+What = TypeVar("What")
+Made = TypeVar("Made")
+
+_log = structlog.get_logger(__name__)
+
+
+class Training:
+    """The task; it keeps the loss network and its connections."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def __call__(self, context: JobContext) -> Result:
+        params = TrainingParams.model_validate(context.params)
+        maker = Maker(self._releases, context.job.id, params)
+        version = maker.made(params.name)
+        if version is None:
+            with workshop(self._settings) as folder, explained():
+                version = self._make(context, maker, folder)
+        about = facts(maker.activate(version))
+        if (sheet := context.last_preview()) is not None:
+            return Result(sheet, JPEG, about)
+        return Result(json.dumps(about).encode(), "application/json", about)
+
+    def _make(self, context: JobContext, maker: Maker, folder: Path) -> VersionState:
+        params = maker.params
+        works = fetch_paintings(context.storage, params.paintings, folder / "paintings")
+        if params.mode == "full":
+            candidate = self._train_whole(context, params, works, folder)
+        else:
+            candidate = self._add(context, params, works, folder)
+        context.preview(newest_sheet(folder))
+        context.check()  # the last moment in which nothing has been made
+        return maker.publish(candidate, folder / "version")
+
+    def _add(self, context: JobContext, params: TrainingParams, works: tuple[Painting, ...], folder: Path) -> Candidate:
+        """To the version that is active, also when it is done: a style that came meanwhile must not be lost."""
+        for attempt in range(MOST_BASES):
+            run = folder / f"run{attempt}"
+            begun = go_on(context, run) if attempt == 0 else {}
+            base = self._releases.load(begun.get("base") or params.model)
+            given = {"precision": self._precision, **params.recipe, **precision_of(begun)}
+            addition = Addition(
+                base,
+                works,
+                self._descriptor,
+                self._descriptor_name,
+                add_recipe(base.manifest.recipe, given),
+                photos=self._settings.photos_dir,
+                device=self._device,
+            )
+            candidate = trained(add_styles, addition, run, self._watch(context, run))
+            if not params.follows or self._newest(params.name) == base.manifest.version:
+                return candidate
+            _log.info("base_superseded", base=base.manifest.label)
+        raise TrainingFailed("The model became another one again and again while the styles were trained for it.")
+
+    def _train_whole(
+        self, context: JobContext, params: TrainingParams, works: tuple[Painting, ...], folder: Path
+    ) -> Candidate:
+        run = folder / "run0"
+        begun = go_on(context, run)
+        recipe = Recipe.model_validate({"precision": self._precision, **params.recipe, **precision_of(begun)})
+        seen, unseen = split_photos(self._settings)
+        whole = Whole(
+            params.name,
+            works,
+            self._descriptor,
+            self._descriptor_name,
+            recipe,
+            photos=seen,
+            unseen=unseen,
+            base=self._releases.load(recipe.base) if recipe.base else None,
+            device=self._device,
+        )
+        candidate = trained(train_whole, whole, run, self._watch(context, run))
+        assert candidate is not None, "only a process that is not the first of several has none"
+        return candidate
+
+    def _watch(self, context: JobContext, run: Path) -> TrainingWatch:
+        return TrainingWatch(context, run, self._settings.job_checkpoint_seconds)
+
+    def _newest(self, name: str) -> int | None:
+        """The version that `name` alone means now."""
+        return self._releases.active().get(name) or self._releases.newest_shipped(name)
+
+    @cached_property
+    def _releases(self) -> Releases:
+        return open_releases(self._settings)
+
+    @cached_property
+    def _device(self) -> torch.device:
+        settings = self._settings
+        return choose_device(settings.device, settings.precision, settings.training_threads).torch_device
+
+    @property
+    def _precision(self) -> str:
+        return "float32" if self._settings.precision == "float32" else fitting_precision(self._device)
+
+    @cached_property
+    def _descriptor(self) -> Descriptor:
+        """Raises DescriptorUnavailable."""
+        return read_descriptor(self._settings)
+
+    @property
+    def _descriptor_name(self) -> str:
+        given = self._settings.descriptor
+        return SHIPPED_DESCRIPTOR if given is None else given.stem
+
+
+def go_on(context: JobContext, run: Path) -> dict[str, Any]:
+    """Put an earlier attempt's checkpoint where the training looks for it; the recipe that it was begun with."""
+    run.mkdir()
+    packed = context.last_checkpoint()
+    if packed is None:
+        return {}
+    path = run / CHECKPOINT
+    path.write_bytes(packed)
+    try:
+        recipe: dict[str, Any] = json.loads(Checkpoint.load(path).recipe)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        _log.warning("checkpoint_not_usable", reason=repr(error))
+        path.unlink()
+        return {}
+    return recipe
+
+
+def precision_of(begun: dict[str, Any]) -> dict[str, Any]:
+    """A training goes on in the precision that it has begun in, wherever it does."""
+    return {name: begun[name] for name in ("precision",) if name in begun}
+
+
+def trained(train: Callable[[What, Path, Watch], Made], what: What, run: Path, watch: Watch) -> Made:
+    """Train from the checkpoint, or from the beginning where it is not this training's."""
+    try:
+        return train(what, run, watch)
+    except UnusableRun as error:
+        _log.warning("checkpoint_not_usable", reason=str(error))
+        (run / CHECKPOINT).unlink(missing_ok=True)
+        return train(what, run, watch)
+
+
+def newest_sheet(folder: Path) -> bytes:
+    """What the training drew at its end."""
+    return max(folder.glob(f"run*/{SHEETS}/*.jpg")).read_bytes()
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """What a training raises, as reasons for clients. Sentences with paths in them are for the log alone."""
+    try:
+        yield
+    except (UnusableAddition, UnusableRecipe, MissingLayer, TrainingDiverged) as error:
+        raise TrainingFailed(str(error)) from error
+    except ValidationError as error:
+        raise TrainingFailed("The options cannot be used together.", private=str(error)) from error
+    except UnreadablePicture as error:
+        raise TrainingFailed("A painting cannot be read.", private=str(error)) from error
+    except NoPhotos as error:
+        raise PhotosUnavailable("The photos cannot be trained on.", private=str(error)) from error
+    except InvalidModel as error:
+        raise ModelUnavailable("The model cannot be trained on.", private=str(error)) from error

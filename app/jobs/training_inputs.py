@@ -1,0 +1,80 @@
+"""What a training is made from: the paintings out of the storage, the photos, and the folder that it works in."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.errors import PhotosUnavailable, TrainingFailed
+from app.jobs.training_params import PaintingRef
+from app.jobs.training_queue import device_id
+from app.releases.pictures import JUDGED_PICTURES, spread
+from app.settings import Settings
+from app.storage.blobs import BlobNotFound, Blobs
+from app.training.inspection import FEWEST, UnusablePhotos, inspect_photos
+from app.training.paintings import Painting
+
+
+@contextmanager
+def workshop(settings: Settings) -> Iterator[Path]:
+    """An empty folder, deleted at the end.
+
+    It is the device's: what a killed training has left in it goes with the next one.
+    """
+    folder = settings.data_dir / "trainings" / f"{socket.gethostname()[:40]}-{device_id(settings)}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def fetch_paintings(storage: Blobs, wanted: list[PaintingRef], folder: Path) -> tuple[Painting, ...]:
+    """Write the paintings into `folder`.
+
+    Raises:
+        TrainingFailed: one of them has been deleted, or is not what it was.
+        StorageUnavailable.
+    """
+    folder.mkdir(exist_ok=True)
+    return tuple(_fetch(storage, ref, folder / f"{ref.id}.png") for ref in wanted)
+
+
+def _fetch(storage: Blobs, ref: PaintingRef, path: Path) -> Painting:
+    try:
+        data = storage.get(ref.blob_key)
+    except BlobNotFound:
+        raise TrainingFailed(f"The painting {ref.id} has been deleted.") from None
+    if hashlib.sha256(data).hexdigest() != ref.sha256:
+        raise TrainingFailed(f"The painting {ref.id} is not the one that was brought.")
+    path.write_bytes(data)
+    return Painting(ref.id, path, ref.title, ref.artist, ref.year, ref.licence)
+
+
+def split_photos(settings: Settings) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Photos to train on, and some others to judge by; none where the built-in pictures are to be used.
+
+    Raises:
+        PhotosUnavailable.
+    """
+    photos = usable_photos(settings)
+    unseen = spread(photos) if photos else ()
+    return tuple(path for path in photos if path not in unseen), unseen
+
+
+def usable_photos(settings: Settings) -> tuple[Path, ...]:
+    """Of PASTICHE_PHOTOS_DIR; none where there is none. Raises PhotosUnavailable."""
+    if settings.photos_dir is None:
+        return ()
+    try:
+        return inspect_photos(settings.photos_dir, fewest=FEWEST + JUDGED_PICTURES).usable
+    except UnusablePhotos as error:
+        raise PhotosUnavailable(
+            "The photos in PASTICHE_PHOTOS_DIR cannot be trained on: too few of them are readable and large enough.",
+            private=str(error),
+        ) from error

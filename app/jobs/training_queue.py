@@ -1,0 +1,87 @@
+"""How trainings come to their workers: so rare and so long that the ledger itself may be asked for the next one."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import time
+
+import structlog
+import torch
+
+from app.engine.device import choose_kind
+from app.jobs.dispatch import QueueUnavailable
+from app.jobs.ledger import Ledger
+from app.jobs.training_params import KIND
+from app.settings import Settings
+from app.sql.database import Database
+
+POLL_SECONDS = 0.5
+
+_log = structlog.get_logger(__name__)
+
+
+class TrainingQueue:
+    """Hands trainings to one worker of a device at a time: the others get none until that one has ended."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._database = Database(settings.ledger_url)
+        self._ledger = Ledger(self._database, expiry_seconds=0)
+        self._turn = DeviceTurn(settings)
+
+    def send(self, job_id: str, priority: int) -> None:
+        """Nothing: the ledger has it already."""
+
+    def receive(self) -> str | None:
+        """The id of the training that waits longest, of those with the highest priority. Raises LedgerUnavailable."""
+        waiting = self._ledger.waiting(1, [KIND]) if self._turn.take() else []
+        if waiting:
+            return waiting[0].id
+        time.sleep(POLL_SECONDS)
+        return None
+
+    def messages(self) -> int:
+        """Raises QueueUnavailable: there are none that could be lost and sent again."""
+        raise QueueUnavailable
+
+    def close(self) -> None:
+        self._turn.give_back()
+        self._database.close()
+
+
+class DeviceTurn:
+    """A lock in a file of `data_dir`, which ends with its process however that ends."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.data_dir / f"training-{socket.gethostname()[:40]}-{device_id(settings)}.lock"
+        self._file: int | None = None
+        self._waited = False
+
+    def take(self) -> bool:
+        """Whether it is this process's turn; once taken it stays so until `give_back`."""
+        if self._file is not None:
+            return True
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        opened = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(opened)
+            if not self._waited:
+                _log.info("another_worker_trains", lock=self._path.name)
+            self._waited = True
+            return False
+        self._file = opened
+        return True
+
+    def give_back(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+        self._file = None
+
+
+def device_id(settings: Settings) -> str:
+    """Tells the devices of a machine apart."""
+    kind = choose_kind(settings.device)
+    return f"cuda-{torch.cuda.get_device_properties(0).uuid}" if kind == "cuda" else kind

@@ -1,0 +1,89 @@
+"""What becomes of a trained version: published with what the gates say, and made active if it may be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.errors import VersionRefused
+from app.jobs.training_params import TrainingParams
+from app.releases.candidate import Candidate
+from app.releases.releases import Releases
+from app.releases.version import Status, VersionState
+
+# Members of a version's report: the job that made it, and the SHA-256 of each painting that it is made from by its id.
+JOB = "job"
+PAINTINGS = "paintings"
+
+
+@dataclass(frozen=True)
+class Maker:
+    """A job that makes versions of one model, and asks what it has made before a death."""
+
+    releases: Releases
+    job_id: str
+    params: TrainingParams
+
+    def made(self, name: str) -> VersionState | None:
+        """What an earlier attempt has published."""
+        versions = self.releases.versions(name)
+        return next((version for version in versions if version.report.get(JOB) == self.job_id), None)
+
+    def publish(self, candidate: Candidate, folder: Path) -> VersionState:
+        """Under the next number. `folder` is empty, for the files."""
+        report = candidate.report
+        name = candidate.manifest.name
+        version = self.releases.reserve(name, by=self._by)
+        return self.releases.publish(
+            name,
+            version,
+            candidate.publish(folder, version),
+            status=Status.READY if report.passed else Status.CANDIDATE,
+            reasons=report.reasons,
+            report={
+                **finite(report.as_json()),
+                JOB: self.job_id,
+                PAINTINGS: {painting.id: painting.sha256 for painting in self.params.paintings},
+            },
+            by=self._by,
+        )
+
+    def activate(self, version: VersionState) -> VersionState:
+        """If that was asked for, and the gates or the operator's `force` allow it; the version as it is then."""
+        if not self.params.activate or version.active or (version.status is not Status.READY and not self.params.force):
+            return version
+        try:
+            self.releases.activate(version.name, version.version, by=self._by, force=self.params.force)
+        except VersionRefused:
+            return version
+        return self.releases.version(version.name, version.version)
+
+    @property
+    def _by(self) -> str:
+        return f"admin {self.params.by} by job {self.job_id}"
+
+
+def facts(version: VersionState) -> dict[str, Any]:
+    """What clients get to see of it in the job."""
+    report = version.report
+    return {
+        "model": version.label,
+        "status": version.status,
+        "active": version.active,
+        "forced": version.forced,
+        "reasons": list(version.reasons),
+        "warnings": report.get("warnings", []),
+        "figures": report.get("figures", {}),
+    }
+
+
+def finite(value: Any) -> Any:
+    """JSON without the numbers that JSON does not have: they become null."""
+    if isinstance(value, Mapping):
+        return {key: finite(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(member) for member in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
