@@ -168,7 +168,8 @@ class Compact(Trunk):
 
     def paint(self, x: Tensor, rows: Rows) -> Tensor:
         folded = F.pixel_unshuffle(x, 2)
-        noise = grain(*folded.shape[-2:], x.device).to(x.dtype).expand(len(x), 1, -1, -1)
+        height, width = folded.shape[-2:]
+        noise = grain(height, width, x.device).to(x.dtype).expand(len(x), 1, -1, -1)
         return super().paint(torch.cat([folded, noise], dim=1), rows)
 
 

@@ -132,12 +132,28 @@ class Photos:
 
 
 def plain(rng: np.random.Generator, edge: int) -> np.ndarray:
-    """(edge, edge, 3) uint8 of one colour or a faint gradient, with the noise of a camera: a sky, a wall."""
+    """(edge, edge, 3) uint8 with the noise of a camera: one colour or a faint gradient, a sky or a wall.
+
+    Before every second one stand up to three flat shapes: of halos around edges, photos alone teach little.
+    """
     slope = rng.normal(0, 0.05, (2, 1, 1, 3)) * (rng.random() < 0.5)
-    ramp = np.linspace(-1, 1, edge)
-    pixels = rng.uniform(0, 1, 3) + slope[0] * ramp[:, None, None] + slope[1] * ramp[None, :, None]
-    noisy = pixels + rng.normal(0, rng.uniform(0, 3 / 255), (edge, edge, 3))
+    y, x = np.mgrid[-1 : 1 : edge * 1j, -1 : 1 : edge * 1j, 0:1][:2]  # (edge, edge, 1)
+    pixels = rng.uniform(0, 1, 3) + slope[0] * y + slope[1] * x
+    for _ in range(rng.integers(1, 4) if rng.random() < 0.5 else 0):
+        pixels = np.where(inside_shape(rng, y, x), rng.uniform(0, 1, 3), pixels)
+    noisy = pixels + rng.normal(0, rng.uniform(0, 3 / 255), pixels.shape)
     return np.asarray(np.clip(np.round(noisy * 255), 0, 255).astype(np.uint8))
+
+
+def inside_shape(rng: np.random.Generator, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Where a random disc or bar covers the places y, x in -1..1."""
+    angle, reach = rng.uniform(0, np.pi), rng.uniform(0.1, 0.7)
+    top, left = rng.uniform(-1, 1, 2)
+    along = (y - top) * np.cos(angle) + (x - left) * np.sin(angle)
+    across = (x - left) * np.cos(angle) - (y - top) * np.sin(angle)
+    if rng.random() < 0.5:
+        return np.asarray(along**2 + across**2 < reach**2)
+    return np.asarray((np.abs(along) < reach) & (np.abs(across) < reach * rng.uniform(0.1, 1)))
 
 
 def open_rgb(path: Path) -> Image.Image:

@@ -66,9 +66,9 @@ class Aim(Schedule):
     content_layer: str = "relu4_2"
     content_weight: float = Field(0.1, ge=0, le=100)
     # Against what the network leaves of itself in flat places: a grid of its enlargements, borders (see app.losses).
-    grid_weight: float = Field(50.0, ge=0, le=10_000)
+    grid_weight: float = Field(100.0, ge=0, le=10_000)
     border_weight: float = Field(5.0, ge=0, le=10_000)
-    plain: float = Field(0.1, ge=0, le=1)
+    plain: float = Field(0.15, ge=0, le=1)
     # Style weights by style id; 1 where a style is not named.
     style_weights: dict[StyleId, Annotated[float, Field(gt=0, le=100)]] = {}
 
