@@ -209,10 +209,9 @@ def two_workshops(workshop):
     return own
 
 
-@pytest.mark.parametrize("packed", [b"", b"no checkpoint", b"\0" * 64], ids=["empty", "text", "zeros"])
-def test_a_broken_checkpoint_is_passed_over(house, without_gatys, packed) -> None:
+def test_a_broken_checkpoint_is_passed_over(house, without_gatys) -> None:
     job = house.ask("own")
-    house.storage.put("jobs/broken", packed)
+    house.storage.put("jobs/broken", b"no checkpoint")
     house.desk.set(job, checkpoint_key="jobs/broken")
     context = house.claim(job)
     house.task(context)
