@@ -12,6 +12,7 @@ from app.errors import LedgerUnavailable, StorageUnavailable
 from app.jobs.dispatch import Queue, QueueUnavailable
 from app.jobs.job import Status, job_prefix
 from app.jobs.sweep import Sweep
+from app.releases.releases import Releases
 from app.storage.blobs import Blobs
 
 # A message that was sent may take so long to be received.
@@ -31,9 +32,16 @@ class Sweeper:
     """
 
     def __init__(
-        self, sweep: Sweep, dispatch: Queue, storage: Blobs, every_seconds: float, kinds: Collection[str] | None = None
+        self,
+        sweep: Sweep,
+        releases: Releases,
+        dispatch: Queue,
+        storage: Blobs,
+        every_seconds: float,
+        kinds: Collection[str] | None = None,
     ) -> None:
         self._sweep = sweep
+        self._releases = releases
         self._kinds = kinds
         self._dispatch = dispatch
         self._storage = storage
@@ -84,7 +92,7 @@ class Sweeper:
             self._dispatch.send(job.id, job.priority)
 
     def clean(self) -> None:
-        """Delete expired blobs and old rows. Raises LedgerUnavailable."""
+        """Delete expired blobs, old rows, and what unfinished publications left. Raises LedgerUnavailable."""
         for job_id in self._sweep.expired():
             try:
                 self._storage.delete_prefix(job_prefix(job_id))
@@ -93,3 +101,8 @@ class Sweeper:
                 return
             self._sweep.forget_blobs(job_id)
         self._sweep.forget_history()
+        try:
+            for label in self._releases.sweep():
+                _log.info("reservation_forgotten", model=label)
+        except StorageUnavailable as error:
+            _log.warning("blobs_not_deleted", reason=error.private)

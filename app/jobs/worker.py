@@ -25,6 +25,7 @@ from app.jobs.leases import LeaseLost, Leases
 from app.jobs.ledger import Ledger
 from app.jobs.sweep import Sweep
 from app.jobs.sweeper import Sweeper
+from app.releases.releases import Releases
 from app.settings import Settings
 from app.sql.database import Database
 from app.sql.migration import prepare
@@ -63,7 +64,10 @@ class Worker:
             expiry_seconds=expiry_seconds,
             history_seconds=settings.job_history_days * 86_400,
         )
-        self._sweeper = Sweeper(sweep, self._dispatch, self._storage, settings.job_sweep_seconds, tuple(tasks))
+        releases = Releases(self._database, self._storage, settings.models_dir, settings.model_cache_dir)
+        self._sweeper = Sweeper(
+            sweep, releases, self._dispatch, self._storage, settings.job_sweep_seconds, tuple(tasks)
+        )
         self._stopping = threading.Event()
 
     def stop(self) -> None:

@@ -141,14 +141,19 @@ class Releases:
 
         Args:
             folder: what app.registry.publish writes, of any name; its manifest is of `name@version`.
-            report: JSON. The golden pictures are added to it.
+            report: JSON. The golden pictures are added to it; without any it is a candidate, whatever `status` says.
 
         Raises:
-            InvalidModel: what is in the folder could not be loaded, or paints no golden picture although it is ready.
+            InvalidModel: what is in the folder could not be loaded.
             NotReserved.
         """
         label = f"{name}@{version}"
-        measured = dict(report or {}) | self._golden(load_version(folder, label), status)
+        model = load_version(folder, label)
+        measured = dict(report or {})
+        try:
+            measured[GOLDEN] = paint_golden(golden_stylizer(model))
+        except InvalidModel as error:
+            status, reasons = Status.CANDIDATE, [*reasons, str(error)]
         upload = self._archive.store(folder, read_manifest(folder, label))
         there = self._rows.publish(
             name,
@@ -228,15 +233,6 @@ class Releases:
             created = None
         active = activation is not None and activation.version == version
         return VersionState(name, version, Status.READY, active=active, shipped=True, created_at=created)
-
-    @staticmethod
-    def _golden(model: Model, status: Status) -> dict[str, Any]:
-        try:
-            return {GOLDEN: paint_golden(golden_stylizer(model))}
-        except InvalidModel:
-            if status is not Status.CANDIDATE:
-                raise
-            return {}
 
 
 def open_releases(settings: Settings) -> Releases:

@@ -17,6 +17,7 @@ from app.sql.schema import active_models, model_versions, now_ms
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Others that reserve at the same moment: each round lets one of them through.
 RESERVE_TRIES = 50
+BY_CHARACTERS = 128
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class VersionRows:
                     highest = select(func.max(model_versions.c.version)).where(model_versions.c.name == name)
                     number = max(above, connection.execute(highest).scalar() or 0) + 1
                     empty = {"status": Status.RESERVED, "reasons": [], "report": {}}
-                    stamp = {"created_at": now_ms(), "created_by": by}
+                    stamp = {"created_at": now_ms(), "created_by": by[:BY_CHARACTERS]}
                     connection.execute(insert(model_versions).values(name=name, version=number, **empty, **stamp))
                     return number
             except IntegrityError:
@@ -108,7 +109,7 @@ class VersionRows:
             "blob_prefix": blob_prefix,
             "manifest_sha256": manifest_sha256,
             "created_at": now_ms(),
-            "created_by": by,
+            "created_by": by[:BY_CHARACTERS],
         }
         reserved = update(model_versions).where(
             model_versions.c.name == name,
@@ -145,7 +146,7 @@ class VersionRows:
             return {row.name: _activation(row) for row in rows}
 
     def activate(self, name: str, version: int, *, by: str, forced: bool) -> Activation:
-        values = {"version": version, "changed_at": now_ms(), "changed_by": by, "forced": forced}
+        values = {"version": version, "changed_at": now_ms(), "changed_by": by[:BY_CHARACTERS], "forced": forced}
         change = update(active_models).where(active_models.c.name == name).values(values).returning(active_models)
         for _ in range(RESERVE_TRIES):
             try:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import filecmp
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from fleet import Fleet
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
 
 from app.errors import LedgerUnavailable, NotFound, StorageUnavailable, VersionRefused
-from app.registry.repository import InvalidModel
+from app.registry.repository import InvalidModel, describe
+from app.releases.golden import check_golden, golden_stylizer, paint_golden
 from app.releases.releases import GOLDEN, NotReserved
 from app.releases.version import Status
 from app.sql.database import Database
@@ -222,3 +226,53 @@ def test_golden_pictures_are_recorded_and_must_be_met(fleet):
     assert state.report["seconds"] == 1
     assert {style: len(cells) for style, cells in state.report[GOLDEN].items()} == {"starry_night": 48, "new_one": 48}
     fleet.releases.activate("compact", 2, by="me")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda tensors: tensors["generator.last.conv.weight"].fill_(65504), None),
+        (lambda tensors: (tensors["rows.gamma"].zero_(), tensors["rows.beta"].zero_()), "is of one colour"),
+        (lambda tensors: tensors["rows.gamma"].fill_(3e38), "is not finite"),
+    ],
+    ids=["huge", "grey", "infinite"],
+)
+def test_what_paints_nothing_is_a_candidate_that_nobody_can_activate(fleet, change, reason):
+    version = fleet.releases.reserve("compact")
+    folder = fleet.make("compact", version)
+    tensors = load_tensors((folder / "model.safetensors").read_bytes())
+    change(tensors)
+    content = save_tensors(tensors)
+    (folder / "model.safetensors").write_bytes(content)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["model.safetensors"] = describe(content).model_dump()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    state = fleet.releases.publish("compact", version, folder, status=Status.READY, by="test")
+    if reason is None:  # the norm behind a convolution takes any scale away again
+        assert state.status is Status.READY
+        return
+    assert state.status is Status.CANDIDATE
+    assert reason in state.reasons[0]
+    with pytest.raises(VersionRefused) as refused:
+        fleet.releases.activate("compact", version, by="me", force=True)
+    assert reason in refused.value.extra["reasons"][0]
+
+
+def test_golden_pictures_that_changed_are_noticed(fleet):
+    fleet.publish("compact", seed=1)
+    stylizer = golden_stylizer(fleet.releases.load("compact@2"))
+    recorded = paint_golden(stylizer)
+    check_golden(stylizer, recorded)
+    near = {style: [cell + 2 for cell in cells] for style, cells in recorded.items()}
+    check_golden(stylizer, near)
+    for wrong in (
+        {style: [255 - cell for cell in cells] for style, cells in recorded.items()},
+        {"starry_night": recorded["starry_night"]},
+        recorded | {"new_one": recorded["new_one"][:-1]},
+        recorded | {"new_one": "the same"},
+        recorded | {"new_one": None},
+        [1, 2],
+        "golden",
+    ):
+        with pytest.raises(InvalidModel, match="golden picture"):
+            check_golden(stylizer, wrong)
