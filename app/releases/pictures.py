@@ -47,10 +47,12 @@ def gather(folder: Path | None, exclude: Collection[str], styles: int, recipe: S
     if folder is None:
         return Pictures(BuiltInPictures(styles, recipe), ())
     photos = inspect_photos(folder, fewest=FEWEST + JUDGED_PICTURES).usable
-    unseen = tuple(path for path in photos if path.name in set(exclude)) or spread(photos)
+    unseen = tuple(path for path in photos if path.name in set(exclude))
+    others = tuple(path for path in photos if path not in set(unseen))
+    unseen += spread(others, max(0, JUDGED_PICTURES - len(unseen)))
     return Pictures(Photos(tuple(path for path in photos if path not in set(unseen)), styles, recipe), unseen)
 
 
-def spread(photos: Sequence[Path]) -> tuple[Path, ...]:
-    """Some photos from all over the folder, the same ones every time."""
-    return tuple(photos[place * len(photos) // JUDGED_PICTURES] for place in range(JUDGED_PICTURES))
+def spread(photos: Sequence[Path], count: int) -> tuple[Path, ...]:
+    """So many photos from all over the folder, the same ones every time."""
+    return tuple(photos[place * len(photos) // count] for place in range(count))

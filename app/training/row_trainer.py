@@ -130,7 +130,7 @@ class RowTrainer(Trainer):
             began = time.monotonic()
             losses = self.losses(Sample(sample.photos.to(self.device), sample.styles.to(self.device)))
             torch.autograd.backward(losses["total"].mean())
-            float(losses["total"].sum())  # waits for the device
+            losses["total"].sum().item()  # waits for the device
             taken.append(time.monotonic() - began)
         self.optimiser.zero_grad()
         return median(taken)

@@ -223,3 +223,16 @@ def test_a_model_trained_before_is_the_base_of_the_next(root, undisturbed, tmp_p
     missing = invoke(*command(root, tmp_path / "third", **options | {"base": "tiny@7"}))
     assert missing.exit_code == 1
     assert "There is no model tiny@7." in missing.output
+
+
+def test_without_photos_it_learns_on_the_built_in_pictures(root, tmp_path):
+    arguments = command(root, tmp_path / "run", steps=1)
+    place = arguments.index("--photos")
+    del arguments[place : place + 2]
+    result = invoke(*arguments)
+    assert result.exit_code == 0, result.output
+    model = Repository(tmp_path / "models").load("tiny")
+    assert "on the built-in pictures" in (model.folder / "card.md").read_text()
+    gates = model.manifest.metrics["gates"]
+    assert gates["passed"] is True
+    assert gates["figures"]["gatys_equivalents"].keys() == {"dots", "stripes"}
