@@ -20,6 +20,9 @@ EXAMPLE_STYLE = "the_great_wave"
 class StylePictureLinks(BaseModel):
     self: str = Field(examples=[f"/v1/admin/styles/{EXAMPLE_STYLE}"])
     picture: str = Field(examples=[f"/v1/admin/styles/{EXAMPLE_STYLE}/picture"])
+    training: str | None = Field(
+        None, description="The job that `train` has just made of it.", examples=[f"/v1/jobs/{EXAMPLE_ID}"]
+    )
 
 
 class StylePictureEntry(BaseModel):
@@ -88,7 +91,9 @@ class StylePictureList(BaseModel):
     styles: list[StylePictureEntry]
 
 
-def style_picture_entry(request: Request, picture: StylePicture, used_by: list[str]) -> StylePictureEntry:
+def style_picture_entry(
+    request: Request, picture: StylePicture, used_by: list[str], training: str | None = None
+) -> StylePictureEntry:
     path = f"{request.scope.get('root_path', '')}/v1/admin/styles/{picture.id}"
     return StylePictureEntry(
         id=picture.id,
@@ -102,7 +107,7 @@ def style_picture_entry(request: Request, picture: StylePicture, used_by: list[s
         created_at=picture.created_at,
         created_by=picture.created_by,
         used_by=used_by,
-        links=StylePictureLinks(self=path, picture=f"{path}/picture"),
+        links=StylePictureLinks(self=path, picture=f"{path}/picture", training=training),
     )
 
 

@@ -11,10 +11,12 @@ from starlette.responses import JSONResponse, Response
 
 from app.api.admin_openapi import style_body
 from app.api.admin_schemas import EXAMPLE_STYLE, StylePictureEntry, StylePictureList, style_picture_entry
+from app.api.admin_trainings import begin, prepare
 from app.api.audit import note
 from app.api.auth import fingerprint_of
 from app.api.body import Body
 from app.api.deadline import finished_by
+from app.api.job_creation import MAKING, admit
 from app.api.job_pictures import FINAL, answer, picture_response
 from app.api.multipart import parse_form
 from app.api.openapi import REQUEST_ID, problems
@@ -22,11 +24,13 @@ from app.api.service import service_of
 from app.api.stages import Stages
 from app.api.style_desk import StyleDesk, as_painting
 from app.api.style_form import StyleFields, read_style_form
+from app.api.training_options import AddOptions
 from app.api.upload import FORM, IMAGE_FIELD
 from app.errors import (
     AnimatedPicture,
     BodyTooLarge,
     DeadlineExceeded,
+    DescriptorUnavailable,
     EmptyBody,
     InvalidOption,
     LedgerUnavailable,
@@ -34,6 +38,7 @@ from app.errors import (
     NotFound,
     OutOfMemory,
     Overloaded,
+    PhotosUnavailable,
     PictureError,
     PictureTooLarge,
     ResultExpired,
@@ -42,6 +47,7 @@ from app.errors import (
     StyleInUse,
     UnsupportedPicture,
 )
+from app.jobs.gatys import check_descriptor
 from app.releases.style_id import style_id_of
 from app.releases.style_pictures import MEDIA_TYPE
 
@@ -60,9 +66,10 @@ PROBLEMS = (
     PictureError,
     Overloaded,
     OutOfMemory,
-    LedgerUnavailable,
-    StorageUnavailable,
     DeadlineExceeded,
+    DescriptorUnavailable,
+    PhotosUnavailable,
+    *MAKING,
 )
 
 
@@ -85,9 +92,10 @@ PROBLEMS = (
     openapi_extra={"requestBody": style_body()},
 )
 async def bring(request: Request) -> Response:
-    """Keep a painting under an id that is made from its title. Nothing is trained yet.
+    """Keep a painting under an id that is made from its title, and train its style at once where `train` says so.
 
-    `curl -H "Authorization: Bearer $TOKEN" -F image=@painting.jpg -F title='The Great Wave' /v1/admin/styles`
+    `curl -H "Authorization: Bearer $TOKEN" -F image=@painting.jpg -F title='The Great Wave' -F train=compact
+    /v1/admin/styles`
 
     It is decoded like every picture and kept as pixels alone: without metadata, at most 2048 of them an edge.
     """
@@ -100,13 +108,26 @@ async def bring(request: Request) -> Response:
             style_id = style_id_of(fields.title)
             note(request, style=style_id)
             await desk.check_free(style_id)
+            training = await look_ahead(request, style_id, fields.train)
             service.codecs.check_room()
             png, size = await service.codecs.run(Stages(), as_painting, data, service.settings.picture_megapixels)
         picture = await desk.add(fields, png, size, fingerprint_of(request))
     finally:
         body.drop()
-    shown = style_picture_entry(request, picture, [])
+    job = None if training is None else (await begin(request, training)).headers["Location"]
+    shown = style_picture_entry(request, picture, [] if job is None else [f"job {job.rpartition('/')[2]}"], job)
     return JSONResponse(shown.model_dump(mode="json"), 201, {"Location": shown.links.self})
+
+
+async def look_ahead(request: Request, style_id: str, model: str | None) -> AddOptions | None:
+    """The training that is to follow, after all that could stop it but for its painting."""
+    if model is None:
+        return None
+    check_descriptor(service_of(request).settings)
+    await admit(request)
+    options = AddOptions(mode="add", model=model, styles=[style_id])
+    await prepare(request, options)
+    return options
 
 
 async def receive(request: Request, body: Body) -> tuple[bytes, StyleFields]:

@@ -32,6 +32,7 @@ from app.jobs.gatys import check_descriptor
 from app.jobs.job import Status
 from app.jobs.training_inputs import usable_photos
 from app.jobs.training_params import KIND, PaintingRef, TrainingParams
+from app.training.recipe import AddRecipe, Recipe
 
 router = APIRouter(prefix="/v1/admin/trainings", tags=["admin"])
 
@@ -73,32 +74,52 @@ async def train(request: Request) -> Response:
     A training is a job: `/v1/jobs/{id}` has its progress, losses, sample sheets and the version that it made, and
     cancels it. One at a time is trained on a device; the others wait.
     """
-    service = service_of(request)
-    check_descriptor(service.settings)
+    check_descriptor(service_of(request).settings)
     await admit(request)
     options = await receive_json(request, ANY_OPTIONS)
     recipe = check_recipe(options)
-    params = await parameters(request, service, options)
-    photos = await service.jobs.work(usable_photos, service.settings)
-    note(request, model=params.model, styles=options.styles, dry_run=options.dry_run, force=options.force)
+    photos = await prepare(request, options)
+    note(request, model=options.target, styles=options.styles, dry_run=options.dry_run, force=options.force)
     if not options.dry_run:
-        response = await accept(request, KIND, params.model_dump(mode="json"), {}, options.priority)
-        note(request, job=response.headers["Location"].rpartition("/")[2])
-        return response
-    desk = service.jobs
+        return await begin(request, options)
+    return JSONResponse((await plan(request, options, recipe, photos)).model_dump(mode="json"))
+
+
+async def prepare(request: Request, options: AddOptions | FullOptions) -> int:
+    """Look at all that it needs beside its paintings. How many photos there are; 0: the built-in pictures.
+
+    Raises:
+        InvalidOption, StyleExists, PhotosUnavailable, LedgerUnavailable.
+    """
+    service = service_of(request)
+    if isinstance(options, AddOptions):
+        await check_base(service, options)
+    return len(await service.jobs.work(usable_photos, service.settings))
+
+
+async def begin(request: Request, options: AddOptions | FullOptions) -> Response:
+    """Make the job. Raises UnknownStyle, and what making a job does."""
+    params = await parameters(request, options)
+    response = await accept(request, KIND, params.model_dump(mode="json"), {}, options.priority)
+    note(request, job=response.headers["Location"].rpartition("/")[2])
+    return response
+
+
+async def plan(
+    request: Request, options: AddOptions | FullOptions, recipe: AddRecipe | Recipe, photos: int
+) -> TrainingPlan:
+    desk = service_of(request).jobs
+    params = await parameters(request, options)
     waiting, running = [
         await desk.ask(desk.ledger.page, kind=KIND, status=status) for status in (Status.QUEUED, Status.RUNNING)
     ]
     past = await desk.ask(desk.ledger.page, kind=KIND, status=Status.DONE, limit=MOST_PAST)
-    plan = draw_plan(params, recipe, len(photos), len(waiting) + len(running), past)
-    return JSONResponse(plan.model_dump(mode="json"))
+    return draw_plan(params, recipe, photos, len(waiting) + len(running), past)
 
 
-async def parameters(request: Request, service: Service, options: AddOptions | FullOptions) -> TrainingParams:
-    """Of the job. Raises UnknownStyle, StyleExists, InvalidOption."""
-    if isinstance(options, AddOptions):
-        await check_base(service, options)
-    found = {picture.id: picture for picture, _ in await StyleDesk(service.jobs).all()}
+async def parameters(request: Request, options: AddOptions | FullOptions) -> TrainingParams:
+    """Of the job. Raises UnknownStyle."""
+    found = {picture.id: picture for picture, _ in await StyleDesk(service_of(request).jobs).all()}
     if unknown := [style for style in options.styles if style not in found]:
         raise UnknownStyle(f"There is no painting {', '.join(unknown)}: `POST /v1/admin/styles` brings one.")
     return TrainingParams(

@@ -56,7 +56,7 @@ class StyleDesk:
         style_id = style_id_of(fields.title)
         new = NewStylePicture(
             id=style_id,
-            **fields.model_dump(),
+            **fields.model_dump(exclude={"train"}),
             blob_key=new_blob_key(style_id),
             sha256=hashlib.sha256(png).hexdigest(),
             width=size[0],

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from app.api.catalogue import nearest_names, quoted
 from app.api.options import Pairs, invalid_options
+from app.api.training_options import Label
 from app.errors import InvalidOption
 
 
@@ -26,6 +27,13 @@ class StyleFields(BaseModel):
     year: int | None = Field(None, description="When.", examples=[1831], ge=-40_000, le=2200)
     licence: str | None = Field(
         None, description="Under which it may be used.", examples=["Public domain"], min_length=1, max_length=200
+    )
+
+    train: Label | None = Field(
+        None,
+        description="A model that it is added to at once, as by `POST /v1/admin/trainings` with nothing but this model "
+        "and this style.",
+        examples=["compact"],
     )
 
     @field_validator("title", "artist", "licence")

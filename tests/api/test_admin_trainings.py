@@ -242,3 +242,24 @@ def test_the_documents_examples_are_options(operator):
         mode = schema["properties"]["mode"]["const"]
         examples.pop("minutes", None)
         check_recipe(ANY_OPTIONS.validate_json(json.dumps(examples | {"mode": mode}), strict=True))
+
+
+def test_a_painting_may_be_brought_and_trained_at_once(operator, worker):
+    def bring(title, model):
+        form = {"title": title, "train": model}
+        return operator.post("/v1/admin/styles", data=form, files={"image": encoded(waves())})
+
+    made = bring("Trained at once", "compact")
+    assert made.status_code == 201
+    entry = made.json()
+    assert made.headers["Location"] == entry["links"]["self"]
+    job = operator.get(entry["links"]["training"]).json()
+    assert (job["kind"], job["status"]) == ("training", "queued")
+    assert entry["used_by"] == [f"job {job['id']}"]
+    params = worker.ledger.get(job["id"]).params
+    assert (params["mode"], params["model"], params["recipe"], params["activate"]) == ("add", "compact", {}, True)
+    before = operator.get("/v1/admin/styles").json()
+    problem(bring("Another", "absent"), 422, "invalid-option")
+    problem(bring("Another", "../../models/compact"), 422, "invalid-option")
+    problem(bring("Great wave", "compact"), 409, "style-exists")
+    assert operator.get("/v1/admin/styles").json() == before
