@@ -53,6 +53,6 @@ def gather(folder: Path | None, exclude: Collection[str], styles: int, recipe: S
     return Pictures(Photos(tuple(path for path in photos if path not in set(unseen)), styles, recipe), unseen)
 
 
-def spread(photos: Sequence[Path], count: int) -> tuple[Path, ...]:
+def spread(photos: Sequence[Path], count: int = JUDGED_PICTURES) -> tuple[Path, ...]:
     """So many photos from all over the folder, the same ones every time."""
     return tuple(photos[place * len(photos) // count] for place in range(count))
