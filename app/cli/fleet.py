@@ -29,11 +29,14 @@ def fleet(command: str, models_dir: Path | None = None, *, to_change: bool = Fal
     """
     from app.errors import PasticheError
     from app.registry.repository import InvalidModel
+    from app.releases.releases import open_shipped
     from app.sql.migration import SchemaOutdated
 
     try:
-        with closing(open_fleet(models_dir, to_change)) as releases:
-            yield releases, models_dir or load_settings().models_dir
+        settings = load_settings()
+        opened = open_shipped(models_dir) if models_dir else open_fleet(settings, to_change)
+        with closing(opened) as releases:
+            yield releases, models_dir or settings.models_dir
     except SettingsError as error:
         complain(command, str(error))
         raise typer.Exit(MISCONFIGURED) from None
@@ -45,15 +48,12 @@ def fleet(command: str, models_dir: Path | None = None, *, to_change: bool = Fal
         raise typer.Exit(NOT_NOW) from None
 
 
-def open_fleet(models_dir: Path | None, to_change: bool) -> Releases:
+def open_fleet(settings: Settings, to_change: bool) -> Releases:
     """Raises SettingsError, SchemaOutdated, LedgerUnavailable."""
     from app.releases.releases import open_releases, open_shipped
     from app.sql.database import Database
     from app.sql.migration import check_schema, prepare
 
-    if models_dir is not None:
-        return open_shipped(models_dir)
-    settings = load_settings()
     if not to_change and not has_database(settings):
         return open_shipped(settings.models_dir)
     try:
@@ -70,3 +70,15 @@ def has_database(settings: Settings) -> bool:
 
     url = make_url(settings.ledger_url)
     return url.get_backend_name() != "sqlite" or (url.database is not None and Path(url.database).exists())
+
+
+def served(settings: Settings) -> Releases:
+    """To paint with: the fleet's where there is a database, else those that shipped. Raises SettingsError."""
+    from app.errors import LedgerUnavailable
+    from app.releases.releases import open_shipped
+    from app.sql.migration import SchemaOutdated
+
+    try:
+        return open_fleet(settings, to_change=False)
+    except (LedgerUnavailable, SchemaOutdated):
+        return open_shipped(settings.models_dir)

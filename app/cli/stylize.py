@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,19 +15,20 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.cli.complaint import complain, console
+from app.cli.fleet import served
 from app.cli.orders import STREAM, Order, UnusableOrder, take_orders
 from app.engine.blend import parse_blend
 from app.engine.device import choose_device
 from app.engine.recovery import paint_or_explain
 from app.engine.stylizer import Stylizer
-from app.errors import InvalidOption, PasticheError
+from app.errors import InvalidOption, PasticheError, ServiceError
 from app.imaging.colour import keep_colour, lay_over
 from app.imaging.decode import decode
 from app.imaging.encode import FORMATS, encode
 from app.imaging.picture import Picture
 from app.imaging.resize import fitted, resize
 from app.imaging.stroke import LEAST, MOST, at_size, largest_edge, painted_size
-from app.registry.repository import InvalidModel, Repository
+from app.registry.repository import InvalidModel
 from app.settings import Settings, SettingsError, load_settings
 
 SOME_FAILED = 1
@@ -137,7 +139,7 @@ def stylize(
     except (UnusableOrder, SettingsError, InvalidOption) as error:
         complain("stylize", str(error))
         raise typer.Exit(MISUSED) from None
-    except InvalidModel as error:
+    except (InvalidModel, ServiceError) as error:
         complain("stylize", str(error))
         raise typer.Exit(SOME_FAILED) from None
     except KeyboardInterrupt:
@@ -158,8 +160,10 @@ def check_size(size: int | None, stroke: float, edge_pixels: int) -> None:
 
 
 def load_stylizer(settings: Settings, reference: str) -> Stylizer:
+    """Of the version that would be served. Raises InvalidModel."""
     device = choose_device(settings.device, settings.precision, settings.engine_threads)
-    model = Repository(settings.models_dir).load(reference)
+    with closing(served(settings)) as releases:
+        model = releases.load(reference)
     return Stylizer(model.generator, model.rows, model.manifest.style_ids, device)
 
 

@@ -14,6 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
+from app.errors import RequestError
+from app.imaging.decode import probe
 from app.nets.generators import Trunk, build_generator
 from app.nets.norm import StyleRows
 from app.registry.manifest import MODEL_NAME, File, Manifest, Version
@@ -23,6 +25,7 @@ MANIFEST = "manifest.json"
 # A manifest holds names and figures. More than this is not one.
 MANIFEST_BYTES = 4_000_000
 SENTENCE_CHARACTERS = 500
+PREVIEW_MEGAPIXELS = 16
 
 
 class InvalidModel(Exception):
@@ -99,9 +102,20 @@ def verify_files(folder: Path, label: str) -> Manifest:
     manifest = read_manifest(folder, label)
     if manifest.label != label:
         raise InvalidModel(f"{label} has the manifest of {manifest.label}.")
+    previews = {style.preview for style in manifest.styles}
     for file in manifest.files:
-        read_verified(folder, file, manifest)
+        content = read_verified(folder, file, manifest)
+        if file in previews:
+            check_preview(file, content, manifest)
     return manifest
+
+
+def check_preview(file: str, content: bytes, manifest: Manifest) -> None:
+    """Raise InvalidModel unless it is a picture that browsers show, of an edge that suits a page."""
+    try:
+        probe(content, PREVIEW_MEGAPIXELS)
+    except RequestError as error:
+        raise InvalidModel(f"{file} of {manifest.label} cannot be a preview: {error.detail}") from error
 
 
 def read_manifest(folder: Path, label: str | None = None) -> Manifest:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 
@@ -25,7 +26,11 @@ from app.api.schemas import OptionFields
 from app.cli import cli
 from app.imaging.colour import LUMA
 from app.main import create_app
+from app.releases.releases import open_releases
+from app.releases.version import Status
 from app.settings import load_settings
+from app.sql.database import Database
+from app.sql.migration import migrate
 
 STYLE = ("-s", "starry_night")
 
@@ -291,3 +296,22 @@ def test_the_options_and_their_defaults_are_those_of_the_route() -> None:
     assert set(fields) <= set(options)
     for name in set(fields) - {"styles"}:
         assert options[name] == fields[name].default, name
+
+
+def test_it_paints_with_the_version_that_is_active(pastiche, photo, tmp_path, make_version, monkeypatch):
+    def paint(name):
+        assert pastiche(photo, *STYLE, "-o", name).exit_code == 0
+        return (tmp_path / name).read_bytes()
+
+    monkeypatch.setenv("PASTICHE_DATA_DIR", str(tmp_path / "home"))
+    shipped = paint("shipped.png")
+    assert not (tmp_path / "home").exists()
+    settings = load_settings()
+    with closing(Database(settings.ledger_url)) as database, closing(open_releases(settings)) as releases:
+        migrate(database)
+        version = releases.reserve("compact")
+        folder = make_version(tmp_path / "made", "compact", version)
+        releases.publish("compact", version, folder, status=Status.READY, by="test")
+        assert paint("published.png") == shipped
+        releases.activate("compact", version, by="test")
+        assert paint("active.png") != shipped

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_models import STYLES, publish_tiny
+from tiny_models import PREVIEW, STYLES, publish_tiny
 
 from app.nets.norm import StyleRows
 from app.registry.manifest import Appended, Origin, Style
@@ -13,7 +13,7 @@ from app.registry.publish import draft_addition
 from app.registry.repository import InvalidModel, Repository
 
 NEW = (Style(id="dots", title="Dots", preview="previews/dots.jpg"),)
-EXTRAS = {"card.md": b"# more\n", "previews/dots.jpg": b"dots"}
+EXTRAS = {"card.md": b"# more\n", "previews/dots.jpg": PREVIEW}
 
 
 def appended(base):
@@ -64,7 +64,7 @@ def test_what_the_base_said_of_itself_is_still_said(base, tmp_path):
     assert model.manifest.styles[:2] == STYLES
     assert model.manifest.recipe == base.manifest.recipe
     assert model.manifest.metrics == {"seconds": 1.5, "gates": {"passed": True}}
-    assert model.preview("starry_night").read_bytes() == b"picture"
+    assert model.preview("starry_night").read_bytes() == PREVIEW
     assert model.preview("dots").read_bytes() == b"dots"
     assert (model.folder / "card.md").read_bytes() == b"# more\n"
     assert model.manifest.additions == (appended(base),)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load, save
-from tiny_models import publish_tiny
+from tiny_models import PREVIEW, publish_tiny
 
 from app.registry.repository import InvalidModel, Repository, describe
 
@@ -270,3 +270,22 @@ def test_whatever_stands_in_a_manifest_loads_or_is_refused(published, data):
     (root / "tiny" / "1" / "manifest.json").write_text(json.dumps(manifest))
     with contextlib.suppress(InvalidModel):
         Repository(root).load("tiny")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"picture", b"<svg onload='alert(1)'/>", b"\x89PNG\r\n\x1a\n", b"GIF89a" + bytes(20)),
+        PREVIEW[:-20],
+        PREVIEW[:16] + (2**31 - 1).to_bytes(4, "big") * 2 + PREVIEW[24:],
+    ],
+    ids=["empty", "text", "svg", "head", "gif", "cut", "huge"],
+)
+def test_a_preview_that_is_no_picture_is_refused(root, folder, content):
+    """Although the manifest vouches for its bytes."""
+    (folder / "previews" / "starry_night.jpg").write_bytes(content)
+    change_manifest(
+        folder,
+        lambda manifest: manifest["files"].update({"previews/starry_night.jpg": describe(content).model_dump()}),
+    )
+    refuse(root, "previews/starry_night.jpg of tiny@1 cannot be a preview: ")

@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 from safetensors.torch import load
-from tiny_models import OPTIONS, STYLES, publish_tiny
+from tiny_models import OPTIONS, PREVIEW, STYLES, publish_tiny
 
 from app.nets.generators import Compact
 from app.nets.norm import StyleRows
@@ -41,7 +41,7 @@ def test_weights_are_stored_as_float16_and_rows_as_float32(folder):
 
 def test_previews_are_files_of_the_version(folder, root):
     model = Repository(root).load("tiny")
-    assert model.preview("starry_night").read_bytes() == b"picture"
+    assert model.preview("starry_night").read_bytes() == PREVIEW
     assert model.preview("b") is None
     with pytest.raises(KeyError):
         model.preview("c")

@@ -1,5 +1,7 @@
 """A model small enough to be published in a test."""
 
+import base64
+
 import torch
 
 from app.nets.generators import Compact
@@ -7,6 +9,10 @@ from app.nets.norm import StyleRows
 from app.registry.manifest import Architecture, Style
 from app.registry.publish import publish
 
+# 8 x 8 pixels of gray.
+PREVIEW = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAEElEQVR42mOMYoAAJgaKGAAbfgBq+MZE2wAAAABJRU5ErkJggg=="
+)
 OPTIONS = {"widths": (4, 8), "blocks": 1, "fine": 4}
 STYLES = (
     Style(id="starry_night", title="The Starry Night", preview="previews/starry_night.jpg"),
@@ -27,6 +33,6 @@ def publish_tiny(root, name="tiny", seed=0, styles=STYLES, **changes):
         "descriptor": "none",
         "recipe": {"steps": 3},
         "metrics": {"seconds": 1.5},
-        "extras": {"card.md": b"# tiny\n", "previews/starry_night.jpg": b"picture"},
+        "extras": {"card.md": b"# tiny\n", "previews/starry_night.jpg": PREVIEW},
     }
     return generator, rows, publish(root, name, generator, rows, **(about | changes))
