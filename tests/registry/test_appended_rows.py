@@ -65,7 +65,7 @@ def test_what_the_base_said_of_itself_is_still_said(base, tmp_path):
     assert model.manifest.recipe == base.manifest.recipe
     assert model.manifest.metrics == {"seconds": 1.5, "gates": {"passed": True}}
     assert model.preview("starry_night").read_bytes() == PREVIEW
-    assert model.preview("dots").read_bytes() == b"dots"
+    assert model.preview("dots").read_bytes() == PREVIEW
     assert (model.folder / "card.md").read_bytes() == b"# more\n"
     assert model.manifest.additions == (appended(base),)
 
@@ -100,7 +100,7 @@ def test_rows_that_are_not_finite_are_not_drafted(base, value):
 
 
 def test_a_base_that_has_changed_on_disk_is_not_added_to(base):
-    (base.folder / "previews" / "starry_night.jpg").write_bytes(b"another")
+    (base.folder / "previews" / "starry_night.jpg").write_bytes(PREVIEW[:-1] + b"x")
     with pytest.raises(InvalidModel, match="SHA-256"):
         make_draft(base)
 
