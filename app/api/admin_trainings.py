@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -77,12 +80,18 @@ async def train(request: Request) -> Response:
     check_descriptor(service_of(request).settings)
     await admit(request)
     options = await receive_json(request, ANY_OPTIONS)
-    recipe = check_recipe(options)
+    recipe = check_recipe(options, recipe_of(service_of(request), options.target))
     photos = await prepare(request, options)
     note(request, model=options.target, styles=options.styles, dry_run=options.dry_run, force=options.force)
     if not options.dry_run:
         return await begin(request, options)
     return JSONResponse((await plan(request, options, recipe, photos)).model_dump(mode="json"))
+
+
+def recipe_of(service: Service, model: str) -> Mapping[str, Any] | None:
+    """Of a model that is served here; of another one only the training finds it out."""
+    served = [manifest for manifest in service.catalogue.manifests if model in (manifest.name, manifest.label)]
+    return served[0].recipe if served else None
 
 
 async def prepare(request: Request, options: AddOptions | FullOptions) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
@@ -10,7 +11,7 @@ from app.api.job_form import MOST_PRIORITY
 from app.api.options import invalid_options
 from app.registry.manifest import ModelName
 from app.releases.label import VERSION
-from app.training.recipe import AddRecipe, Recipe, StyleId
+from app.training.recipe import AddRecipe, Recipe, StyleId, add_recipe
 
 Label = Annotated[str, Field(pattern=rf"^[a-z][a-z0-9]*(-[a-z0-9]+)*(@{VERSION})?$", max_length=80)]
 Weight = Annotated[float, Field(gt=0, le=100)]
@@ -143,11 +144,15 @@ AnyOptions = Annotated[AddOptions | FullOptions, Field(discriminator="mode")]
 ANY_OPTIONS: TypeAdapter[AddOptions | FullOptions] = TypeAdapter(AnyOptions)
 
 
-def check_recipe(options: AddOptions | FullOptions) -> AddRecipe | Recipe:
-    """The recipe with what is not given as it is by default. Raises InvalidOption, such as for what cannot be built."""
+def check_recipe(options: AddOptions | FullOptions, base: Mapping[str, Any] | None = None) -> AddRecipe | Recipe:
+    """The recipe with what is not given as it is by default. Raises InvalidOption, such as for what cannot be built.
+
+    Args:
+        base: the recipe of the model that styles are added to, whose aim they share.
+    """
     try:
         if isinstance(options, AddOptions):
-            return AddRecipe.model_validate(options.recipe)
+            return add_recipe(base or {}, options.recipe)
         return Recipe.model_validate(options.recipe)
     except ValidationError as error:
         raise invalid_options([{**found, "loc": found["loc"][:1]} for found in error.errors()]) from None

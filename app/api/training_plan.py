@@ -29,7 +29,7 @@ class TrainingPlan(BaseModel):
     model: str = Field(description="The model that gets a new version.", examples=["compact"])
     styles: list[str] = Field(examples=[["the_great_wave"]])
     recipe: dict[str, Any] = Field(
-        description="With all that is not given; `add` takes over what its base was trained with in its place.",
+        description="With all that is not given; `add` aims at what its model was trained for.",
         examples=[{"steps": 240, "batch": 2, "crop": 256}],
     )
     photos: str = Field(description="What it would learn on.", examples=["825 photos", "the built-in pictures"])

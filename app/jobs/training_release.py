@@ -76,7 +76,7 @@ def facts(version: VersionState) -> dict[str, Any]:
         "forced": version.forced,
         "reasons": list(version.reasons),
         "warnings": report.get("warnings", []),
-        "figures": report.get("figures", {}),
+        "figures": {name: value for name, value in report.get("figures", {}).items() if name != "files"},
     }
 
 

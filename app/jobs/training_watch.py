@@ -51,7 +51,8 @@ class TrainingWatch:
         if progress.losses:
             self._context.report(progress.fraction, iteration=progress.step, losses=progress.losses)
         else:
-            self._context.advance(progress.fraction)
+            # One that goes on after a death has been further already.
+            self._context.advance(max(progress.fraction, self._context.progress.fraction))
         if self._context.stopping.is_set():
             self._hand_over(progress.run)
         if progress.run is not None:

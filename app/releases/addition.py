@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -34,7 +34,7 @@ from app.releases.candidate import Candidate, close_gates
 from app.releases.card import append_to_card
 from app.releases.pictures import Pictures, gather
 from app.releases.previews import draw_previews, preview_name
-from app.releases.progress import GatesWatch, Progress, Stop, Watch, train_to_the_end
+from app.releases.progress import STEPS_BEGIN, GatesWatch, Progress, Stop, Watch, train_to_the_end
 from app.releases.scores import Scores, mean_losses, score
 from app.training.checkpoint import Checkpoint
 from app.training.gates import Findings, Painted, judge_golden, judge_losses, judge_paintings, judge_tensors
@@ -101,9 +101,10 @@ def add_styles(addition: Addition, folder: Path, watch: Watch, stop: Stop = lamb
         InvalidModel: the base has changed on disk, or what was learned is not finite.
     """
     check_styles(addition)
-    watch(Progress("start", 0, 0, addition.recipe.steps, {}))
+    begin = beginning(addition, watch)
+    begin(0)
     pictures = gather(addition.photos, addition.exclude, len(addition.works), addition.recipe)
-    trainer = build_trainer(addition, pictures)
+    trainer = build_trainer(addition, pictures, begin)
     plan_steps(trainer, folder)
     samples = pictures.judged()
     run = Run(
@@ -126,11 +127,16 @@ def check_styles(addition: Addition) -> None:
         raise UnusableRecipe(f"The recipe weighs a style that is not added: {', '.join(unknown)}.")
 
 
-def build_trainer(addition: Addition, pictures: Pictures) -> RowTrainer:
+def beginning(addition: Addition, watch: Watch) -> Callable[[float], None]:
+    """Tells the share of the work before the first step that is done as progress of the whole."""
+    return lambda fraction: watch(Progress("start", STEPS_BEGIN * fraction, 0, addition.recipe.steps, {}))
+
+
+def build_trainer(addition: Addition, pictures: Pictures, tell: Callable[[float], None]) -> RowTrainer:
     base = addition.base
     recipe = addition.recipe.model_copy(update={"base": base.manifest.label, "paintings": sha256_of(addition.works)})
     objective = build_objective(addition, copy.deepcopy(addition.descriptor))
-    return RowTrainer(recipe, addition.ids, base.generator, base.rows, objective, pictures.seen, addition.device)
+    return RowTrainer(recipe, addition.ids, base.generator, base.rows, objective, pictures.seen, addition.device, tell)
 
 
 def sha256_of(works: Sequence[Painting]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -54,6 +54,7 @@ class RowTrainer(Trainer):
     Args:
         generator, rows: the model that is added to; neither is changed.
         styles: ids of the new styles, in the order of the objective's paintings.
+        tell: is called with the share (0..1) of the starts that have been measured; with many rows that takes a while.
 
     Attributes:
         rows: the new rows alone.
@@ -71,6 +72,7 @@ class RowTrainer(Trainer):
         objective: Objective,
         photos: Photos,
         device: torch.device,
+        tell: Callable[[float], None] = lambda _: None,
     ) -> None:
         dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
         self.generator = copy.deepcopy(generator).to(device).requires_grad_(False)
@@ -80,7 +82,7 @@ class RowTrainer(Trainer):
         self.objective.descriptor.narrow(dtype)
         self.rows = StyleRows(len(styles), generator.features)
         super().__init__(recipe, styles, nn.ModuleDict({"rows": self.rows}), photos, device)
-        self.begin(self.choose_starts(copy.deepcopy(rows).to(device)))
+        self.begin(self.choose_starts(copy.deepcopy(rows).to(device), tell))
 
     @torch.no_grad()
     def begin(self, starts: Sequence[Start]) -> None:
@@ -102,14 +104,17 @@ class RowTrainer(Trainer):
         return painted
 
     @torch.no_grad()
-    def choose_starts(self, rows: StyleRows) -> list[Start]:
+    def choose_starts(self, rows: StyleRows, tell: Callable[[float], None] = lambda _: None) -> list[Start]:
         """Where every new style starts: the existing rows, or their mean, paint the same photos; the best one is it."""
         steps = range(math.ceil(START_PHOTOS / self.recipe.batch))
         photos = torch.cat([self.photos.sample(step, START_SALT).photos for step in steps]).to(self.device)
         starts = [Start(row, math.inf, rows.gamma[row], rows.beta[row]) for row in range(len(rows.gamma))]
         if self.recipe.start == "mean":
             starts = [Start(None, math.inf, rows.gamma.mean(dim=0), rows.beta.mean(dim=0))]
-        measured = [self.measure(start, photos) for start in starts]
+        measured = []
+        for done, start in enumerate(starts):
+            tell(done / len(starts))
+            measured.append(self.measure(start, photos))
         return [min(of_style, key=lambda start: start.total) for of_style in zip(*measured, strict=True)]
 
     def measure(self, start: Start, photos: Tensor) -> list[Start]:
