@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import hashlib
+import json
+import os
 import shutil
 import time
 import weakref
@@ -13,11 +16,12 @@ import pytest
 
 from app.engine.stylizer import Stylizer
 from app.main import create_app
-from app.registry.repository import InvalidModel
+from app.registry.repository import InvalidModel, describe
 from app.releases.releases import open_releases
 from app.releases.version import Status
 from app.sql.database import Database
 from app.sql.migration import migrate
+from app.sql.schema import model_versions
 
 PAINT = "/v1/stylize?styles=starry_night&format=png"
 
@@ -151,6 +155,56 @@ def test_a_version_that_cannot_be_loaded_leaves_the_old_one_and_says_why(serve, 
     releases.activate("compact", 1, by="test")
     wait_for(lambda: ready(client)["models"][0] == "compact@1")
     assert ready(client)["refused"] == {}
+
+
+def vouch(folder, home, version, *, file=None, content=b"", manifest=None):
+    """Put something else into the storage together with hashes that are right for it."""
+    if file is not None:
+        (folder / file).write_bytes(content)
+        about = json.loads((folder / "manifest.json").read_text())
+        about["files"][file] = describe(content).model_dump()
+        manifest = json.dumps(about).encode()
+    (folder / "manifest.json").write_bytes(manifest)
+    with closing(Database(home.ledger_url)) as database, database.write() as connection:
+        row = model_versions.update().where(model_versions.c.version == version)
+        connection.execute(row.values(manifest_sha256=hashlib.sha256(manifest).hexdigest()))
+
+
+HOSTILE = {
+    "weights cut": lambda folder, *_: os.truncate(folder / "model.safetensors", 100),
+    "weights gone": lambda folder, *_: (folder / "model.safetensors").unlink(),
+    "weights a pickle": lambda *given: vouch(*given, file="model.safetensors", content=b"\x80\x04\x95 a pickle"),
+    "weights a header without end": lambda *given: vouch(
+        *given, file="model.safetensors", content=(2**62).to_bytes(8, "little") + b"{}"
+    ),
+    "manifest gone": lambda folder, *_: (folder / "manifest.json").unlink(),
+    "manifest changed": lambda folder, *_: (folder / "manifest.json").write_text("{}"),
+    "manifest nested": lambda *given: vouch(*given, manifest=b"[" * 100_000),
+    "manifest of bytes": lambda *given: vouch(*given, manifest=bytes(range(256))),
+    "preview gone": lambda folder, *_: (folder / "previews" / "starry_night.jpg").unlink(),
+    "preview a page": lambda *given: vouch(*given, file="previews/starry_night.jpg", content=b"<script>"),
+    "preview cut": lambda *given: vouch(*given, file="previews/starry_night.jpg", content=b"\xff\xd8\xff\xe0"),
+    "a path": lambda *given: vouch(*given, file="../../../escaped", content=b"x"),
+}
+
+
+def test_hostile_versions_are_refused_one_after_the_other_and_the_service_goes_on(
+    serve, releases, released, home, photo
+):
+    client = serve()
+    before = client.post(PAINT, content=photo)
+    for what, damage in HOSTILE.items():
+        version = released("compact")
+        [folder] = (home.data_dir / "blobs" / "models" / "compact" / str(version)).iterdir()
+        damage(folder, home, version)
+        releases._rows.activate("compact", version, by="test", forced=False)
+        wait_for(lambda: ready(client).get("refused"))
+        assert ready(client)["refused"].keys() == {f"compact@{version}"}, what
+        answer = client.post(PAINT, content=photo)
+        assert (answer.headers["Pastiche-Model"], answer.content) == ("compact@1", before.content), what
+        releases.activate("compact", 1, by="test")
+        wait_for(lambda: ready(client)["refused"] == {})
+    assert client.get("/healthz/live").status_code == 200
 
 
 def test_a_broken_active_version_does_not_keep_the_service_from_starting(serve, releases, released, home):
