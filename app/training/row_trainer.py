@@ -24,8 +24,8 @@ from app.training.photos import Photos, Sample
 from app.training.recipe import AddRecipe
 from app.training.trainer import Trainer
 
-# The photos that are painted in every existing row to find the nearest: more of them change the choice no more.
-START_PHOTOS = 4
+# Photos that are painted in every existing row to find the nearest: with 22 rows they take the time of 13 steps.
+START_PHOTOS = 2
 # Salts the draw of these photos: no retreat gets so far.
 START_SALT = 1_000_000
 # The first of them is slower: kernels are chosen and memory is asked for.
@@ -80,6 +80,8 @@ class RowTrainer(Trainer):
         self.weights = self.generator.weights(dtype)
         self.objective = objective.to(device)
         self.objective.descriptor.narrow(dtype)
+        # A quarter less time for a step on a CPU, in bfloat16; the generator gains nothing from it.
+        self.objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.rows = StyleRows(len(styles), generator.features)
         super().__init__(recipe, styles, nn.ModuleDict({"rows": self.rows}), photos, device)
         self.begin(self.choose_starts(copy.deepcopy(rows).to(device), tell))

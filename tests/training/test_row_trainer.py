@@ -74,7 +74,7 @@ def test_the_losses_fall(inputs, model):
 
 def test_a_row_starts_from_the_one_whose_pictures_are_nearest_to_the_painting(inputs, model):
     trainer = make_row_trainer(inputs, model)
-    photos = torch.cat([trainer.photos.sample(step, 1_000_000).photos for step in range(2)])
+    photos = trainer.photos.sample(0, 1_000_000).photos
     for place, start in enumerate(trainer.starts):
         totals = [mean_total(trainer, photos, model[1], row, place) for row in range(3)]
         assert start.row == int(np.argmin(totals))
