@@ -37,9 +37,13 @@ def style_loss(G: Tensor, A: Tensor, positions: int, style_positions: int) -> Te
     return (G / positions - A / style_positions).square().sum(dim=(1, 2)) / (4 * channels**2)
 
 
-def balanced_content_loss(F: Tensor, P: Tensor) -> Tensor:
-    """mean (F - P)^2 / mean P^2: the error as a share of the target's energy. (B, C, H, W) twice -> (B,)."""
-    return (F - P).square().mean(dim=(1, 2, 3)) / P.square().mean(dim=(1, 2, 3)).clamp_min(1e-12)
+def balanced_content_loss(F: Tensor, P: Tensor, least: float | Tensor = 1e-12) -> Tensor:
+    """mean (F - P)^2 / mean P^2: the error as a share of the target's energy. (B, C, H, W) twice -> (B,).
+
+    Args:
+        least: energy that the error is a share of where the target has less, such as of a wall without anything on it.
+    """
+    return (F - P).square().mean(dim=(1, 2, 3)) / P.square().mean(dim=(1, 2, 3)).clamp_min(least)
 
 
 def balanced_style_loss(G: Tensor, A: Tensor) -> Tensor:

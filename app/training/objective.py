@@ -14,6 +14,9 @@ from app.training.recipe import Aim
 
 # Standard deviation of a flat photo's values: a little above a camera's noise.
 FLAT = 0.02
+# Of the paintings' energy at the content layer. Photos have more than this; a flat one can have a millionth, of which
+# every error would be a million times as much, and the only thing that is learned.
+LEAST_ENERGY = 0.1
 
 
 class MissingLayer(Exception):
@@ -61,7 +64,10 @@ class Objective(nn.Module):
         self.border_weight = recipe.border_weight
         self.register_buffer("weights", torch.tensor(weights))
         with torch.no_grad():
-            grams = [self.grams(descriptor(painting, self.style_layers)) for painting in paintings]
+            seen = [descriptor(painting, {*self.style_layers, self.content_layer}) for painting in paintings]
+            grams = [self.grams(features) for features in seen]
+            energies = [features[self.content_layer].float().square().mean() for features in seen]
+        self.register_buffer("least_energy", LEAST_ENERGY * torch.stack(energies).mean())
         for layer in self.style_layers:
             self.register_buffer(f"target_{layer}", torch.cat([gram[layer] for gram in grams]))
 
@@ -93,7 +99,8 @@ class Objective(nn.Module):
                 for layer, gram in self.grams(features).items()
             ]
         ).mean(dim=0)
-        return style, balanced_content_loss(features[self.content_layer].float(), contents)
+        content = features[self.content_layer].float()
+        return style, balanced_content_loss(content, contents, self.get_buffer("least_energy"))
 
 
 def flat(photos: Tensor) -> Tensor:

@@ -69,3 +69,10 @@ def test_nothing_of_it_is_trained(paintings):
 def test_layers_that_the_loss_network_lacks_are_named(paintings):
     with pytest.raises(MissingLayer, match="no layer relu4_1, relu5_1"):
         make_objective(paintings, style_layers=("relu1_1", "relu5_1"), content_layer="relu4_1")
+
+
+def test_a_photo_with_nothing_in_it_weighs_no_more_than_others(paintings):
+    objective = make_objective(paintings)
+    photos = torch.stack([torch.rand(3, 64, 64), torch.full((3, 64, 64), 1e-4)])
+    content = objective(torch.rand(2, 3, 64, 64), photos, torch.tensor([0, 1])).content
+    assert 0.1 < content[1] / content[0] < 100

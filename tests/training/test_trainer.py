@@ -1,6 +1,7 @@
 """The training loop: its arithmetic by hand, and what it does when a step goes wrong."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ class Poisoned(torch.nn.Module):
         self.called += 1
         if self.calls is not None and self.called not in self.calls:
             return losses
-        return type(losses)(losses.total * float("nan"), losses.style, losses.content)
+        return replace(losses, total=losses.total * float("nan"))
 
 
 def test_training_lowers_the_loss(inputs):
