@@ -148,7 +148,7 @@ class Following:
             return now
         try:
             found = self._load(label)
-            found.stylizer.warm()
+            found.stylizer.warm(batches=1)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a version, the one before it goes on
             self._refuse(name, label, error)
             return now
