@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
+import subprocess
 from typing import Any
 
 import httpx
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 from job_house import QUICK
 from PIL import Image
+from test_job_routes import README, needs_curl
 
 TOKEN = "0123456789abcdef" * 2
 ADMIN = {"Authorization": f"Bearer {TOKEN}"}
@@ -120,6 +123,30 @@ def test_a_painting_becomes_a_style_of_the_running_service(server, astronaut_png
         f"{line['action']} {line.get('job')}" for line in actions
     ]
     assert TOKEN not in json.dumps(server.log)
+
+
+@needs_curl
+def test_the_readmes_first_command_brings_a_painting_and_has_it_learned(server, tmp_path) -> None:
+    [first, second] = re.findall(
+        r"^curl -f .*/v1/(?:admin/styles|stylize\?styles=my_painting).*$", README, re.MULTILINE
+    )
+    (tmp_path / "painting.jpg").write_bytes(stripes(4))
+    done = subprocess.run(
+        ["sh", "-e"],
+        input=first.replace("http://127.0.0.1:8000", server.url),
+        env=os.environ | {"PASTICHE_ADMIN_TOKEN": TOKEN},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert f"styles={made['id']}'" in second
+    assert job(server, made["links"]["training"])["kind"] == "training"
+    server.client.delete(made["links"]["training"], headers=ADMIN)
+    assert ended(server, made["links"]["training"])["status"] == "cancelled"
 
 
 def test_a_cancelled_training_leaves_nothing_and_the_one_behind_it_has_its_turn(server) -> None:
