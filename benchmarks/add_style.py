@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -68,7 +68,6 @@ class Bench:
         given = {"steps": args.steps, "precision": fitting_precision(torch.device("cpu"))}
         self.recipe = add_recipe(self.model.manifest.recipe, given)
         self.works = {work.id: work for work in list_paintings(args.paintings, args.styles)}
-        self.paths = list_photos(args.photos, NAMES)
         self.unseen = [read_picture(args.photos / name, args.edge) for name in unseen(args.unseen)]
 
     def rows(self) -> Iterator[Row]:
@@ -79,7 +78,7 @@ class Bench:
 
     def train(self, style: str, arm: str) -> Row:
         recipe = self.recipe.model_copy(update={"start": arm.split(", ")[1]})
-        pictures = Photos(self.paths, 1, recipe) if arm.startswith("photos") else BuiltInPictures(1, recipe)
+        pictures = self.photos(recipe) if arm.startswith("photos") else BuiltInPictures(1, recipe)
         others, ids = without(self.model, style)
         objective = self.objective(style, recipe)
         began, cpu = time.monotonic(), time.process_time()
@@ -89,6 +88,9 @@ class Bench:
         taken = (recipe.steps, time.monotonic() - began, time.process_time() - cpu)
         start = trainer.starts[0].row
         return self.scored(style, self.model, trainer.averaged(), arm, "mean" if start is None else ids[start], taken)
+
+    def photos(self, recipe: AddRecipe) -> Photos:
+        return Photos(list_photos(self.args.photos, NAMES), 1, recipe)
 
     def objective(self, style: str, recipe: AddRecipe) -> Objective:
         painting = read_picture(self.works[style].path, recipe.stroke)
@@ -160,7 +162,7 @@ def report(rows: list[Row], bench: Bench) -> None:
         print(f"{arm}: total {total:+.1%}, style loss {style:+.1%} against the rows trained with the model")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True, help="folder of photos, the unseen ones among them")
     parser.add_argument("--paintings", type=Path, required=True, help="folder of the paintings, by style id")
@@ -175,7 +177,7 @@ def main() -> None:
     parser.add_argument("--edge", type=int, default=384, help="their longer edge in pixels")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path, help="file for the figures")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
 
     bench = Bench(args)
