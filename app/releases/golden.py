@@ -40,7 +40,14 @@ def golden_stylizer(model: Model) -> Stylizer:
 
 def paint_golden(stylizer: Stylizer) -> dict[str, list[float]]:
     """Every style's painting of the picture, in figures. Raises InvalidModel if one of them is no painting."""
-    return {style: _paint(stylizer, style) for style in stylizer.style_ids}
+    styles = stylizer.style_ids
+    try:
+        paintings = _paint(stylizer, styles)
+    except InvalidModel:
+        for style in styles:  # which one is it?
+            _paint(stylizer, [style])
+        raise
+    return {style: _figures(style, painting) for style, painting in zip(styles, paintings, strict=True)}
 
 
 def check_golden(stylizer: Stylizer, recorded: Any = None) -> None:
@@ -62,11 +69,14 @@ def check_golden(stylizer: Stylizer, recorded: Any = None) -> None:
             raise InvalidModel(f"The golden picture in {style} is not the one on record.")
 
 
-def _paint(stylizer: Stylizer, style: str) -> list[float]:
+def _paint(stylizer: Stylizer, styles: Sequence[str]) -> list[Picture]:
     try:
-        [painting] = stylizer.paint([golden_picture()], [{style: 1.0}])
+        return stylizer.paint([golden_picture()] * len(styles), [{style: 1.0} for style in styles])
     except NonFiniteError:
-        raise InvalidModel(f"The golden picture in {style} is not finite.") from None
+        raise InvalidModel(f"The golden picture in {styles[0]} is not finite.") from None
+
+
+def _figures(style: str, painting: Picture) -> list[float]:
     if (painting == painting[0, 0]).all():
         raise InvalidModel(f"The golden picture in {style} is of one colour.")
     size = EDGE // CELLS
