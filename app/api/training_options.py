@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from app.api.job_form import MOST_PRIORITY
 from app.api.options import invalid_options
+from app.nets.norm import NormName
 from app.registry.manifest import ModelName
 from app.releases.label import VERSION
 from app.training.recipe import AddRecipe, Recipe, StyleId, add_recipe
@@ -119,8 +120,13 @@ class FullOptions(TrainingOptions):
 
     mode: Literal["full"]
     name: ModelName = Field(description="Of the model.", examples=["impressionists"])
-    architecture: Literal["compact", "paper"] | None = Field(
-        None, description="Of the generator.", examples=["compact"]
+    architecture: Literal["compact", "johnson", "paper"] | None = Field(
+        None, description="Of the generator; `johnson` is `paper` for one style.", examples=["compact"]
+    )
+    norm: NormName | None = Field(
+        None,
+        description="Normalisation: `instance`, or `batch` for one style with a `batch` of 4 at least.",
+        examples=["instance"],
     )
     options: dict[str, Width | list[Width]] | None = Field(
         None, description="The generator's own: widths, number of blocks.", examples=[{"blocks": 4}], max_length=8
@@ -134,6 +140,12 @@ class FullOptions(TrainingOptions):
         if value is not None and "@" not in value:
             raise ValueError("must be `name@version`")
         return value
+
+    @model_validator(mode="after")
+    def suits_so_many_styles(self) -> FullOptions:
+        if len(self.styles) > 1 and (self.architecture == "johnson" or self.norm == "batch"):
+            raise ValueError("`architecture` johnson and `norm` batch are for one style")
+        return self
 
     @property
     def target(self) -> str:

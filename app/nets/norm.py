@@ -1,16 +1,26 @@
-"""Conditional instance normalisation (CIN) and the style rows that condition it.
+"""Normalisations and the style rows that condition them.
 
 Dumoulin et al., "A Learned Representation for Artistic Style" (1610.07629), equation 5: z = gamma_s (x - mu) / sigma +
-beta_s, with mu and sigma over the positions of one sample and channel. One style is one row of gamma and beta.
+beta_s, with mu and sigma over the positions of one sample and channel: conditional instance normalisation (CIN), and
+instance normalisation (1607.08022) where there is one style. One style is one row of gamma and beta. Batch
+normalisation (1502.03167), which came before, has mu and sigma over all samples of a channel.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 EPSILON = 1e-5
+# How far a batch moves the running statistics, as in all the frameworks.
+MOMENTUM = 0.1
+# Smaller ones estimate the statistics too badly to learn from.
+LEAST_BATCH = 4
+
+NormName = Literal["instance", "batch"]
 
 
 def conditional_instance_norm(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
@@ -41,6 +51,64 @@ def _without_groups(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
     variance = centred.square().mean(dim=(2, 3), keepdim=True)
     normed = centred * torch.rsqrt(variance + EPSILON)
     return (normed * gamma[:, :, None, None] + beta[:, :, None, None]).to(x.dtype)
+
+
+class InstanceNorm(nn.Module):
+    """CIN of `channels` channels; it holds nothing, gamma and beta come with each call."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+        """As `conditional_instance_norm` has it."""
+        return conditional_instance_norm(x, gamma, beta)
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation: statistics of the batch in training, running ones afterwards.
+
+    They are those of one style's paintings; another style would need others, so a network of it has one style.
+
+    Attributes:
+        mean, variance: (channels,) running statistics, float32 whatever the network computes in.
+    """
+
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("variance", torch.ones(channels))
+
+    def forward(self, x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+        """x (B, C, H, W) of any dtype, gamma and beta (B, C) float32 -> (B, C, H, W) in the dtype of `x`."""
+        wide = x.to(gamma.dtype)
+        mean, variance = self.observe(wide) if self.training else (self.mean, self.variance)
+        scale = gamma * torch.rsqrt(variance + EPSILON)
+        shift = beta - scale * mean
+        return torch.addcmul(shift[:, :, None, None], wide, scale[:, :, None, None]).to(x.dtype)
+
+    def observe(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance (C,) of a batch, which move the running ones."""
+        variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
+        with torch.no_grad():
+            # In place: a training holds these very tensors.
+            self.mean.lerp_(mean, MOMENTUM)
+            self.variance.lerp_(variance, MOMENTUM)
+        return mean, variance
+
+
+Norm = InstanceNorm | BatchNorm
+
+
+def build_norm(name: NormName, channels: int) -> Norm:
+    """A new one. ValueError: there is no normalisation of that name."""
+    if name not in ("instance", "batch"):
+        raise ValueError("norm must be instance or batch")
+    return BatchNorm(channels) if name == "batch" else InstanceNorm(channels)
 
 
 class StyleRows(nn.Module):

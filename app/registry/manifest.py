@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from app.nets.norm import NormName
 
 MODEL_NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 ModelName = Annotated[str, Field(pattern=MODEL_NAME, max_length=64)]
@@ -12,6 +14,10 @@ StyleId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=6
 # A file of the version's own folder or of its previews: no other folder, no way up.
 FileName = Annotated[str, Field(pattern=r"^(previews/)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=128)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+# The first manifests call it by what it is with several styles, conditional.
+NormOf = Annotated[NormName, BeforeValidator(lambda norm: "instance" if norm == "cin" else norm)]
 
 
 class Part(BaseModel):
@@ -50,9 +56,9 @@ class Style(Part):
 class Architecture(Part):
     """A generator by the name and the arguments of app.nets.generators, and its normalisation."""
 
-    name: Literal["compact", "paper"]
+    name: Literal["compact", "johnson", "paper"]
     options: dict[str, int | tuple[int, ...]] = {}
-    norm: Literal["cin"] = "cin"
+    norm: NormOf = "instance"
 
 
 class Origin(Part):

@@ -117,7 +117,7 @@ def draft(
     """A version of a model that was trained whole.
 
     Weights are stored as float16, half the size at a precision (11 bits) above that of the pictures; style rows stay
-    float32, since `add` promises that old rows never change.
+    float32, since `add` promises that old rows never change, and running statistics, which float16 could not hold.
 
     Args:
         extras: further files by name: `card.md`, `previews/<style>.jpg`.
@@ -126,8 +126,9 @@ def draft(
         InvalidModel: if a weight is not finite, in float16 too, or the parts do not fit together.
     """
     whole = nn.ModuleDict({"generator": generator, "rows": rows})
+    halved = {f"generator.{name}" for name, _ in generator.named_parameters()}
     tensors = {
-        key: tensor.detach().cpu().to(torch.float16 if key.startswith("generator.") else torch.float32).contiguous()
+        key: tensor.detach().cpu().to(torch.float16 if key in halved else torch.float32).contiguous()
         for key, tensor in whole.state_dict().items()
     }
     contents = {WEIGHTS: save(tensors), **extras}

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from app.errors import RequestError
 from app.imaging.decode import probe
-from app.nets.generators import Trunk, build_generator
+from app.nets.generators import Trunk, build_generator, check_styles
 from app.nets.norm import StyleRows
 from app.registry.manifest import MODEL_NAME, File, Manifest, Version
 
@@ -174,10 +174,12 @@ def describe(content: bytes) -> File:
 
 def build(manifest: Manifest, content: bytes) -> tuple[Trunk, StyleRows]:
     """Generator and rows in float32 from the bytes of a weights file, whose floats may be stored narrower."""
+    wanted = manifest.architecture
     # Without memory at first: a few words in a manifest could ask for gigabytes, which the file must then bring along.
     with torch.device("meta"):
         try:
-            generator = build_generator(manifest.architecture.name, manifest.architecture.options)
+            generator = build_generator(wanted.name, wanted.options, wanted.norm)
+            check_styles(generator, len(manifest.styles))
         except ValueError as error:
             raise InvalidModel(f"The architecture of {manifest.label} cannot be built: {error}.") from error
         rows = StyleRows(len(manifest.styles), generator.features)
@@ -202,3 +204,5 @@ def check_tensors(label: str, tensors: dict[str, Tensor], expected: dict[str, Te
             raise InvalidModel(f"{name} of {label} is of {tensor.dtype}, which no weight is.")
         if not tensor.isfinite().all():
             raise InvalidModel(f"{name} of {label} has values that are not finite.")
+        if name.endswith(".variance") and (tensor < 0).any():
+            raise InvalidModel(f"{name} of {label} has values below 0, which no variance has.")

@@ -121,6 +121,8 @@ def add_styles(addition: Addition, folder: Path, watch: Watch, stop: Stop = lamb
 def check_styles(addition: Addition) -> None:
     if not addition.works:
         raise UnusableAddition("There is no painting to add.")
+    if addition.base.generator.one_style:
+        raise UnusableAddition(f"{addition.base.manifest.label} is a network for one style, and has it.")
     if known := sorted(set(addition.ids) & set(addition.base.manifest.style_ids)):
         raise UnusableAddition(f"{addition.base.manifest.label} has a style {', '.join(known)} already.")
     if unknown := sorted(addition.recipe.style_weights.keys() - set(addition.ids)):

@@ -178,7 +178,7 @@ def draw_up(whole: Whole, trainer: StyleTrainer, generator: Trunk, rows: StyleRo
         whole.name,
         generator,
         rows,
-        architecture=Architecture(name=recipe.architecture, options=recipe.options),
+        architecture=Architecture(name=recipe.architecture, options=recipe.options, norm=recipe.norm),
         styles=styles,
         descriptor=whole.descriptor_name,
         recipe=recipe.model_dump(mode="json"),

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from app.nets.descriptor import STYLE_LAYERS
 from app.nets.generators import build_generator
+from app.nets.norm import LEAST_BATCH, NormName
 
 StyleId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=64)]
 Factor = Annotated[float, Field(gt=0, le=100)]
@@ -77,8 +78,10 @@ class Recipe(Aim):
     """The training of a generator."""
 
     # The network: a name of app.nets.generators.ARCHITECTURES, and its own arguments.
-    architecture: Literal["compact", "paper"] = "compact"
+    architecture: Literal["compact", "johnson", "paper"] = "compact"
     options: dict[str, int | tuple[int, ...]] = {}
+    # Of each sample (conditional, where there are several styles), or of the batch: one style, four pictures at least.
+    norm: NormName = "instance"
 
     # A published model to start from, `name@version`: its weights, and its rows of the styles that are trained.
     base: str | None = None
@@ -86,7 +89,13 @@ class Recipe(Aim):
     @model_validator(mode="after")
     def buildable(self) -> Recipe:
         with torch.device("meta"):  # found out now, without the memory for it
-            build_generator(self.architecture, self.options)
+            build_generator(self.architecture, self.options, self.norm)
+        return self
+
+    @model_validator(mode="after")
+    def enough_for_statistics(self) -> Recipe:
+        if self.norm == "batch" and self.batch < LEAST_BATCH:
+            raise ValueError(f"batch normalisation wants a batch of {LEAST_BATCH} pictures at least, not {self.batch}")
         return self
 
 

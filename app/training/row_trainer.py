@@ -92,7 +92,7 @@ class RowTrainer(Trainer):
         for place, start in enumerate(starts):
             self.rows.gamma[place] = start.gamma
             self.rows.beta[place] = start.beta
-        self.average = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self.average = self.copies()
         self.good = self.checkpoint()
 
     def losses(self, sample: Sample) -> Mapping[str, Tensor]:

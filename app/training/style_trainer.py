@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from app.nets.generators import Trunk, build_generator
-from app.nets.norm import StyleRows
+from app.nets.generators import Trunk, build_generator, check_styles
+from app.nets.norm import LEAST_BATCH, StyleRows
 from app.training.objective import Objective
 from app.training.photos import Photos, Sample
-from app.training.recipe import Recipe
+from app.training.recipe import Recipe, UnusableRecipe
 from app.training.trainer import Trainer
 
 
@@ -24,6 +24,9 @@ class StyleTrainer(Trainer):
 
     Attributes:
         generator, rows: the weights that are being trained.
+
+    Raises:
+        UnusableRecipe: the generator is not for so many styles, or its norm not for so small a share of a batch.
     """
 
     recipe: Recipe
@@ -34,12 +37,18 @@ class StyleTrainer(Trainer):
         torch.manual_seed(recipe.seed)
         self.generator, self.rows = self.untrained(recipe, styles)
         super().__init__(recipe, styles, whole(self.generator, self.rows), photos, device)
+        if recipe.norm == "batch" and (share := recipe.batch // self.processes) < LEAST_BATCH:
+            raise UnusableRecipe(f"Batch normalisation wants {LEAST_BATCH} pictures a process and step, not {share}.")
         self.objective = objective.to(device)
         self.objective.descriptor.narrow(self.dtype)
 
     @staticmethod
     def untrained(recipe: Recipe, styles: tuple[str, ...]) -> tuple[Trunk, StyleRows]:
-        generator = build_generator(recipe.architecture, recipe.options)
+        generator = build_generator(recipe.architecture, recipe.options, recipe.norm)
+        try:
+            check_styles(generator, len(styles))
+        except ValueError as error:
+            raise UnusableRecipe(f"The recipe does not go with the paintings: {error}.") from None
         return generator, StyleRows(len(styles), generator.features)
 
     @torch.no_grad()
@@ -58,7 +67,7 @@ class StyleTrainer(Trainer):
             row = [known[style]] if style in known else list(range(len(styles)))
             self.rows.gamma[place] = rows.gamma[row].mean(dim=0)
             self.rows.beta[place] = rows.beta[row].mean(dim=0)
-        self.average = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self.average = self.copies()
         self.good = self.checkpoint()
 
     def losses(self, sample: Sample) -> Mapping[str, Tensor]:

@@ -49,7 +49,8 @@ class Trainer:
 
     Attributes:
         parameters: the parameters that are trained, by name.
-        average: averaged copies of them, the weights that ship.
+        values: they and the running statistics that the learner keeps, by name: all that is learned.
+        average: averaged copies of the values, which ship.
         step: steps done.
 
     Raises:
@@ -68,7 +69,9 @@ class Trainer:
         if recipe.batch % self.processes:
             raise UnevenBatch(f"{self.processes} processes cannot share a batch of {recipe.batch} equally.")
         self.parameters = {name: p for name, p in learner.to(device).named_parameters() if p.requires_grad}
-        self.average = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self.statistics = dict(learner.named_buffers())
+        self.values = self.parameters | self.statistics
+        self.average = self.copies()
         self.optimiser = torch.optim.Adam(self.parameters.values(), recipe.learning_rate, recipe.betas)
         self.step = 0
         self.retreats = 0
@@ -119,6 +122,7 @@ class Trainer:
         if not torch.isfinite(norm):
             return None
         self.optimiser.step()
+        self.share_statistics()
         self.step += 1
         self.update_average()
         return Step(self.step, {name: loss.detach().mean().item() for name, loss in losses.items()})
@@ -141,12 +145,20 @@ class Trainer:
         for gradient, part in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
+    def share_statistics(self) -> None:
+        """Average the running statistics over the processes, each of which has seen its own samples."""
+        if self.processes == 1:
+            return
+        for statistic in self.statistics.values():
+            dist.all_reduce(statistic)
+            statistic.div_(self.processes)
+
     @torch.no_grad()
     def update_average(self) -> None:
         # Early on the average is short, so that it does not carry the random start along.
         decay = min(self.recipe.average, (1 + self.step) / (10 + self.step))
-        for name, parameter in self.parameters.items():
-            self.average[name].lerp_(parameter, 1 - decay)
+        for name, value in self.values.items():
+            self.average[name].lerp_(value, 1 - decay)
 
     def retreat(self) -> None:
         """Back to the last good state, with other photos and half the learning rate."""
@@ -156,9 +168,13 @@ class Trainer:
         self.restore(self.good)
         self.retreats = retreats
 
+    def copies(self) -> dict[str, Tensor]:
+        """Of the values, as they are now."""
+        return {name: value.detach().clone() for name, value in self.values.items()}
+
     def checkpoint(self) -> Checkpoint:
         """The whole state, as copies."""
-        tensors = {name: p.detach().clone() for name, p in self.parameters.items()}
+        tensors = self.copies()
         tensors |= {f"average.{name}": a.clone() for name, a in self.average.items()}
         for name, parameter in self.parameters.items():
             for moment in ("exp_avg", "exp_avg_sq"):
@@ -176,9 +192,10 @@ class Trainer:
         if state.targets != self.targets:
             raise ValueError("The checkpoint belongs to a training of other targets.")
         self.step, self.retreats = state.step, state.retreats
-        for name, parameter in self.parameters.items():
-            parameter.copy_(state.tensors[name])
+        for name, value in self.values.items():
+            value.copy_(state.tensors[name])
             self.average[name].copy_(state.tensors[f"average.{name}"])
+        for name, parameter in self.parameters.items():
             moments = {m: state.tensors[f"{m}.{name}"].to(self.device).clone() for m in ("exp_avg", "exp_avg_sq")}
             self.optimiser.state[parameter] = {"step": torch.tensor(float(state.step)), **moments}
         self.good = state

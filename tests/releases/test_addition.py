@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from app.nets.descriptor import load_descriptor
+from app.nets.generators import Johnson
 from app.registry.repository import Repository
 from app.releases.addition import Addition, UnusableAddition, add_styles
 from app.releases.progress import TrainingStopped
@@ -206,6 +207,7 @@ def test_what_cannot_be_added_is_explained(addition, painting, photos, tmp_path)
     for changed, error, words in (
         ({"works": (known,)}, UnusableAddition, "compact@1 has a style starry_night already"),
         ({"works": ()}, UnusableAddition, "no painting"),
+        ({"base": replace(addition.base, generator=Johnson((4,), 0))}, UnusableAddition, "network for one style"),
         ({"recipe": weighed}, UnusableRecipe, "waves"),
         ({"photos": few}, UnusablePhotos, "There are 0 photos"),
     ):

@@ -44,7 +44,7 @@ def undisturbed(inputs, tmp_path_factory):
 def test_a_run_leaves_its_state_its_losses_and_a_sheet(undisturbed, inputs):
     assert checkpoint(undisturbed).step == 8
     assert [line["step"] for line in series(undisturbed)] == list(range(1, 9))
-    assert set(series(undisturbed)[0]) == {"step", "total", "style", "content"}
+    assert set(series(undisturbed)[0]) == {"step", "total", "style", "content", "traces"}
     with Image.open(undisturbed / "sheets" / "0000008.jpg") as sheet:
         assert sheet.size == (48, 3 * 32)  # the photo, and below it both styles
 

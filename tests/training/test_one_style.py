@@ -1,0 +1,123 @@
+"""Training a network for one style: its running statistics are learned, kept, continued and published."""
+
+import json
+
+import pytest
+import torch
+from tiny_training import MEMBERS, command, make_run, same, write_inputs
+from typer.testing import CliRunner
+
+from app.cli import cli
+from app.registry.repository import Repository
+from app.training.checkpoint import Checkpoint
+from app.training.recipe import Recipe, UnusableRecipe
+
+ONE = MEMBERS | {"options": {"widths": (4, 8), "blocks": 1}, "architecture": "johnson", "norm": "batch", "batch": 4}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Inputs with one painting."""
+    root = write_inputs(tmp_path_factory.mktemp("one"))
+    (root / "paintings" / "dots.png").unlink()
+    (root / "recipe.json").write_text(json.dumps(ONE))
+    return root
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+
+def statistics(tensors):
+    return {name: tensor for name, tensor in tensors.items() if name.endswith((".mean", ".variance"))}
+
+
+def test_statistics_are_in_the_checkpoint_and_averaged(root, tmp_path):
+    run = make_run(root, tmp_path, **ONE)
+    for _ in run.steps():
+        pass
+    tensors = Checkpoint.load(tmp_path / "checkpoint.safetensors").tensors
+    trained = dict(run.trainer.generator.named_buffers())
+    generator, _ = run.trainer.averaged()
+    averaged = dict(generator.named_buffers())
+    assert trained
+    for name, statistic in trained.items():
+        assert torch.equal(tensors[f"generator.{name}"], statistic)
+        assert torch.equal(tensors[f"average.generator.{name}"], averaged[name])
+        assert not torch.equal(averaged[name], statistic)
+        assert f"exp_avg.generator.{name}" not in tensors
+    assert not generator.training
+
+
+def test_a_run_that_is_given_up_continues_to_the_same_statistics(root, tmp_path):
+    whole, parts = make_run(root, tmp_path / "whole", **ONE), tmp_path / "parts"
+    for _ in whole.steps():
+        pass
+    first = make_run(root, parts, **ONE)
+    steps = first.steps()
+    for _ in range(3):
+        next(steps)
+    steps.close()
+    second = make_run(root, parts, **ONE)
+    assert second.resume()
+    for _ in second.steps():
+        pass
+    assert same(second.trainer.checkpoint(), whole.trainer.checkpoint())
+
+
+def test_a_retreat_takes_the_statistics_back(root, tmp_path):
+    trainer = make_run(root, tmp_path, **ONE).trainer
+    before = trainer.checkpoint()
+    sample = trainer.photos.sample(0)
+    trainer.losses(sample)
+    assert not torch.equal(trainer.checkpoint().tensors["generator.entry.norm.mean"], torch.zeros(4))
+    trainer.retreat()
+    after = trainer.checkpoint().tensors
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.tensors.items())
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_command_trains_publishes_and_the_model_paints(root, tmp_path, precision):
+    result = invoke(*command(root, tmp_path / "run", norm="batch", architecture="johnson", precision=precision))
+    assert result.exit_code == 0, result.output
+    model = Repository(tmp_path / "models").load("tiny")
+    assert model.manifest.architecture.name == "johnson"
+    assert model.manifest.architecture.norm == "batch"
+    assert model.manifest.recipe["norm"] == "batch"
+    averaged = Checkpoint.load(tmp_path / "run" / "checkpoint.safetensors").tensors
+    loaded = statistics(model.generator.state_dict())
+    assert len(loaded) == 2 * len(model.generator.widths)
+    for name, statistic in loaded.items():
+        assert torch.equal(statistic, averaged[f"average.generator.{name}"])
+    assert not torch.equal(loaded["entry.norm.mean"], torch.zeros(4))
+
+
+def test_a_small_batch_is_refused(root, tmp_path):
+    result = invoke(*command(root, tmp_path / "run", batch=3))
+    assert result.exit_code == 1
+    assert "batch normalisation wants a batch of 4 pictures at least, not 3" in result.output
+
+
+@pytest.mark.parametrize(("architecture", "norm"), [("johnson", "instance"), ("paper", "batch")])
+def test_two_styles_are_refused(inputs, tmp_path, architecture, norm):
+    with pytest.raises(UnusableRecipe, match="has one style, not 2"):
+        make_run(inputs, tmp_path, **ONE | {"architecture": architecture, "norm": norm})
+
+
+def test_a_process_with_too_small_a_share_is_refused(root, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
+    monkeypatch.setattr("torch.distributed.get_rank", lambda: 0)
+    monkeypatch.setattr("torch.distributed.get_world_size", lambda: 2)
+    with pytest.raises(UnusableRecipe, match="wants 4 pictures a process and step, not 2"):
+        make_run(root, tmp_path, **ONE)
+
+
+def test_an_unknown_norm_is_refused(root, tmp_path):
+    result = invoke(*command(root, tmp_path / "run", norm="layer"))
+    assert result.exit_code == 1
+    assert "norm" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_recipe_from_before_has_instance_normalisation():
+    assert Recipe.model_validate(MEMBERS).norm == "instance"
