@@ -37,6 +37,7 @@ from app.api.openapi import complete_document, problems
 from app.api.problems import answer_errors_as_problems
 from app.api.request_id import RequestId
 from app.api.request_log import RequestLog
+from app.api.result_cache import ResultCache
 from app.api.service import Service
 from app.engine.device import choose_device
 from app.engine.engine import Engine
@@ -136,9 +137,10 @@ def build_service(settings: Settings) -> Service:
     )
     codecs = CodecThreads(settings.codec_threads)
     uploads = UploadBudget(settings.uploads_bytes)
+    results = ResultCache(settings.result_cache_bytes)
     measured = Metrics()
-    measured.watch(engine, codecs, uploads)
-    return Service(settings, catalogue, engine, device.name, codecs, uploads, measured, desk, following)
+    measured.watch(engine, codecs, uploads, results)
+    return Service(settings, catalogue, engine, device.name, codecs, uploads, results, measured, desk, following)
 
 
 def build_desk(settings: Settings) -> JobDesk:

@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     deadline_seconds: float = Field(30, gt=0, le=3600)
     # Liveness fails when one batch holds the engine for longer.
     engine_stall_seconds: float = Field(120, gt=0, le=3600)
+    # Answers of the fast path that are kept for equal requests; 0 keeps and shares none.
+    result_cache_megabytes: float = Field(64, ge=0, le=100_000)
 
     # Jobs: the ledger, its queue, and the blobs. Embedded in data_dir where no URL is given; URLs may hold passwords.
     data_dir: Path = Path("data")
@@ -153,6 +155,10 @@ class Settings(BaseSettings):
     @property
     def body_bytes(self) -> int:
         return int(self.body_megabytes * 1_000_000)
+
+    @property
+    def result_cache_bytes(self) -> int:
+        return int(self.result_cache_megabytes * 1_000_000)
 
     @property
     def uploads_bytes(self) -> int:

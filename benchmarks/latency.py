@@ -35,7 +35,9 @@ def server() -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
-    process = subprocess.Popen(command, env={**os.environ, "PASTICHE_LOG_LEVEL": "error"})
+    process = subprocess.Popen(
+        command, env={**os.environ, "PASTICHE_LOG_LEVEL": "error", "PASTICHE_RESULT_CACHE_MEGABYTES": "0"}
+    )
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until_ready(url)

@@ -56,6 +56,7 @@ def server(niceness: int, threads: int | None) -> Iterator[httpx.Client]:
         free.close()
         settings = {
             "LOG_LEVEL": "error",
+            "RESULT_CACHE_MEGABYTES": "0",
             "ADMIN_TOKEN": token,
             "DATA_DIR": data,
             "TRAINING_NICENESS": str(niceness),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from app.api.body import UploadBudget
 from app.api.codecs import CodecThreads
 from app.api.job_metrics import JobCollector
+from app.api.result_cache import ResultCache, Source
 from app.api.stages import Stages
 from app.engine.engine import Engine
 from app.errors import PasticheError
@@ -49,6 +52,13 @@ class Metrics:
             "pastiche_painted_megapixels", "Megapixels of finished paintings.", ["model"], registry=self.registry
         )
 
+        self._results = Counter(
+            "pastiche_results",
+            "Answers of the fast path: painted (miss), kept (hit), painted for another (shared), unchanged (304).",
+            ["source"],
+            registry=self.registry,
+        )
+
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Status 499 is a client that left before it was answered."""
         # A method is the client's own word: any other would make a series of its own.
@@ -63,7 +73,10 @@ class Metrics:
         for stage, seconds in stages.seconds.items():
             self._stage_seconds.labels(stage).observe(seconds)
 
-    def watch(self, engine: Engine, codecs: CodecThreads, uploads: UploadBudget) -> None:
+    def count_result(self, source: Source | Literal["unchanged"]) -> None:
+        self._results.labels(source).inc()
+
+    def watch(self, engine: Engine, codecs: CodecThreads, uploads: UploadBudget, results: ResultCache) -> None:
         """Add what is looked up at the moment of a scrape."""
         gauges = {
             "pastiche_queue_megapixels": (
@@ -83,6 +96,7 @@ class Metrics:
             ),
             "pastiche_codec_steps": ("Steps that wait for or are in a codec thread.", lambda: codecs.pending),
             "pastiche_upload_bytes": ("Bodies in memory.", lambda: uploads.held_bytes),
+            "pastiche_result_cache_bytes": ("Answers kept for equal requests.", lambda: results.held_bytes),
         }
         for name, (help_text, look) in gauges.items():
             Gauge(name, help_text, registry=self.registry).set_function(look)

@@ -114,7 +114,9 @@ def stylize_body() -> Document:
 def painting_response() -> Document:
     """The painting, in each format that can be written."""
     headers = {
-        "ETag": "Strong: the same for the same bytes.",
+        "Cache-Control": "`private, no-cache`: worth keeping for the client alone, with `If-None-Match`.",
+        "Cache-Status": "Whether it was painted now, kept, or painted for an equal request (`collapsed`), RFC 9211.",
+        "ETag": "Of the photo, the model and the options; strong on a processor, weak on a GPU.",
         "Pastiche-Model": "The model that painted, `name@version`.",
         "Server-Timing": "Milliseconds by stage: upload, queue, decode, engine, colour, encode, total.",
         "Vary": "`Accept`, which may choose the format.",

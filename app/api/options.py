@@ -17,6 +17,7 @@ from app.engine.stylizer import Stylizer
 from app.errors import InvalidOption
 from app.imaging.encode import FORMATS
 from app.imaging.stroke import largest_edge
+from app.registry.repository import WEIGHTS
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -35,6 +36,7 @@ class Options:
         format: a name in imaging's FORMATS.
         quality: 1 to 100.
         stylizer: what the model was when the request came; a later swap changes nothing for it.
+        weights_sha256: of the model's weights, in hex.
     """
 
     model: str
@@ -46,6 +48,7 @@ class Options:
     format: str
     quality: int
     stylizer: Stylizer = field(compare=False, repr=False)
+    weights_sha256: str = field(compare=False, repr=False)
 
 
 def read_options(pairs: Pairs, accept: str, catalogue: Catalogue, edge_pixels: int) -> Options:
@@ -76,6 +79,7 @@ def read_options(pairs: Pairs, accept: str, catalogue: Catalogue, edge_pixels: i
         format=fields.format or negotiate(accept, FORMATS),
         quality=fields.quality,
         stylizer=catalogue.stylizer(manifest),
+        weights_sha256=manifest.files[WEIGHTS].sha256,
     )
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from dataclasses import dataclass
 
 from app.api.options import Options
+from app.api.result_cache import Painting
 from app.api.service import Service
 from app.api.stages import Stages
 from app.api.upload import Photo
@@ -16,15 +15,6 @@ from app.imaging.encode import encode
 from app.imaging.picture import Picture
 from app.imaging.resize import fitted, resize
 from app.imaging.stroke import at_size, largest_edge, painted_size
-
-
-@dataclass(frozen=True)
-class Painting:
-    """The encoded answer, the SHA-256 of its bytes in hex, and how many megapixels it has."""
-
-    data: bytes
-    sha256: str
-    megapixels: float
 
 
 async def paint(service: Service, photo: Photo, options: Options, deadline: float, stages: Stages) -> Painting:
@@ -105,6 +95,6 @@ async def finish(service: Service, content: Picture, painted: Pixels, options: O
                 pixels = lay_over(content.rgb, pixels, options.strength)
         with stages.measure("encode"):
             data = encode(Picture(pixels, content.alpha), options.format, options.quality)
-        return Painting(data, hashlib.sha256(data).hexdigest(), content.megapixels)
+        return Painting(data, content.megapixels)
 
     return await service.codecs.run(stages, step)

@@ -15,6 +15,7 @@ from app.api.codecs import CodecThreads
 from app.api.following import Following
 from app.api.job_desk import JobDesk
 from app.api.metrics import Metrics
+from app.api.result_cache import ResultCache
 from app.engine.engine import Engine
 from app.errors import ModelUnavailable
 from app.settings import Settings
@@ -48,6 +49,7 @@ class Service:
     device: str
     codecs: CodecThreads
     uploads: UploadBudget
+    results: ResultCache
     metrics: Metrics
     jobs: JobDesk
     following: Following

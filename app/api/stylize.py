@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Mapping
+from functools import partial
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -14,10 +17,13 @@ from app.api.job_creation import MAKING, prefers_later, stylize_later
 from app.api.job_openapi import accepted_response, idempotency_parameter, prefer_parameter
 from app.api.openapi import painting_response, problems, stylize_body, stylize_parameters
 from app.api.options import Options
-from app.api.painting import Painting, paint
-from app.api.service import service_of
+from app.api.painting import paint
+from app.api.result_cache import Painting, Source
+from app.api.result_key import digest, etag_of, result_key
+from app.api.service import Service, service_of
 from app.api.stages import Stages
-from app.api.upload import receive_photo
+from app.api.styles import matches
+from app.api.upload import Photo, receive_photo
 from app.errors import (
     AnimatedPicture,
     BodyTooLarge,
@@ -38,6 +44,13 @@ from app.errors import (
 from app.imaging.encode import FORMATS
 
 router = APIRouter(prefix="/v1", tags=["paintings"])
+
+# In the words of RFC 9211.
+CACHE_STATUS: Mapping[Source, str] = {
+    "hit": "pastiche; hit",
+    "miss": "pastiche; fwd=miss",
+    "shared": "pastiche; fwd=miss; collapsed",
+}
 
 PROBLEMS = (
     EmptyBody,
@@ -65,6 +78,7 @@ PROBLEMS = (
     response_class=Response,
     responses={
         200: painting_response(),
+        304: {"description": "The client has it already (`If-None-Match`); nothing was painted."},
         202: accepted_response(Preference_Applied="`respond-async`."),
         **problems(*PROBLEMS),
     },
@@ -77,6 +91,8 @@ async def stylize(request: Request) -> Response:
     """Send the picture as the body with the options in the query, or a form with both.
 
     `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' '/v1/stylize?styles=starry_night' -o painting.jpg`
+
+    Equal requests have equal answers, which are kept for a while; `If-None-Match` with the `ETag` of one answers 304.
 
     With `Prefer: respond-async` it becomes a job: the answer comes at once and says where to find it.
     """
@@ -91,18 +107,53 @@ async def stylize(request: Request) -> Response:
             accept = ", ".join(request.headers.getlist("accept"))
             photo, options = await receive_photo(request, service, accept)
         try:
-            painting = await while_connected(request.receive, paint(service, photo, options, deadline, stages))
+            key = result_key(await digest(photo.data), options, service.settings.edge_pixels)
+            headers = headers_of(key, options)
+            if matches(", ".join(request.headers.getlist("if-none-match")), f'"{key}"'):
+                service.metrics.count_result("unchanged")
+                return Response(status_code=304, headers=headers)
+            begin = partial(begin_painting, service, photo, options, deadline, stages)
+            getting = service.results.get((owner(request), key), begin)
+            painting, source = await while_connected(request.receive, getting)
         finally:
             photo.drop()
-    service.metrics.count_painting(options.model, painting.megapixels, stages)
-    return answer(painting, options, stages)
+    service.metrics.count_result(source)
+    return answer(painting, options, headers | {"Cache-Status": CACHE_STATUS[source]}, stages)
 
 
-def answer(painting: Painting, options: Options, stages: Stages) -> Response:
-    headers = {
-        "ETag": f'"{painting.sha256[:32]}"',
+def begin_painting(
+    service: Service, photo: Photo, options: Options, deadline: float, stages: Stages
+) -> asyncio.Task[Painting]:
+    """The painting as a task that may outlive its request, where others wait for it, and has the photo until then."""
+    mine = photo.handed_over()
+
+    async def painted() -> Painting:
+        painting = await paint(service, mine, options, deadline, stages)
+        service.metrics.count_painting(options.model, painting.megapixels, stages)
+        return painting
+
+    task = asyncio.create_task(painted())
+    # Not in the task: cancelled before its first step, it would never come to it.
+    task.add_done_callback(lambda _: mine.drop())
+    return task
+
+
+def owner(request: Request) -> str | None:
+    """Whose kept answers these are. One API key learns nothing of another's; without keys all share."""
+    principal: str | None = getattr(request.state, "principal", None)
+    return principal
+
+
+def headers_of(key: str, options: Options) -> dict[str, str]:
+    """Alike in the answer with the painting and in the one that says it is unchanged."""
+    return {
+        "Cache-Control": "private, no-cache",
+        "ETag": etag_of(key, options),
         "Pastiche-Model": options.model,
-        "Server-Timing": stages.server_timing(),
         "Vary": "Accept",
     }
+
+
+def answer(painting: Painting, options: Options, headers: dict[str, str], stages: Stages) -> Response:
+    headers = {**headers, "Server-Timing": stages.server_timing()}
     return Response(painting.data, media_type=FORMATS[options.format], headers=headers)

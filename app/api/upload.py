@@ -19,11 +19,19 @@ class Photo:
 
     def __init__(self, data: bytes, body: Body) -> None:
         self.data = data
-        self._body = body
+        self._body: Body | None = body
+
+    def handed_over(self) -> Photo:
+        """The same photo for somebody who outlives this request; here nothing is left to drop."""
+        assert self._body is not None, "dropped or handed over before"
+        other = Photo(self.data, self._body)
+        self.data, self._body = b"", None
+        return other
 
     def drop(self) -> None:
         self.data = b""
-        self._body.drop()
+        if self._body is not None:
+            self._body.drop()
 
 
 async def receive_photo(request: Request, service: Service, accept: str) -> tuple[Photo, Options]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection
 from difflib import get_close_matches
@@ -33,7 +34,8 @@ def parse_blend(text: str, known: Collection[str]) -> dict[str, float]:
         if style in weights:
             raise InvalidOption(f"The style {style} is given twice.")
         weights[style] = parse_weight(style, weight) if colon else 1.0
-    total = sum(weights.values())
+    # Exact, so that the order in which they are given changes nothing.
+    total = math.fsum(weights.values())
     return {style: weight / total for style, weight in weights.items()}
 
 

@@ -46,6 +46,7 @@ def settings(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Sett
         models=("compact", "sketch"),
         device="cpu",
         edge_pixels=256,
+        result_cache_megabytes=0,  # what is asked for is painted
         data_dir=data_dir,
         descriptor=data_dir / "descriptor",
         workers=0,
@@ -70,6 +71,7 @@ def connect(settings: Settings) -> Iterator[Connect]:
         def start(*, wait: bool = True, **changes: Any) -> httpx.Client:
             app = create_app(settings.model_copy(update=changes))
             started = open_clients.enter_context(running(app))
+            started.service = app.state.service
             if wait:
                 wait_until_ready(started)
             return started

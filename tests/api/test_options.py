@@ -33,6 +33,7 @@ def test_defaults(read):
         format="jpeg",
         quality=90,
         stylizer=None,
+        weights_sha256="",
     )
 
 
@@ -50,6 +51,7 @@ def test_every_option(read):
         format="png",
         quality=55,
         stylizer=None,
+        weights_sha256="",
     )
 
 
