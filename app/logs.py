@@ -11,8 +11,9 @@ import structlog
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "text"]
 
-# Libraries that tell of every client's mistake, or at `debug` of every chunk of a picture.
-QUIETED = {"python_multipart": logging.ERROR, "PIL": logging.INFO}
+# Libraries that tell of every client's mistake, at `debug` of every chunk of a picture, or at every start of how they
+# would migrate what is up to date.
+QUIETED = {"python_multipart": logging.ERROR, "PIL": logging.INFO, "alembic": logging.WARNING}
 
 
 def configure_logging(level: Level, format: Format) -> None:

@@ -125,8 +125,9 @@ def create_app(settings: Settings) -> FastAPI:
 
 def build_service(settings: Settings) -> Service:
     """Everything below the routes; raises as `create_app`."""
-    desk = build_desk(settings)
+    # Before the database is made: a device that is not there should leave nothing behind.
     device = choose_device(settings.device, settings.precision, settings.engine_threads)
+    desk = build_desk(settings)
     following = Following(settings.models, open_releases(settings), device, settings.models_follow_seconds)
     catalogue = following.open()
     engine = Engine(

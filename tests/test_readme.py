@@ -59,7 +59,10 @@ def test_every_error_is_listed_with_its_status() -> None:
     assert listed == {(kind.status, kind.slug) for kind in kinds(PasticheError)}
 
 
-@pytest.mark.parametrize("command", re.findall(r"(?:^|\| )pastiche ((?:models|train) \w+|\w+)", README, flags=re.MULTILINE))
+COMMANDS = re.findall(r"(?:^|\| )pastiche ((?:models|train) \w+|\w+)", README, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_commands_shown_exist(command: str) -> None:
     assert CliRunner().invoke(cli, [*command.split(), "--help"]).exit_code == 0
 
