@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from app.errors import VersionRefused
 from app.jobs.training_params import TrainingParams
 from app.releases.candidate import Candidate
@@ -17,6 +19,8 @@ from app.releases.version import Status, VersionState
 # Members of a version's report: the job that made it, and the SHA-256 of each painting that it is made from by its id.
 JOB = "job"
 PAINTINGS = "paintings"
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class Maker:
             return version
         try:
             self.releases.activate(version.name, version.version, by=self._by, force=self.params.force)
-        except VersionRefused:
+        except VersionRefused as error:
+            _log.warning("model_not_activated", model=version.label, reasons=error.extra.get("reasons"))
             return version
         return self.releases.version(version.name, version.version)
 
