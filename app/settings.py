@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     # Names of the models to load; the first is the default of `model=`. `name@version` pins a version.
     models: Annotated[tuple[str, ...], NoDecode] = ("compact",)
     # How often each process looks which versions are active.
-    models_follow_seconds: float = Field(1, gt=0, le=60)
+    models_follow_seconds: float = Field(0.5, gt=0, le=60)
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -105,6 +105,12 @@ class Settings(BaseSettings):
     @classmethod
     def split_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("admin_token", mode="before")
+    @classmethod
+    def empty_is_none(cls, value: object) -> object:
+        # Compose files pass variables on that are not set as empty ones.
+        return None if value == "" else value
 
     @field_validator("admin_token")
     @classmethod

@@ -49,6 +49,11 @@ def test_passwords_are_not_shown() -> None:
     assert "secret" not in repr(settings)
 
 
+def test_an_empty_admin_token_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASTICHE_ADMIN_TOKEN", "")
+    assert Settings().admin_token is None
+
+
 def test_the_admin_token_is_no_key_of_the_public_routes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASTICHE_API_KEYS", f"other,{'k' * 40}")
     monkeypatch.setenv("PASTICHE_ADMIN_TOKEN", "k" * 40)

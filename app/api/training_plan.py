@@ -11,8 +11,8 @@ from app.jobs.job import Job
 from app.jobs.training_params import TrainingParams
 from app.training.recipe import AddRecipe, Recipe
 
-# Seconds a step of 2 crops of 256 x 256 pixels on two CPU cores, where nothing has been measured here yet: `add`, and
-# `full` by architecture. docs/training.md has the runs that they come from.
+# Seconds a step of 2 crops of 256 x 256 pixels on two CPU cores, where nothing has been measured on this machine yet:
+# `add`, and `full` by architecture. The orders of magnitude of benchmarks/add_style.py and docs/training.md.
 STATED_ADD = 0.25
 STATED_FULL = {"compact": 0.45, "johnson": 1.8, "paper": 1.8}
 STATED_REST_SECONDS = 30.0
