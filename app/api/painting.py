@@ -16,6 +16,11 @@ from app.imaging.picture import Picture
 from app.imaging.resize import fitted, resize
 from app.imaging.stroke import at_size, largest_edge, painted_size
 
+# Shares of the time that a request has. What the network begins in the last of it would be encoded for nobody; and what
+# is not predicted to be painted with the other to spare might come too late, and its client learn it late.
+FINISHING = 0.03
+SPARE = 0.1
+
 
 async def paint(service: Service, photo: Photo, options: Options, deadline: float, stages: Stages) -> Painting:
     """Paint and encode. The photo's bytes are dropped as soon as they are decoded.
@@ -37,7 +42,10 @@ async def paint(service: Service, photo: Photo, options: Options, deadline: floa
         return await finish(service, content, content.rgb, options, stages)
     network_size = painted_size(*size, options.stroke)
     # Before a pixel is decoded: what is refused should cost nothing.
-    ticket = service.engine.admit(network_size[0] * network_size[1] / 1e6, deadline)
+    time_given = service.settings.deadline_seconds
+    ticket = service.engine.admit(
+        network_size[0] * network_size[1] / 1e6, deadline - FINISHING * time_given, SPARE * time_given
+    )
     try:
         content = await read(service, photo, size, stages)
         seen = await for_network(service, content, network_size, stages)

@@ -113,8 +113,8 @@ class Engine:
         """The models of now."""
         return MappingProxyType(self._stylizers)
 
-    def admit(self, megapixels: float, deadline: float) -> Ticket:
-        """Reserve room for a picture of that size once resized, before it is decoded.
+    def admit(self, megapixels: float, deadline: float, spare: float = 0) -> Ticket:
+        """Reserve room for a picture of that size once resized, before it is decoded; `spare` as in `Scheduler.admit`.
 
         Raises:
             Overloaded, DeadlineExceeded: as `Scheduler.admit`.
@@ -122,7 +122,7 @@ class Engine:
         """
         with self._wake:
             self._check_running()
-            return self._scheduler.admit(self._clock(), megapixels, deadline)
+            return self._scheduler.admit(self._clock(), megapixels, deadline, spare)
 
     def submit(self, ticket: Ticket, stylizer: Stylizer, pixels: Picture, blend: Blend) -> Future[Picture]:
         """Queue a decoded picture (H, W, 3). Cancelling the future drops it.

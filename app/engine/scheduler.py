@@ -107,15 +107,18 @@ class Scheduler(Generic[Payload]):
         if self._painted_seconds == 0:
             self._painted_pixels, self._painted_seconds = megapixels_per_second * 1e6, 1.0
 
-    def admit(self, now: float, megapixels: float, deadline: float) -> Ticket:
+    def admit(self, now: float, megapixels: float, deadline: float, spare: float = 0) -> Ticket:
         """Reserve room for a picture, before it is decoded.
 
         An empty queue takes any picture, even one that is larger than the bound or looks too slow for its
         deadline: a speed estimate that had become too low could otherwise never correct itself.
 
+        Args:
+            spare: seconds before the deadline by which it must be predicted to be painted, since predictions err.
+
         Raises:
             DeadlineExceeded: if the deadline is past.
-            Overloaded: if the picture does not fit into the queue or would not be painted by its deadline;
+            Overloaded: if the picture does not fit into the queue or would not be painted in time;
                 `retry_after_seconds` is when it would, if nothing else came.
         """
         if deadline <= now:
@@ -123,7 +126,7 @@ class Scheduler(Generic[Payload]):
         ticket = Ticket(max(LEAST_PIXELS, math.ceil(megapixels * 1e6)), deadline)
         if self._pixels > 0:
             self._refuse_beyond_bound(now, ticket)
-            self._refuse_too_late(now, ticket)
+            self._refuse_too_late(now, ticket, spare)
         self._decoding.add(ticket)
         self._pixels += ticket.pixels
         return ticket
@@ -135,8 +138,9 @@ class Scheduler(Generic[Payload]):
             seconds = self._seconds(min(excess, self._pixels)) - self._seconds_done(now)
             raise Overloaded("The queue is full.", retry_after_seconds=whole_seconds(seconds))
 
-    def _refuse_too_late(self, now: float, ticket: Ticket) -> None:
-        late = now + self._seconds(self._pixels + ticket.pixels) - self._seconds_done(now) - ticket.deadline
+    def _refuse_too_late(self, now: float, ticket: Ticket, spare: float) -> None:
+        painted = now + self._seconds(self._pixels + ticket.pixels) - self._seconds_done(now)
+        late = painted + spare - ticket.deadline
         if late > 0:
             raise Overloaded(
                 "The queue is too long to paint this picture in time.",

@@ -112,6 +112,18 @@ def test_a_predicted_wait_past_the_deadline_is_refused_with_the_excess_as_retry_
     assert scheduler.admit(100, 1, 108)
 
 
+def test_a_prediction_can_be_asked_to_leave_time_to_spare():
+    scheduler = make(speed=0.5)
+    queue(scheduler, 1, 2, 3)
+    with pytest.raises(Overloaded) as refused:
+        scheduler.admit(100, 1, 110, spare=3)
+    assert refused.value.retry_after_seconds == 1
+    ticket = scheduler.admit(100, 1, 111, spare=3)
+    assert ticket.deadline == 111
+    # The first in an empty queue is taken whatever is predicted for it.
+    assert make(speed=0.5).admit(100, 1, 101, spare=3)
+
+
 def test_time_that_the_running_batch_has_had_shortens_the_predicted_wait():
     scheduler = make(speed=0.5, batch_pictures=1)
     queue(scheduler, 1, 2)
