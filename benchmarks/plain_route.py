@@ -19,7 +19,7 @@ from fastapi import FastAPI, Request, Response
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
-from app.nets.generators import ARCHITECTURES
+from app.nets.architectures import ARCHITECTURES
 from app.nets.norm import StyleRows
 from app.registry.repository import Repository
 from app.settings import SHIPPED_MODELS

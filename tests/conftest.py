@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
 
+from app.nets.architectures import ARCHITECTURES
 from app.nets.descriptor import Descriptor
-from app.nets.generators import ARCHITECTURES
 from app.nets.norm import StyleRows
 from app.registry.manifest import Architecture, Style, StyleLosses
 from app.registry.publish import publish

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from app.api.job_form import MOST_PRIORITY
 from app.api.options import invalid_options
+from app.nets.architectures import ArchitectureName
 from app.nets.norm import NormName
 from app.registry.manifest import ModelName
 from app.releases.label import VERSION
@@ -120,8 +121,11 @@ class FullOptions(TrainingOptions):
 
     mode: Literal["full"]
     name: ModelName = Field(description="Of the model.", examples=["impressionists"])
-    architecture: Literal["compact", "johnson", "paper"] | None = Field(
-        None, description="Of the generator; `johnson` is `paper` for one style.", examples=["compact"]
+    architecture: ArchitectureName | None = Field(
+        None,
+        description="Of the generator; `johnson` is `paper` for one style, `texture` makes textures from noise alone, "
+        "`ulyanov` is the same network for photos.",
+        examples=["compact"],
     )
     norm: NormName | None = Field(
         None,

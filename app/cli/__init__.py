@@ -10,6 +10,7 @@ from app.cli.migrate import migrate
 from app.cli.models import models
 from app.cli.serve import serve
 from app.cli.stylize import stylize
+from app.cli.texture import texture
 from app.cli.train import train
 from app.cli.worker import worker
 
@@ -24,6 +25,7 @@ cli.command()(serve)
 cli.command()(worker)
 cli.command()(migrate)
 cli.command()(stylize)
+cli.command()(texture)
 cli.command()(distill)
 cli.add_typer(train, name="train")
 cli.add_typer(models, name="models")

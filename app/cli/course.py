@@ -106,8 +106,10 @@ def stopped_by_signals() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def read_recipe(kind: type[AnySchedule], path: Path | None, given: Mapping[str, object]) -> AnySchedule:
-    """The recipe of a file, overridden by what the command line gives.
+def read_recipe(
+    kind: type[AnySchedule], path: Path | None, given: Mapping[str, object], usual: Mapping[str, object] | None = None
+) -> AnySchedule:
+    """The recipe of a file, overridden by what the command line gives; `usual` is what neither of them says.
 
     Raises:
         UnusableRecipe: with a reason for every member that cannot be used.
@@ -119,6 +121,7 @@ def read_recipe(kind: type[AnySchedule], path: Path | None, given: Mapping[str, 
     if not isinstance(members, dict):
         raise UnusableRecipe(f"{path} is no JSON object.")
     try:
+        members = dict(usual or {}) | members
         return kind.model_validate(members | {name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         raise UnusableRecipe(reasons(error)) from None

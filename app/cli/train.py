@@ -53,7 +53,9 @@ def full(
         Path | None, typer.Option(help="File names of photos kept out of the training, a line each.", exists=True)
     ] = None,
     recipe: Annotated[Path | None, typer.Option(help="JSON file of recipe members.", exists=True)] = None,
-    architecture: Annotated[str | None, typer.Option(help="compact, paper, or johnson: paper for one style.")] = None,
+    architecture: Annotated[
+        str | None, typer.Option(help="compact, johnson, paper, texture (from noise alone) or ulyanov.")
+    ] = None,
     norm: Annotated[str | None, typer.Option(help="instance, or batch: one style, and a batch of 4 at least.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps in all, also when a run is continued.")] = None,
     base: Annotated[str | None, typer.Option(help="Model to start from, such as compact@1; in the repository.")] = None,

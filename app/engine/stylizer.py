@@ -13,7 +13,7 @@ from torch import Tensor
 
 from app.engine.device import Device
 from app.errors import InvalidOption, UnknownStyle
-from app.nets.generators import Trunk
+from app.nets.generators import Generator
 from app.nets.norm import StyleRows
 
 Picture = NDArray[np.uint8]
@@ -39,7 +39,7 @@ class Stylizer:
         device: where and in which precision to run.
     """
 
-    def __init__(self, generator: Trunk, rows: StyleRows, style_ids: Sequence[str], device: Device) -> None:
+    def __init__(self, generator: Generator, rows: StyleRows, style_ids: Sequence[str], device: Device) -> None:
         self.style_ids = tuple(style_ids)
         self.device = device
         self.megapixels_per_second: float | None = None  # measured by `warm`

@@ -7,34 +7,44 @@ its work to a quarter of the resolution to stay under 20 GFLOP at 512 x 512, whe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from app.nets.noise import grain
 from app.nets.norm import BatchNorm, InstanceNorm, NormName, build_norm
 
 SMALLEST_EDGE = 16
 # Bounds of what a recipe or a manifest may ask for, an order of magnitude above every published generator.
 WIDEST = 1024
 MOST_BLOCKS = 64
-# The largest prime below 2^20 that leaves 2 when divided by 3: cubing then permutes its residues.
-GRAIN_PRIME = 1_048_571
+
+Padding = Literal["reflect", "circular"]
 
 Rows = Iterator[tuple[Tensor, Tensor]]
 
 
 class ConvNorm(nn.Module):
-    """Mirror padding, convolution, norm; before them a nearest-neighbour enlargement where `enlarge` asks for one."""
+    """Padding, convolution, norm; before them a nearest-neighbour enlargement where `enlarge` asks for one."""
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int, *, norm: NormName = "instance", stride: int = 1, enlarge: int = 1
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        *,
+        norm: NormName = "instance",
+        stride: int = 1,
+        enlarge: int = 1,
+        padding: Padding = "reflect",
     ) -> None:
         super().__init__()
         # No bias: the norm subtracts the mean of every channel again.
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, padding_mode="reflect", bias=False)
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, padding_mode=padding, bias=False)
         self.norm = build_norm(norm, outputs)
         self.enlarge = enlarge
 
@@ -63,16 +73,20 @@ class Generator(nn.Module):
 
     Attributes:
         multiple: what the strides need height and width to be divisible by, in pixels.
+        smallest: edge in pixels to which smaller pictures are enlarged.
         features: values of gamma (and of beta) that a style has.
         one_style: whether it is for one style only, whose row it has all the same.
     """
 
-    def __init__(self, multiple: int) -> None:
+    last: ConvNorm
+
+    def __init__(self, multiple: int, smallest: int = SMALLEST_EDGE) -> None:
         super().__init__()
         # Mirroring by one pixel needs two, in the smallest picture at the lowest resolution too.
-        if multiple > SMALLEST_EDGE // 2:
-            raise ValueError(f"a generator may halve the resolution {int(math.log2(SMALLEST_EDGE // 2))} times at most")
+        if multiple > smallest // 2:
+            raise ValueError(f"a generator may halve the resolution {int(math.log2(smallest // 2))} times at most")
         self.multiple = multiple
+        self.smallest = smallest
 
     @property
     def one_style(self) -> bool:
@@ -98,19 +112,31 @@ class Generator(nn.Module):
             (B, 3, H, W) float32 sRGB in 0..1.
         """
         height, width = x.shape[-2:]
-        rows = zip(torch.split(gamma, self.widths, dim=1), torch.split(beta, self.widths, dim=1), strict=True)
-        painted = self.paint(pad_to_multiple(x, self.multiple), rows)
+        painted = self.paint(pad_to_multiple(x, self.multiple, self.smallest), self.split(gamma, beta))
         return painted[..., :height, :width]
+
+    def split(self, gamma: Tensor, beta: Tensor) -> Rows:
+        """(B, features) each -> the values of one norm after the other."""
+        return zip(torch.split(gamma, self.widths, dim=1), torch.split(beta, self.widths, dim=1), strict=True)
 
     def paint(self, x: Tensor, rows: Rows) -> Tensor:
         """`forward` for sizes that the strides divide."""
         raise NotImplementedError
 
+    def weights(self, dtype: torch.dtype) -> dict[str, Tensor]:
+        """All weights by name, in `dtype` but for the last layer's, with gradients that reach the parameters.
 
-def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Enlarge (B, C, H, W) at the right and the bottom: first by edge values to 16, then mirrored to the multiple."""
+        The last layer decides the 8-bit values: bfloat16 with its 8 bits of precision would show there as banding.
+        Running statistics are here as they are, the very tensors, which a step in training moves.
+        """
+        weights = {name: p if name.startswith("last.") else p.to(dtype) for name, p in self.named_parameters()}
+        return weights | dict(self.named_buffers())
+
+
+def pad_to_multiple(x: Tensor, multiple: int, smallest: int = SMALLEST_EDGE) -> Tensor:
+    """Enlarge (B, C, H, W) at the right and the bottom: by edge values, then mirrored to the multiple."""
     height, width = x.shape[-2:]
-    short = (max(0, SMALLEST_EDGE - width), max(0, SMALLEST_EDGE - height))
+    short = (max(0, smallest - width), max(0, smallest - height))
     if any(short):
         x = F.pad(x, (0, short[0], 0, short[1]), mode="replicate")
     rest = (-x.shape[-1] % multiple, -x.shape[-2] % multiple)
@@ -124,7 +150,6 @@ class Trunk(Generator):
     down: nn.ModuleList
     blocks: nn.ModuleList
     up: nn.ModuleList
-    last: ConvNorm
 
     def paint(self, x: Tensor, rows: Rows) -> Tensor:
         x = x.to(self.entry.conv.weight.dtype)
@@ -136,15 +161,6 @@ class Trunk(Generator):
         for layer in self.up:
             x = F.relu(layer(x, rows))
         return torch.sigmoid(self.last(x.to(self.last.conv.weight.dtype), rows))
-
-    def weights(self, dtype: torch.dtype) -> dict[str, Tensor]:
-        """All weights by name, in `dtype` but for the last layer's, with gradients that reach the parameters.
-
-        The last layer decides the 8-bit values: bfloat16 with its 8 bits of precision would show there as banding.
-        Running statistics are here as they are, the very tensors, which a step in training moves.
-        """
-        weights = {name: p if name.startswith("last.") else p.to(dtype) for name, p in self.named_parameters()}
-        return weights | dict(self.named_buffers())
 
 
 class Paper(Trunk):
@@ -203,27 +219,6 @@ class Compact(Trunk):
         return super().paint(torch.cat([folded, noise], dim=1), rows)
 
 
-def grain(height: int, width: int, device: torch.device) -> Tensor:
-    """Noise (height, width) in 0..1 that is the same for every picture, each position's own: uniform, white, endless.
-
-    From a position's number by multiplications modulo a prime, which every device and every exported graph has.
-    """
-    y = torch.arange(height, device=device)[:, None]
-    x = torch.arange(width, device=device)[None, :]
-    n = cubed(y * 524_287 + x * 7_919 + 12_345)
-    # Twice, with other steps: after one cube the rows still follow each other by a rule that the eye sees.
-    n = cubed(n + y * 6_007 + x * 104_729)
-    return n.float() / GRAIN_PRIME
-
-
-def cubed(n: Tensor) -> Tensor:
-    n = n % GRAIN_PRIME
-    return n * n % GRAIN_PRIME * n % GRAIN_PRIME
-
-
-ARCHITECTURES: dict[str, Callable[..., Trunk]] = {"compact": Compact, "johnson": Johnson, "paper": Paper}
-
-
 def check_sizes(widths: tuple[int, ...], blocks: int) -> None:
     """ValueError if the widths or the number of residual blocks are out of bounds."""
     if not widths:
@@ -232,23 +227,3 @@ def check_sizes(widths: tuple[int, ...], blocks: int) -> None:
         raise ValueError(f"widths must be 1 to {WIDEST} channels")
     if not 0 <= blocks <= MOST_BLOCKS:
         raise ValueError(f"blocks must be 0 to {MOST_BLOCKS}")
-
-
-def check_styles(generator: Generator, styles: int) -> None:
-    """ValueError if the generator is not for so many styles."""
-    if generator.one_style and styles > 1:
-        raise ValueError(f"johnson, and every generator with batch normalisation, has one style, not {styles}")
-
-
-def build_generator(
-    architecture: str, options: Mapping[str, int | tuple[int, ...]], norm: NormName = "instance"
-) -> Trunk:
-    """A new generator of a name of `ARCHITECTURES`, with the arguments of its class.
-
-    Raises:
-        ValueError: if the class has no such arguments, or they are out of bounds.
-    """
-    try:
-        return ARCHITECTURES[architecture](**options, norm=norm)
-    except TypeError as error:
-        raise ValueError(f"the options do not fit the architecture {architecture}") from error

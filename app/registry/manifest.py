@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from app.nets.architectures import ArchitectureName
 from app.nets.norm import NormName
 
 MODEL_NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
@@ -54,9 +55,9 @@ class Style(Part):
 
 
 class Architecture(Part):
-    """A generator by the name and the arguments of app.nets.generators, and its normalisation."""
+    """A generator by the name and the arguments of app.nets.architectures, and its normalisation."""
 
-    name: Literal["compact", "johnson", "paper"]
+    name: ArchitectureName
     options: dict[str, int | tuple[int, ...]] = {}
     norm: NormOf = "instance"
 

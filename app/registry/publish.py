@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from app.nets.generators import Trunk
+from app.nets.generators import Generator
 from app.nets.norm import StyleRows
 from app.registry.manifest import Appended, Architecture, Manifest, Style, Version
 from app.registry.repository import (
@@ -46,7 +46,7 @@ class Draft:
         """As they are stored."""
         return load(self.contents[WEIGHTS])
 
-    def load(self) -> tuple[Trunk, StyleRows]:
+    def load(self) -> tuple[Generator, StyleRows]:
         """The model that will be loaded from the files. InvalidModel: it could not be."""
         return build(self.manifest, self.contents[WEIGHTS])
 
@@ -78,7 +78,7 @@ class Draft:
 def publish(
     root: Path,
     name: str,
-    generator: Trunk,
+    generator: Generator,
     rows: StyleRows,
     *,
     architecture: Architecture,
@@ -104,7 +104,7 @@ def publish(
 
 def draft(
     name: str,
-    generator: Trunk,
+    generator: Generator,
     rows: StyleRows,
     *,
     architecture: Architecture,

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from app.errors import RequestError
 from app.imaging.decode import probe
-from app.nets.generators import Trunk, build_generator, check_styles
+from app.nets.architectures import build_generator, check_styles
+from app.nets.generators import Generator
 from app.nets.norm import StyleRows
 from app.registry.manifest import MODEL_NAME, File, Manifest, Version
 
@@ -42,7 +43,7 @@ class Model:
 
     manifest: Manifest
     folder: Path
-    generator: Trunk
+    generator: Generator
     rows: StyleRows
 
     def preview(self, style_id: str) -> Path | None:
@@ -172,7 +173,7 @@ def describe(content: bytes) -> File:
     return File(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
 
 
-def build(manifest: Manifest, content: bytes) -> tuple[Trunk, StyleRows]:
+def build(manifest: Manifest, content: bytes) -> tuple[Generator, StyleRows]:
     """Generator and rows in float32 from the bytes of a weights file, whose floats may be stored narrower."""
     wanted = manifest.architecture
     # Without memory at first: a few words in a manifest could ask for gigabytes, which the file must then bring along.

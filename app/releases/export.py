@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from app.nets.generators import SMALLEST_EDGE, Trunk
+from app.nets.generators import Generator
 
 INPUTS = ("picture", "gamma", "beta")
 OUTPUT = "painting"
@@ -34,7 +34,7 @@ class AnySize(nn.Module):
     repeats its edge and mirrors it as far as that size needs, which may be not at all.
     """
 
-    def __init__(self, generator: Trunk) -> None:
+    def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
 
@@ -42,21 +42,19 @@ class AnySize(nn.Module):
         """As `Generator.forward` has it."""
         height, width = picture.shape[-2:]
         padded = self.enlarged(self.enlarged(picture, -2), -1)
-        widths = self.generator.widths
-        rows = zip(torch.split(gamma, widths, dim=1), torch.split(beta, widths, dim=1), strict=True)
-        return self.generator.paint(padded, rows)[..., :height, :width]
+        return self.generator.paint(padded, self.generator.split(gamma, beta))[..., :height, :width]
 
     def enlarged(self, x: Tensor, dim: int) -> Tensor:
         """As `pad_to_multiple` has it, along one dimension."""
         multiple = self.generator.multiple
         edge = x.shape[dim]
-        repeated = torch.sym_max(edge, SMALLEST_EDGE)  # type: ignore[no-untyped-call]
+        repeated = torch.sym_max(edge, self.generator.smallest)  # type: ignore[no-untyped-call]
         index = torch.arange((repeated + multiple - 1) // multiple * multiple, device=x.device)
         mirrored = torch.where(index < repeated, index, 2 * (repeated - 1) - index)
         return x.index_select(dim, mirrored.clamp(max=edge - 1))
 
 
-def export_onnx(generator: Trunk, file: Path) -> None:
+def export_onnx(generator: Generator, file: Path) -> None:
     """Write the generator in float32, whatever it computes in.
 
     Its inputs: `picture` (B, 3, H, W) sRGB in 0..1, `gamma` and `beta` (B, features). Its output: `painting` like

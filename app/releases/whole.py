@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from app.nets.descriptor import Descriptor
-from app.nets.generators import Trunk
+from app.nets.generators import Generator
 from app.nets.norm import StyleRows
 from app.registry.manifest import Architecture, Style
 from app.registry.publish import Draft, draft
 from app.registry.repository import Model
+from app.releases.addition import sha256_of
 from app.releases.candidate import Candidate, close_gates
 from app.releases.card import write_card
 from app.releases.pictures import Pictures
@@ -157,7 +158,7 @@ def finish(whole: Whole, trainer: StyleTrainer, watch: GatesWatch) -> Candidate:
     return close_gates(version, findings)
 
 
-def draw_up(whole: Whole, trainer: StyleTrainer, generator: Trunk, rows: StyleRows, scores: Scores) -> Draft:
+def draw_up(whole: Whole, trainer: StyleTrainer, generator: Generator, rows: StyleRows, scores: Scores) -> Draft:
     recipe = trainer.recipe
     styles = tuple(
         Style(
@@ -182,6 +183,10 @@ def draw_up(whole: Whole, trainer: StyleTrainer, generator: Trunk, rows: StyleRo
         styles=styles,
         descriptor=whole.descriptor_name,
         recipe=recipe.model_dump(mode="json"),
-        metrics={"scored_photos": list(scores.photos), "scored_edge": SCORED_EDGE},
+        metrics={
+            "scored_photos": list(scores.photos),
+            "scored_edge": SCORED_EDGE,
+            "paintings": sha256_of(whole.works),
+        },
         extras={"card.md": card.encode(), **previews},
     )

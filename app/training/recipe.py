@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from app.nets.architectures import ArchitectureName, build_generator
 from app.nets.descriptor import STYLE_LAYERS
-from app.nets.generators import build_generator
 from app.nets.norm import LEAST_BATCH, NormName
 
 StyleId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=64)]
@@ -17,6 +17,9 @@ Factor = Annotated[float, Field(gt=0, le=100)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 # What new rows have in common with the ones that are there, so that all styles of a model look alike in scale.
 INHERITED = ("stroke", "style_layers", "content_layer", "content_weight", "grid_weight", "border_weight", "plain")
+
+# What a training towards a photo has and one towards a texture has not.
+OF_PHOTOS = ("content_weight", "grid_weight", "border_weight", "plain")
 
 
 class UnusableRecipe(Exception):
@@ -75,16 +78,29 @@ class Aim(Schedule):
 
 
 class Recipe(Aim):
-    """The training of a generator."""
+    """The training of a generator; of a `texture`, towards the painting's style alone, for it has no content."""
 
-    # The network: a name of app.nets.generators.ARCHITECTURES, and its own arguments.
-    architecture: Literal["compact", "johnson", "paper"] = "compact"
+    # The network: a name of app.nets.architectures.ARCHITECTURES, and its own arguments.
+    architecture: ArchitectureName = "compact"
     options: dict[str, int | tuple[int, ...]] = {}
     # Of each sample (conditional, where there are several styles), or of the batch: one style, four pictures at least.
     norm: NormName = "instance"
 
     # A published model to start from, `name@version`: its weights, and its rows of the styles that are trained.
     base: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def style_alone(cls, members: Any) -> Any:
+        if isinstance(members, Mapping) and members.get("architecture") == "texture":
+            return dict.fromkeys(OF_PHOTOS, 0.0) | dict(members)
+        return members
+
+    @model_validator(mode="after")
+    def without_content(self) -> Recipe:
+        if self.architecture == "texture" and any(getattr(self, name) for name in OF_PHOTOS):
+            raise ValueError(f"a texture has no photo, so {', '.join(OF_PHOTOS)} are 0")
+        return self
 
     @model_validator(mode="after")
     def buildable(self) -> Recipe:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from app.nets.generators import Trunk
+from app.nets.generators import Generator
 from app.nets.norm import StyleRows
 from app.training.objective import Objective
 from app.training.photos import Photos, Sample
@@ -67,7 +67,7 @@ class RowTrainer(Trainer):
         self,
         recipe: AddRecipe,
         styles: tuple[str, ...],
-        generator: Trunk,
+        generator: Generator,
         rows: StyleRows,
         objective: Objective,
         photos: Photos,

@@ -11,8 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from app.nets.generators import Trunk, build_generator, check_styles
+from app.nets.architectures import build_generator, check_styles
+from app.nets.generators import Generator
+from app.nets.noise import NOISES
 from app.nets.norm import LEAST_BATCH, StyleRows
+from app.nets.texture import MultiScale
 from app.training.objective import Objective
 from app.training.photos import Photos, Sample
 from app.training.recipe import Recipe, UnusableRecipe
@@ -43,7 +46,7 @@ class StyleTrainer(Trainer):
         self.objective.descriptor.narrow(self.dtype)
 
     @staticmethod
-    def untrained(recipe: Recipe, styles: tuple[str, ...]) -> tuple[Trunk, StyleRows]:
+    def untrained(recipe: Recipe, styles: tuple[str, ...]) -> tuple[Generator, StyleRows]:
         generator = build_generator(recipe.architecture, recipe.options, recipe.norm)
         try:
             check_styles(generator, len(styles))
@@ -52,7 +55,7 @@ class StyleTrainer(Trainer):
         return generator, StyleRows(len(styles), generator.features)
 
     @torch.no_grad()
-    def start_from(self, generator: Trunk, rows: StyleRows, styles: Sequence[str]) -> None:
+    def start_from(self, generator: Generator, rows: StyleRows, styles: Sequence[str]) -> None:
         """Take over another model's weights and the rows of its `styles`; styles that are new get its mean row.
 
         Raises:
@@ -72,18 +75,25 @@ class StyleTrainer(Trainer):
 
     def losses(self, sample: Sample) -> Mapping[str, Tensor]:
         inputs = (sample.photos, *self.rows(sample.styles))
+        if isinstance(self.generator, MultiScale):
+            inputs = (*inputs, self.noise_seeds(len(sample.photos)))
         painted = functional_call(self.generator, self.generator.weights(self.dtype), inputs)
         losses = self.objective(painted, sample.photos, sample.styles)
         return {"total": losses.total, "style": losses.style, "content": losses.content, "traces": losses.traces}
 
-    def averaged(self) -> tuple[Trunk, StyleRows]:
+    def noise_seeds(self, samples: int) -> Tensor:
+        """Another noise for every sample of every step: with one, the network would learn it by heart."""
+        places = torch.arange(samples, device=self.device) * self.processes + self.rank
+        return places + self.recipe.batch * self.step + self.recipe.seed % NOISES + self.retreats
+
+    def averaged(self) -> tuple[Generator, StyleRows]:
         """A generator and rows of their own with the averaged weights, on the training's device."""
         generator, rows = self.untrained(self.recipe, self.targets)
         whole(generator, rows).to(self.device).load_state_dict(self.average)
         return generator.eval(), rows.eval()
 
 
-def whole(generator: Trunk, rows: StyleRows) -> nn.ModuleDict:
+def whole(generator: Generator, rows: StyleRows) -> nn.ModuleDict:
     """Both as one module, which gives the tensors of a version and of a checkpoint their names."""
     return nn.ModuleDict({"generator": generator, "rows": rows})
 

@@ -10,6 +10,7 @@ from test_admin_styles import waves
 
 from app.api.training_options import ANY_OPTIONS, check_recipe
 from app.jobs.job import Progress
+from app.nets.architectures import ARCHITECTURES
 from app.sql.schema import jobs
 
 ROUTE = "/v1/admin/trainings"
@@ -194,6 +195,15 @@ def test_options_of_an_addition_are_checked(ask, worker, change, slug, said):
 )
 def test_options_of_a_whole_model_are_checked(ask, change, said):
     assert said in problem(ask(FULL | change), 422, "invalid-option")["detail"]
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_every_architecture_can_be_asked_for(ask, architecture):
+    plan = ask(FULL | {"architecture": architecture, "styles": ["own"], "norm": "batch", "batch": 4, "dry_run": True})
+    assert plan.status_code == 200, plan.json()
+    recipe = plan.json()["recipe"]
+    assert (recipe["architecture"], recipe["norm"]) == (architecture, "batch")
+    assert (recipe["content_weight"] == 0) == (architecture == "texture")
 
 
 def test_a_style_that_the_model_has_is_not_added_again(operator, ask):

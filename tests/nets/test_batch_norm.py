@@ -4,7 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from app.nets.generators import Johnson, Paper, build_generator, check_styles
+from app.nets.architectures import build_generator, check_styles
+from app.nets.generators import Johnson, Paper
 from app.nets.norm import EPSILON, MOMENTUM, BatchNorm, StyleRows, build_norm
 
 SMALL = {

@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from app.nets.generators import Compact, ConvNorm, Paper, Residual, build_generator, grain, pad_to_multiple
+from app.nets.architectures import build_generator
+from app.nets.generators import Compact, ConvNorm, Paper, Residual, pad_to_multiple
+from app.nets.noise import grain
 from app.nets.norm import StyleRows
 
 NARROW = {

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load, load_file, save
 from tiny_models import STYLES, publish_tiny
 
-from app.nets.generators import build_generator
+from app.nets.architectures import build_generator
 from app.nets.norm import StyleRows
 from app.registry.manifest import Appended, Architecture, Style
 from app.registry.publish import draft_addition, publish

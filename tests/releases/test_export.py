@@ -9,15 +9,17 @@ import onnxruntime
 import pytest
 import torch
 
-from app.nets.generators import ARCHITECTURES, build_generator
+from app.nets.architectures import ARCHITECTURES, build_generator
 from app.releases.export import ExportUnavailable, export_onnx
 
 SMALL = {
     "compact": {"widths": (4, 8), "blocks": 1, "fine": 4},
     "johnson": {"widths": (4, 8), "blocks": 1},
     "paper": {"widths": (4, 8, 8), "blocks": 1},
+    "texture": {"scales": 1, "width": 4},
+    "ulyanov": {"scales": 2, "width": 4},
 }
-NORMS = {"compact": "instance", "johnson": "batch", "paper": "instance"}
+NORMS = dict.fromkeys(SMALL, "instance") | {"johnson": "batch"}
 # Of 0..1; half an 8-bit step is twice as much.
 TOLERANCE = 1e-3
 
