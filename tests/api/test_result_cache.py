@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.api.result_cache import ENTRY_BYTES, Painting, ResultCache
@@ -190,11 +190,16 @@ def test_what_is_larger_than_the_cache_pushes_nothing_out():
     assert painted(cache, "large", SMALL)[1] == "miss"
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 4000)), max_size=40))
 def test_never_more_bytes_than_the_bound(requests):
-    cache = ResultCache(6000)
-    for key, size in requests:
-        painted(cache, key, Painting(bytes(size), 1.0))
-        assert cache.held_bytes <= 6000
-        assert cache.held_bytes == sum(len(kept.data) + ENTRY_BYTES for kept in cache._kept.values())
-        assert not cache._flights
+    async def main():
+        cache = ResultCache(6000)
+        for key, size in requests:
+            painting = Painting(bytes(size), 1.0)
+            await cache.get(key, lambda painting=painting: asyncio.create_task(asyncio.sleep(0, painting)))
+            assert cache.held_bytes <= 6000
+            assert cache.held_bytes == sum(len(kept.data) + ENTRY_BYTES for kept in cache._kept.values())
+            assert not cache._flights
+
+    asyncio.run(main())
