@@ -1,6 +1,9 @@
 """Training a network for one style: its running statistics are learned, kept, continued and published."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -121,3 +124,23 @@ def test_an_unknown_norm_is_refused(root, tmp_path):
 
 def test_a_recipe_from_before_has_instance_normalisation():
     assert Recipe.model_validate(MEMBERS).norm == "instance"
+
+
+def test_two_processes_share_their_statistics(root, tmp_path):
+    """The first layer's mean over both shares is that of one process with the whole batch; variances are not so."""
+    options = {"batch": 8, "steps": 1}
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "app.cli", "--")
+    done = subprocess.run(
+        [sys.executable, *launcher, *command(root, tmp_path / "two", **options)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    result = invoke(*command(root, tmp_path / "one", **options, models=tmp_path / "others"))
+    assert result.exit_code == 0, result.output
+    two, one = (Checkpoint.load(tmp_path / run / "checkpoint.safetensors").tensors for run in ("two", "one"))
+    mean = "generator.entry.norm.mean"
+    assert one[mean].abs().max() > 1e-3
+    torch.testing.assert_close(two[mean], one[mean], atol=1e-6, rtol=1e-4)

@@ -113,7 +113,7 @@ def test_several_textures_are_one_model(root, tmp_path):
 
 
 def test_it_learns_the_style_alone(root):
-    trainer = make_trainer(root, **TEXTURE | {"steps": 60, "learning_rate": 2e-2, "plain": 0})
+    trainer = make_trainer(root, **TEXTURE | {"steps": 30, "learning_rate": 2e-2, "plain": 0})
     steps = list(trainer.run())
     assert all(step.losses["total"] == step.losses["style"] for step in steps)
     totals = [step.losses["total"] for step in steps]
