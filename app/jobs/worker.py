@@ -156,6 +156,7 @@ class Worker:
             _log.exception("job_attempt_failed", slug=failure.slug, private=failure.private)
             ended = self._insist(lambda: self._leases.retry(job, failure))
         else:
+            heartbeat.beat()  # with the last losses: a short job ends between two beats
             ended = self._insist(lambda: self._leases.finish(job, key, result.media_type, result.facts))
         _log.info("job_ended", status=ended.status)
 

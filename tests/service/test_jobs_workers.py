@@ -140,9 +140,10 @@ def test_a_job_that_raises_is_tried_again_and_fails_at_last(build: Build) -> Non
 
 def test_two_workers_share_many_jobs_and_each_is_done_once(build: Build, backend) -> None:
     house = build(**backend, **QUICK)
+    # Both first: the one that is ready sooner could do all of them before the other is.
+    for _ in range(2):
+        house.worker()
     jobs = [house.submit(to=2, seconds=0.01) for _ in range(40)]
-    house.worker()
-    house.worker()
     done = [house.check_done(job) for job in jobs]
     assert {job.attempt for job in done} == {1}
     assert len({job.facts["pid"] for job in done}) == 2
