@@ -241,6 +241,10 @@ def test_the_process_says_nothing_on_standard_output_but_the_painting(shell, pho
     assert pixels(done.stdout).shape == (64, 96, 3)
 
 
+def heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupt_ends_with_130_and_whole_paintings(models_dir: Path, tmp_path: Path, photos: Path) -> None:
     trip, painted = tmp_path / "trip", tmp_path / "painted"
     trip.mkdir()
@@ -248,7 +252,8 @@ def test_an_interrupt_ends_with_130_and_whole_paintings(models_dir: Path, tmp_pa
         (trip / f"{number}.png").symlink_to(photos / "astronaut.png")
     environment = os.environ | {"PASTICHE_MODELS_DIR": str(models_dir), "PASTICHE_DEVICE": "cpu"}
     command = [sys.executable, "-m", "app.cli", "stylize", str(trip), *STYLE, "-o", str(painted)]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
+    # Tests that run in the background of a script have inherited that interrupts are ignored.
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, preexec_fn=heed_interrupts) as process:
         while not list(painted.glob("*.png")):
             assert process.poll() is None
             time.sleep(0.02)
