@@ -27,13 +27,14 @@ from torch import Tensor
 from app.engine.device import supports_bfloat16
 from app.nets.descriptor import Descriptor
 from app.nets.norm import StyleRows
-from app.registry.manifest import Appended, Origin, Style
+from app.registry.manifest import Appended, Origin
 from app.registry.publish import Draft, draft_addition, now
 from app.registry.repository import WEIGHTS, Model, read_verified
 from app.releases.candidate import Candidate, close_gates
 from app.releases.card import append_to_card
+from app.releases.catalogued import catalogued
 from app.releases.pictures import Pictures, gather
-from app.releases.previews import draw_previews, preview_name
+from app.releases.previews import draw_previews
 from app.releases.progress import STEPS_BEGIN, GatesWatch, Progress, Stop, Watch, train_to_the_end
 from app.releases.scores import Scores, mean_losses, score
 from app.training.checkpoint import Checkpoint
@@ -189,18 +190,7 @@ def finish(addition: Addition, pictures: Pictures, trainer: RowTrainer, watch: G
 
 def draw_up(addition: Addition, pictures: Pictures, trainer: RowTrainer, rows: StyleRows, scores: Scores) -> Draft:
     base = addition.base
-    styles = tuple(
-        Style(
-            id=work.id,
-            title=work.title,
-            artist=work.artist,
-            year=work.year,
-            licence=work.licence,
-            preview=None if addition.preview is None else preview_name(work.id),
-            losses=scores.losses.get(work.id),
-        )
-        for work in addition.works
-    )
+    styles = catalogued(addition.works, scores, previewed=addition.preview is not None)
     appended = Appended(
         base=base.manifest.label,
         base_sha256=base.manifest.files[WEIGHTS].sha256,

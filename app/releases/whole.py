@@ -18,14 +18,15 @@ from torch import Tensor
 from app.nets.descriptor import Descriptor
 from app.nets.generators import Generator
 from app.nets.norm import StyleRows
-from app.registry.manifest import Architecture, Style
+from app.registry.manifest import Architecture
 from app.registry.publish import Draft, draft
 from app.registry.repository import Model
 from app.releases.addition import sha256_of
 from app.releases.candidate import Candidate, close_gates
 from app.releases.card import write_card
+from app.releases.catalogued import catalogued
 from app.releases.pictures import Pictures
-from app.releases.previews import draw_previews, preview_name
+from app.releases.previews import draw_previews
 from app.releases.progress import GatesWatch, Progress, Stop, Watch, train_to_the_end
 from app.releases.scores import SCORED_EDGE, Scores, mean_losses, score
 from app.training.gates import Findings, Painted, judge_losses, judge_paintings
@@ -160,18 +161,7 @@ def finish(whole: Whole, trainer: StyleTrainer, watch: GatesWatch) -> Candidate:
 
 def draw_up(whole: Whole, trainer: StyleTrainer, generator: Generator, rows: StyleRows, scores: Scores) -> Draft:
     recipe = trainer.recipe
-    styles = tuple(
-        Style(
-            id=work.id,
-            title=work.title,
-            artist=work.artist,
-            year=work.year,
-            licence=work.licence,
-            preview=None if whole.preview is None else preview_name(work.id),
-            losses=scores.losses.get(work.id),
-        )
-        for work in whole.works
-    )
+    styles = catalogued(whole.works, scores, previewed=whole.preview is not None)
     card = write_card(whole.name, recipe, styles, scores, whole.descriptor_name, trainer.photos.about, whole.notes)
     preview = None if whole.preview is None else whole.preview.to(whole.device)
     previews = draw_previews(generator, rows, whole.ids, preview)
