@@ -32,8 +32,9 @@ def picture(seed: int, size: tuple[int, int] = (160, 140)) -> Image.Image:
     return Image.fromarray(tiles).resize(size, Image.Resampling.BICUBIC)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def one_thread():
+    """Around the fixtures of the module, too: with more threads, sums may be taken in another order."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
