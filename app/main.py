@@ -44,6 +44,7 @@ from app.engine.engine import Engine
 from app.errors import LedgerUnavailable, Unauthorized
 from app.jobs.supervisor import TRAINING_WORKER, Supervisor
 from app.logs import configure_logging
+from app.machine import this_machine
 from app.releases.releases import open_releases
 from app.settings import Settings, SettingsError
 
@@ -174,6 +175,7 @@ def add_routes(app: FastAPI, settings: Settings) -> None:
 def serve(settings: Settings) -> None:
     """Serve until a signal comes, then finish the requests in flight. Raises as `create_app`."""
     configure_logging(settings.log_level, settings.log_format)
+    log_machine(settings)
     app = create_app(settings)
     config = uvicorn.Config(
         app,
@@ -187,6 +189,23 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=math.ceil(settings.deadline_seconds) + SHUTDOWN_MARGIN_SECONDS,
     )
     Server(config, app.state.service, supervise(settings)).run()
+
+
+def log_machine(settings: Settings) -> None:
+    """What was found, beside what came of it: a wrong default should be seen at a glance."""
+    machine = this_machine()
+    _log.info(
+        "machine",
+        processors=machine.processors,
+        allowed=machine.allowed,
+        cores=machine.cores,
+        quota=machine.quota,
+        memory_megabytes=machine.memory_bytes and machine.memory_bytes // 1_000_000,
+        engine_threads=settings.engine_threads,
+        codec_threads=settings.codec_threads,
+        queue_megapixels=round(settings.queue_megapixels, 1),
+        uploads_megabytes=round(settings.uploads_megabytes, 1),
+    )
 
 
 def supervise(settings: Settings) -> Supervisor:

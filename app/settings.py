@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.machine import this_machine
+
+# What the bounds below fill, with the models and one picture of the largest size in the network.
+USUAL_BYTES = 2e9
 SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
@@ -17,13 +22,17 @@ class SettingsError(Exception):
 
 
 def usable_cores() -> int:
-    """Cores this process may use: the scheduler's affinity, lowered by a cgroup quota where there is one."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        return cores
-    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
+    """For the threads of a network."""
+    return this_machine().network_threads
+
+
+def codec_threads() -> int:
+    return this_machine().codec_threads
+
+
+def by_memory(usual: float) -> Callable[[], float]:
+    """The default of a bound on memory: `usual` from 2 GB on, in proportion where there are less."""
+    return lambda: usual * this_machine().share_of_memory(USUAL_BYTES)
 
 
 class Settings(BaseSettings):
@@ -49,20 +58,20 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     engine_threads: int = Field(default_factory=usable_cores, ge=1, le=1024)
-    codec_threads: int = Field(default_factory=usable_cores, ge=1, le=1024)
+    codec_threads: int = Field(default_factory=codec_threads, ge=1, le=1024)
     batch_pictures: int = Field(8, ge=1, le=256)
 
     body_megabytes: float = Field(16, gt=0, le=1024)
     # Bodies in memory at once, over all requests: beyond it uploads are refused as overload.
-    uploads_megabytes: float = Field(256, gt=0, le=100_000)
+    uploads_megabytes: float = Field(default_factory=by_memory(256), gt=0, le=100_000)
     picture_megapixels: float = Field(40, gt=0, le=1000)
     edge_pixels: int = Field(2048, ge=16, le=16384)
-    queue_megapixels: float = Field(64, gt=0, le=100_000)
+    queue_megapixels: float = Field(default_factory=by_memory(64), gt=0, le=100_000)
     deadline_seconds: float = Field(30, gt=0, le=3600)
     # Liveness fails when one batch holds the engine for longer.
     engine_stall_seconds: float = Field(120, gt=0, le=3600)
     # Answers of the fast path that are kept for equal requests; 0 keeps and shares none.
-    result_cache_megabytes: float = Field(64, ge=0, le=100_000)
+    result_cache_megabytes: float = Field(default_factory=by_memory(64), ge=0, le=100_000)
 
     # Jobs: the ledger, its queue, and the blobs. Embedded in data_dir where no URL is given; URLs may hold passwords.
     data_dir: Path = Path("data")

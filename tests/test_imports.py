@@ -16,7 +16,8 @@ GROUND = {"app", "errors", "settings", "imaging", "storage"}
 ARROWS = {
     "app": set(),
     "errors": set(),
-    "settings": {"app", "errors"},
+    "machine": {"app"},
+    "settings": {"app", "errors", "machine"},
     "logs": {"app"},
     "imaging": {"app", "errors", "settings"},
     "storage": {"app", "errors", "settings"},
@@ -30,7 +31,8 @@ ARROWS = {
     "jobs": GROUND | {"sql", "nets", "losses", "engine", "registry", "training", "gatys", "releases"},
     "gatys": GROUND | {"nets", "losses"},
     "api": GROUND | {"sql", "releases", "nets", "losses", "engine", "registry", "training", "gatys", "jobs"},
-    "main": GROUND | {"sql", "releases", "nets", "losses", "engine", "registry", "training", "jobs", "logs", "api"},
+    "main": GROUND
+    | {"sql", "releases", "nets", "losses", "engine", "registry", "training", "jobs", "logs", "machine", "api"},
     "cli": GROUND
     | {"sql", "releases", "nets", "losses", "engine", "registry", "training", "gatys", "jobs", "logs", "main"},
 }

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from app.api.schemas import OptionFields
 from app.cli import cli
 from app.errors import PasticheError
+from app.machine import Machine
 from app.settings import Settings
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -31,7 +32,10 @@ def default_of(name: str) -> str:
         return DESCRIBED[name]
     if field.default is None:
         return "none"
-    return "usable cores" if field.default is PydanticUndefined else f"`{field.default}`"
+    if field.default is not PydanticUndefined:
+        return f"`{field.default}`"
+    usual = field.get_default(call_default_factory=True)
+    return "usable cores" if field.annotation is int else f"`{usual:g}`, less with little memory"
 
 
 def kinds(error: type[PasticheError]) -> Iterator[type[PasticheError]]:
@@ -41,7 +45,8 @@ def kinds(error: type[PasticheError]) -> Iterator[type[PasticheError]]:
         yield from kinds(kind)
 
 
-def test_every_setting_is_listed_with_its_default() -> None:
+def test_every_setting_is_listed_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.settings.this_machine", lambda: Machine(2, 2, 2, None, None))
     listed = [(name, default) for name, default, _ in rows("variable")]
     assert listed == [(f"`PASTICHE_{name.upper()}`", default_of(name)) for name in Settings.model_fields]
 

@@ -1,0 +1,166 @@
+"""What this process may use of its machine: cores and memory, as affinity and cgroups (version 1 and 2) leave them.
+
+A container sees all processors of its host. Whoever starts a thread on each of them and may use two is stopped by the
+kernel in the middle of most periods, and whoever fills the host's memory is killed.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path("/")
+# What version 1 says for "no limit" is a number near 2^63, rounded down to a page.
+UNLIMITED_BYTES = 1 << 60
+
+
+@dataclass(frozen=True)
+class Machine:
+    """
+    Attributes:
+        processors: that are switched on, hardware threads of one core counted each.
+        allowed: of these, those that this process may run on (a cpuset, `taskset`).
+        cores: different ones among the allowed; two hardware threads of one core share its multipliers.
+        quota: CPU seconds a second that its cgroups grant; None without a limit.
+        memory_bytes: the least of what there is and what its cgroups grant; None where nothing tells.
+    """
+
+    processors: int
+    allowed: int
+    cores: int
+    quota: float | None
+    memory_bytes: int | None
+
+    @property
+    def network_threads(self) -> int:
+        """For threads that wait for each other at every layer: one that is stopped would stop them all.
+
+        Hence whole cores of the quota, and no hardware threads beside the first of each core.
+        """
+        return self.cores if self.quota is None else max(1, min(self.cores, math.floor(self.quota)))
+
+    @property
+    def codec_threads(self) -> int:
+        """For threads of their own pictures, which may well take turns: everything, the begun core included."""
+        return self.allowed if self.quota is None else max(1, min(self.allowed, math.ceil(self.quota)))
+
+    def share_of_memory(self, usual: float) -> float:
+        """The part of the memory there is over `usual` bytes, 1 at most: what a bound made for `usual` shrinks by."""
+        return 1.0 if self.memory_bytes is None else min(1.0, self.memory_bytes / usual)
+
+
+def this_machine() -> Machine:
+    return look(ROOT, affinity())
+
+
+def affinity() -> frozenset[int]:
+    """Numbers of the processors that this process may run on; all there are where the system knows no affinity."""
+    if hasattr(os, "sched_getaffinity"):
+        return frozenset(os.sched_getaffinity(0))
+    return frozenset(range(os.cpu_count() or 1))
+
+
+def look(root: Path, allowed: frozenset[int]) -> Machine:
+    """The machine whose files lie under `root`. What is missing there, as it is outside of Linux, limits nothing."""
+    quotas = [quota for directory in groups(root, "cpu") if (quota := cpu_quota(directory)) is not None]
+    limits = [limit for directory in groups(root, "memory") if (limit := memory_limit(directory)) is not None]
+    there = memory_there(root)
+    return Machine(
+        processors=os.cpu_count() or 1,
+        allowed=len(allowed),
+        cores=len({siblings(root, processor) for processor in allowed}),
+        quota=min(quotas, default=None),
+        memory_bytes=min([*limits, there] if there else limits, default=None),
+    )
+
+
+def groups(root: Path, controller: str) -> Iterator[Path]:
+    """Directories of the cgroups that this process is in, its own first: each of them limits it."""
+    paths = own_groups(root)
+    for kind, controllers, mounted, point in mounts(root):
+        if kind == "cgroup2" or controller in controllers:
+            path = paths.get("" if kind == "cgroup2" else controller)
+            if path is not None:
+                directory = point / below(path, mounted)
+                yield from (step for step in [directory, *directory.parents] if step.is_relative_to(point))
+
+
+def own_groups(root: Path) -> dict[str, str]:
+    """Paths of this process's groups by controller; version 2 has one for all, under an empty name."""
+    found: dict[str, str] = {}
+    for line in lines(root / "proc/self/cgroup"):
+        _, _, rest = line.partition(":")
+        names, _, path = rest.partition(":")
+        found |= dict.fromkeys(names.split(","), path)
+    return found
+
+
+def mounts(root: Path) -> Iterator[tuple[str, set[str], str, Path]]:
+    """Of every mounted hierarchy of cgroups: its kind, its controllers, which group is mounted, and where.
+
+    As in proc(5): `36 35 98:0 /group /point options shared:1 - type source controllers`.
+    """
+    for line in lines(root / "proc/self/mountinfo"):
+        front, _, back = line.partition(" - ")
+        fields, kind = front.split(), back.split()
+        if kind and kind[0] in ("cgroup", "cgroup2"):
+            yield kind[0], set(kind[-1].split(",")), unescaped(fields[3]), root / unescaped(fields[4]).lstrip("/")
+
+
+def unescaped(path: str) -> str:
+    return path.replace("\\040", " ").replace("\\134", "\\")
+
+
+def below(path: str, mounted: str) -> str:
+    """The way from the mounted group down to that of this process, nothing if it is not below it.
+
+    A container without a namespace of its own for cgroups has its group mounted, and is told its path on the host.
+    """
+    inside = Path(path).is_relative_to(mounted) and ".." not in Path(path).parts
+    return str(Path(path).relative_to(mounted)) if inside else ""
+
+
+def cpu_quota(directory: Path) -> float | None:
+    """CPU seconds a second that the group grants, in whichever version it is; None if it does not limit them."""
+    match [*words(directory / "cpu.max"), *words(directory / "cpu.cfs_quota_us", directory / "cpu.cfs_period_us")]:
+        case [quota, period] if quota.isdecimal() and period.isdecimal() and int(period):
+            return int(quota) / int(period)
+        case _:  # max, or -1
+            return None
+
+
+def memory_limit(directory: Path) -> int | None:
+    """Bytes that the group grants, in whichever version it is; None if it does not limit them."""
+    match words(directory / "memory.max") or words(directory / "memory.limit_in_bytes"):
+        case [limit] if limit.isdecimal() and int(limit) < UNLIMITED_BYTES:
+            return int(limit)
+        case _:
+            return None
+
+
+def memory_there(root: Path) -> int | None:
+    for line in lines(root / "proc/meminfo"):
+        if line.startswith("MemTotal:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def siblings(root: Path, processor: int) -> str:
+    """The hardware threads of the processor's core, in words; itself where the machine does not tell."""
+    found = words(root / f"sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list")
+    return found[0] if found else str(processor)
+
+
+def words(*files: Path) -> list[str]:
+    return [word for file in files for line in lines(file) for word in line.split()]
+
+
+def lines(file: Path) -> list[str]:
+    """Of a file of the system; none where it is missing or may not be read."""
+    try:
+        return file.read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
