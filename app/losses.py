@@ -7,6 +7,7 @@ the painted picture. Features are (B, C, H, W); N = C channels, M = H W position
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as functional
 from torch import Tensor
 
 
@@ -89,3 +90,38 @@ def border_step(x: Tensor, width: int = 8, inside: int = 24) -> Tensor:
     sides = (x, x.flip(-2), x.mT, x.mT.flip(-2))  # each with its border on top
     steps = [s[..., :width, :].mean(dim=(2, 3)) - s[..., width : width + inside, :].mean(dim=(2, 3)) for s in sides]
     return torch.stack(steps).square().mean(dim=(0, 2))
+
+
+def halo_step(x: Tensor, area: Tensor, bands: tuple[int, ...] = (2, 8, 16, 28), far: int = 40) -> Tensor:
+    """How much x (B, C, H, W) differs, near the edge of an area and on either side of it, from the same side far away.
+
+    Args:
+        area: (B, 1, H, W), 1 inside and 0 outside.
+        bands: distances from the edge in pixels (the larger of both axes) that bound the rings which are compared.
+        far: the distance from which on a place is far from the edge.
+
+    Returns:
+        (B,): the mean over both sides, the rings and the channels of the squared difference of mean values. A ring
+        counts as even where it, or what is far from the edge, covers less than a hundredth of the picture.
+    """
+    sides = torch.cat([area, 1 - area])
+    beyond = torch.cat([reached(1 - sides, radius) for radius in (*bands, far)], dim=1)
+    near, plain = sides * (beyond[:, 1:-1] - beyond[:, :-2]), sides * (1 - beyond[:, -1:])
+    twice = torch.cat([x, x])
+    steps = masked_mean(twice, near) - masked_mean(twice, plain)
+    enough = torch.minimum(near.mean(dim=(2, 3)), plain.mean(dim=(2, 3))) >= 0.01
+    per_side = (steps.square() * enough[..., None]).mean(dim=(1, 2))
+    return per_side.reshape(2, -1).mean(dim=0)
+
+
+def reached(area: Tensor, radius: int) -> Tensor:
+    """1 within `radius` pixels, on both axes, of where `area` (B, 1, H, W) is 1, else 0."""
+    window, margin = 2 * radius + 1, radius
+    across = functional.max_pool2d(area, (1, window), 1, (0, margin))
+    return functional.max_pool2d(across, (window, 1), 1, (margin, 0))
+
+
+def masked_mean(x: Tensor, masks: Tensor) -> Tensor:
+    """Mean of x (B, C, H, W) over each of K masks (B, K, H, W) of zeros and ones: (B, K, C); 0 for an empty mask."""
+    totals = masks.flatten(2) @ x.flatten(2).mT
+    return totals / masks.sum(dim=(2, 3)).clamp_min(1)[..., None]

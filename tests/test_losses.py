@@ -13,7 +13,10 @@ from app.losses import (
     content_loss,
     gram,
     grid_energy,
+    halo_step,
+    masked_mean,
     mean_gram,
+    reached,
     style_loss,
     total_variation,
 )
@@ -162,3 +165,44 @@ def test_border_step_is_the_mean_of_four_squared_steps():
     expected = torch.tensor([0, top / 4], dtype=torch.float64)
     torch.testing.assert_close(border_step(x), expected)
     assert border_step(x.mT).tolist() == border_step(x).tolist()
+
+
+def test_places_are_reached_within_a_square_of_the_radius():
+    area = torch.zeros(1, 1, 20, 30)
+    area[0, 0, 9, 12] = 1
+    expected = torch.zeros(1, 1, 20, 30)
+    expected[0, 0, 6:13, 9:16] = 1
+    assert torch.equal(reached(area, 3), expected)
+
+
+def test_masked_means_are_those_of_the_places_within_and_0_of_none():
+    x = torch.arange(24.0).reshape(1, 2, 3, 4)
+    masks = torch.zeros(1, 2, 3, 4)
+    masks[0, 0, 0, :2] = 1
+    torch.testing.assert_close(masked_mean(x, masks), torch.tensor([[[0.5, 12.5], [0, 0]]]))
+
+
+def half_and_half(ring=0.0, size=160):
+    """The left half is the area; next to the edge stands, on the right, a ring of 8 to 16 px."""
+    area = torch.zeros(1, 1, size, size, dtype=torch.float64)
+    area[..., : size // 2] = 1
+    x = area.expand(1, 3, size, size).clone()
+    x[:, 1, :, size // 2 + 8 : size // 2 + 16] += ring
+    return x, area
+
+
+def test_a_halo_counts_by_its_ring_its_side_and_its_channel():
+    x, area = half_and_half(ring=0.3)
+    # One ring of three, on one side of two, in one channel of three.
+    torch.testing.assert_close(halo_step(x, area), torch.tensor([0.3**2 / 18], dtype=torch.float64))
+    torch.testing.assert_close(halo_step(x, 1 - area), halo_step(x, area))
+
+
+def test_an_edge_without_a_halo_costs_nothing():
+    x, area = half_and_half()
+    assert halo_step(x, area).item() == 0
+
+
+def test_a_picture_without_a_place_far_from_the_edge_has_no_halo():
+    x, area = half_and_half(ring=0.3, size=64)
+    assert halo_step(x, area).item() == 0

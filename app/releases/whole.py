@@ -108,10 +108,11 @@ def learn(whole: Whole, folder: Path, watch: Watch, stop: Stop = lambda: False) 
 def build_trainer(whole: Whole) -> StyleTrainer:
     """Everything of a training but its folder."""
     recipe = whole.recipe
-    if unknown := sorted(recipe.style_weights.keys() - set(whole.ids)):
+    if unknown := sorted({*recipe.style_weights, *recipe.style_shares}.difference(whole.ids)):
         raise UnusableRecipe(f"The recipe weighs a style that is no painting here: {', '.join(unknown)}.")
-    styles = len(whole.works)
-    photos = Photos(whole.photos, styles, recipe) if whole.photos else BuiltInPictures(styles, recipe)
+    styles, shares = len(whole.works), [recipe.style_shares.get(style, 1.0) for style in whole.ids]
+    built_in = BuiltInPictures(styles, recipe, shares)
+    photos = Photos(whole.photos, styles, recipe, shares) if whole.photos else built_in
     objective = build_objective(whole, copy.deepcopy(whole.descriptor))
     trainer = StyleTrainer(recipe, whole.ids, objective, photos, whole.device)
     if whole.base:

@@ -8,12 +8,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from app.losses import balanced_content_loss, balanced_style_loss, border_step, grid_energy, mean_gram
+from app.losses import (
+    balanced_content_loss,
+    balanced_style_loss,
+    border_step,
+    grid_energy,
+    halo_step,
+    masked_mean,
+    mean_gram,
+)
 from app.nets.descriptor import Descriptor
 from app.training.recipe import Aim
 
 # Standard deviation of a flat photo's values: a little above a camera's noise.
 FLAT = 0.02
+# The same on either side of an edge that stands alone, where there may be a faint gradient, and what the sides differ
+# by at least, as a share of all brightness.
+PLAIN = 0.04
+STRONG = 0.15
 # Of the paintings' energy at the content layer. Photos have more than this; a flat one can have a millionth, of which
 # every error would be a million times as much, and the only thing that is learned.
 LEAST_ENERGY = 0.1
@@ -62,6 +74,7 @@ class Objective(nn.Module):
         self.content_weight = recipe.content_weight
         self.grid_weight = recipe.grid_weight
         self.border_weight = recipe.border_weight
+        self.halo_weight = recipe.halo_weight
         self.register_buffer("weights", torch.tensor(weights))
         with torch.no_grad():
             seen = [descriptor(painting, {*self.style_layers, self.content_layer}) for painting in paintings]
@@ -78,8 +91,16 @@ class Objective(nn.Module):
     def forward(self, painted: Tensor, photos: Tensor, styles: Tensor) -> Losses:
         """Losses of `painted` (B, 3, H, W) in the styles (B,) against its `photos` (B, 3, H, W)."""
         style, content = self.distances(painted, self.contents(photos), styles)
-        traces = self.grid_weight * grid_energy(painted) + self.border_weight * flat(photos) * border_step(painted)
+        traces = self.traces(painted, photos)
         return Losses(self.weighted(style, content, styles) + traces, style, content, traces)
+
+    def traces(self, painted: Tensor, photos: Tensor) -> Tensor:
+        area, alone = lone_area(photos)
+        return (
+            self.grid_weight * grid_energy(painted)
+            + self.border_weight * flat(photos) * border_step(painted)
+            + self.halo_weight * alone * halo_step(painted, area)
+        )
 
     def weighted(self, style: Tensor, content: Tensor, styles: Tensor) -> Tensor:
         return self.get_buffer("weights")[styles] * style + self.content_weight * content
@@ -106,3 +127,25 @@ class Objective(nn.Module):
 def flat(photos: Tensor) -> Tensor:
     """1 for photos (B, 3, H, W) with nothing in them, whose borders ought to look like their middle, else 0: (B,)."""
     return (photos.flatten(2).std(dim=2).amax(dim=1) < FLAT).float()
+
+
+@torch.no_grad()
+def lone_area(photos: Tensor) -> tuple[Tensor, Tensor]:
+    """What stands out of photos (B, 3, H, W) of two colours, whose edges ought not to shine.
+
+    Returns:
+        area: (B, 1, H, W), 1 where the channel that varies most is above the middle of its range, else 0.
+        alone: (B,), 1 for photos that are plain on either side of that area's edge and differ strongly across it, else
+            0: of such a photo one knows what it would be without the edge.
+    """
+    spread = photos.flatten(2).amax(dim=2) - photos.flatten(2).amin(dim=2)
+    most = spread.argmax(dim=1)[:, None, None, None].expand(-1, 1, *photos.shape[2:])
+    channel = photos.gather(1, most)
+    middle = (channel.amax(dim=(2, 3), keepdim=True) + channel.amin(dim=(2, 3), keepdim=True)) / 2
+    area = (channel > middle).float()
+    sides = torch.cat([area, 1 - area], dim=1)
+    means = masked_mean(photos, sides)
+    deviations = (masked_mean(photos.square(), sides) - means.square()).clamp_min(0).sqrt()
+    differ = (means[:, 0] - means[:, 1]).abs().amax(dim=1) > STRONG
+    there = sides.any(dim=(2, 3)).all(dim=1)
+    return area, (there & differ & (deviations.amax(dim=(1, 2)) < PLAIN)).float()

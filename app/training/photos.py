@@ -6,7 +6,7 @@ at a step sees what it would have seen, and several processes take their shares 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,12 +74,19 @@ def usable_pictures(paths: Iterable[Path]) -> tuple[Path, ...]:
 
 
 class Photos:
-    """Random crops of photos, by step."""
+    """Random crops of photos, by step.
 
-    def __init__(self, paths: tuple[Path, ...], styles: int, recipe: Schedule) -> None:
+    Args:
+        shares: how often each style is drawn, in any unit; all alike if there are none.
+    """
+
+    def __init__(
+        self, paths: tuple[Path, ...], styles: int, recipe: Schedule, shares: Sequence[float] | None = None
+    ) -> None:
         self.paths = paths
         self.styles = styles
         self.recipe = recipe
+        self.odds = np.array(shares) / sum(shares) if shares and len(set(shares)) > 1 else None
         self.broken: set[Path] = set()
 
     @property
@@ -93,8 +100,13 @@ class Photos:
         drawn = [self.draw(np.random.default_rng((self.recipe.seed, salt, step, place))) for place in places]
         return Sample(torch.stack([photo for photo, _ in drawn]), torch.tensor([style for _, style in drawn]))
 
+    def draw_style(self, rng: np.random.Generator) -> int:
+        if self.odds is None:
+            return int(rng.integers(self.styles))
+        return int(rng.choice(self.styles, p=self.odds))
+
     def draw(self, rng: np.random.Generator) -> tuple[Tensor, int]:
-        style = int(rng.integers(self.styles))
+        style = self.draw_style(rng)
         if self.recipe.plain and rng.random() < self.recipe.plain:
             return to_tensor(plain(rng, self.recipe.crop)), style
         photo = self.draw_photo(rng)
@@ -134,13 +146,15 @@ class Photos:
 def plain(rng: np.random.Generator, edge: int) -> np.ndarray:
     """(edge, edge, 3) uint8 with the noise of a camera: one colour or a faint gradient, a sky or a wall.
 
-    Before every second one stand up to three flat shapes: of halos around edges, photos alone teach little.
+    Before every second one stand up to three flat shapes of one colour: of halos around edges, photos alone teach
+    little.
     """
     slope = rng.normal(0, 0.05, (2, 1, 1, 3)) * (rng.random() < 0.5)
     y, x = np.mgrid[-1 : 1 : edge * 1j, -1 : 1 : edge * 1j, 0:1][:2]  # (edge, edge, 1)
     pixels = rng.uniform(0, 1, 3) + slope[0] * y + slope[1] * x
+    colour = rng.uniform(0, 1, 3)
     for _ in range(rng.integers(1, 4) if rng.random() < 0.5 else 0):
-        pixels = np.where(inside_shape(rng, y, x), rng.uniform(0, 1, 3), pixels)
+        pixels = np.where(inside_shape(rng, y, x), colour, pixels)
     noisy = pixels + rng.normal(0, rng.uniform(0, 3 / 255), pixels.shape)
     return np.asarray(np.clip(np.round(noisy * 255), 0, 255).astype(np.uint8))
 

@@ -15,11 +15,13 @@ from app.nets.norm import LEAST_BATCH, NormName
 StyleId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=64)]
 Factor = Annotated[float, Field(gt=0, le=100)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
+# What keeps flat places free of traces of the network.
+TRACES = ("grid_weight", "border_weight", "halo_weight", "plain")
 # What new rows have in common with the ones that are there, so that all styles of a model look alike in scale.
-INHERITED = ("stroke", "style_layers", "content_layer", "content_weight", "grid_weight", "border_weight", "plain")
+INHERITED = ("stroke", "style_layers", "content_layer", "content_weight", *TRACES)
 
 # What a training towards a photo has and one towards a texture has not.
-OF_PHOTOS = ("content_weight", "grid_weight", "border_weight", "plain")
+OF_PHOTOS = ("content_weight", *TRACES)
 
 
 class UnusableRecipe(Exception):
@@ -69,12 +71,14 @@ class Aim(Schedule):
     style_layers: tuple[str, ...] = Field(STYLE_LAYERS, min_length=1)
     content_layer: str = "relu4_2"
     content_weight: float = Field(0.1, ge=0, le=100)
-    # Against what the network leaves of itself in flat places: a grid of its enlargements, borders (see app.losses).
+    # Against what the network leaves of itself in flat places: a grid of its enlargements, borders, rings around strong
+    # edges (see app.losses).
     grid_weight: float = Field(100.0, ge=0, le=10_000)
     border_weight: float = Field(5.0, ge=0, le=10_000)
+    halo_weight: float = Field(20.0, ge=0, le=10_000)
     plain: float = Field(0.15, ge=0, le=1)
     # Style weights by style id; 1 where a style is not named.
-    style_weights: dict[StyleId, Annotated[float, Field(gt=0, le=100)]] = {}
+    style_weights: dict[StyleId, Factor] = {}
 
 
 class Recipe(Aim):
@@ -85,6 +89,9 @@ class Recipe(Aim):
     options: dict[str, int | tuple[int, ...]] = {}
     # Of each sample (conditional, where there are several styles), or of the batch: one style, four pictures at least.
     norm: NormName = "instance"
+
+    # How often a style is drawn, by style id; 1 where a style is not named. Hard ones want more steps.
+    style_shares: dict[StyleId, Factor] = {}
 
     # A published model to start from, `name@version`: its weights, and its rows of the styles that are trained.
     base: str | None = None

@@ -8,7 +8,7 @@ Plain dead leaves in all colours are far from photos: rows that learned on them 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -32,15 +32,15 @@ TEXTURED_PIXELS = 200
 class BuiltInPictures(Photos):
     """Scenes behind the interface of photos; each depends on the seed, the step and its place in the batch alone."""
 
-    def __init__(self, styles: int, recipe: Schedule) -> None:
-        super().__init__((), styles, recipe)
+    def __init__(self, styles: int, recipe: Schedule, shares: Sequence[float] | None = None) -> None:
+        super().__init__((), styles, recipe, shares)
 
     @property
     def about(self) -> str:
         return "the built-in pictures"
 
     def draw(self, rng: np.random.Generator) -> tuple[Tensor, int]:
-        style = int(rng.integers(self.styles))
+        style = self.draw_style(rng)
         flat = self.recipe.plain and rng.random() < self.recipe.plain
         pixels = plain(rng, self.recipe.crop) if flat else draw_scene(rng, self.recipe.crop)
         return to_tensor(pixels), style

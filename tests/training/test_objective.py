@@ -4,9 +4,9 @@ import pytest
 import torch
 from tiny_training import MEMBERS, random_vgg
 
-from app.losses import border_step, grid_energy
+from app.losses import border_step, grid_energy, halo_step
 from app.nets.descriptor import load_descriptor
-from app.training.objective import MissingLayer, Objective
+from app.training.objective import MissingLayer, Objective, lone_area
 from app.training.recipe import Recipe
 
 
@@ -60,6 +60,31 @@ def test_the_grid_counts_in_every_picture_and_the_border_where_the_photo_is_flat
     border = torch.tensor([0.0, 5.0]) * border_step(painted)
     torch.testing.assert_close(losses.traces, 50 * grid_energy(painted) + border)
     torch.testing.assert_close(losses.total, bare(painted, photos, styles).total + losses.traces)
+
+
+def scene_with_bar(sides=(0.3, 0.7), noise=0.01):
+    photo = torch.full((1, 3, 128, 160), sides[0])
+    photo[..., 100:] = sides[1]
+    return photo + noise * torch.randn(photo.shape, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_lone_edge_is_known_by_its_plain_sides(paintings):
+    area, alone = lone_area(scene_with_bar())
+    assert alone.tolist() == [1]
+    assert torch.equal(area[0, 0], (torch.arange(160) >= 100).float().expand(128, 160))
+    for other in (scene_with_bar(sides=(0.5, 0.6)), scene_with_bar(noise=0.08), torch.rand(1, 3, 128, 160)):
+        assert lone_area(other)[1].tolist() == [0]
+    assert lone_area(torch.full((1, 3, 64, 64), 0.4))[1].tolist() == [0]
+
+
+def test_the_halo_counts_around_a_lone_edge_and_nowhere_else(paintings):
+    bare, haloed = (make_objective(paintings, halo_weight=h) for h in (0, 20))
+    photos = torch.cat([scene_with_bar(), torch.rand(1, 3, 128, 160)])
+    painted, styles = torch.rand(2, 3, 128, 160), torch.tensor([0, 1])
+    more = haloed(painted, photos, styles).total - bare(painted, photos, styles).total
+    halo = 20 * halo_step(painted[:1], lone_area(photos[:1])[0])
+    assert halo.item() > 0
+    torch.testing.assert_close(more, torch.tensor([halo.item(), 0]), rtol=1e-3, atol=1e-6)
 
 
 def test_nothing_of_it_is_trained(paintings):

@@ -49,6 +49,18 @@ def test_all_styles_and_all_photos_come_up(inputs):
     assert len({photo.tobytes() for photo in opened}) == 6
 
 
+def test_styles_come_up_by_their_shares(inputs):
+    recipe = Recipe.model_validate(MEMBERS | {"batch": 64})
+    photos = Photos(list_photos(inputs / "photos"), 3, recipe, shares=(1, 0.5, 2.5))
+    drawn = np.bincount(photos.sample(0).styles.numpy(), minlength=3) + np.bincount(photos.sample(1).styles.numpy())
+    np.testing.assert_allclose(drawn / 128, [0.25, 0.125, 0.625], atol=0.1)
+
+
+def test_equal_shares_draw_what_none_draw(inputs):
+    paths, recipe = list_photos(inputs / "photos"), Recipe.model_validate(MEMBERS)
+    assert equal(Photos(paths, 3, recipe, shares=(2, 2, 2)).sample(0), Photos(paths, 3, recipe).sample(0))
+
+
 @pytest.mark.parametrize("processes", [1, 2, 3, 4])
 def test_the_processes_share_the_batch_of_one(inputs, processes):
     photos = make_photos(inputs / "photos", batch=12)

@@ -51,7 +51,7 @@ def test_pictures_have_the_size_and_range_of_photos(edge):
 def test_the_share_of_plain_pictures_is_that_of_the_recipe():
     """Those have a slope and the noise of a camera, which is a hundredth of the range from pixel to pixel."""
     pictures = torch.cat([built_in(plain=1).sample(step).photos for step in range(8)])
-    assert pictures.diff(dim=3).abs().mean(dim=(1, 2, 3)).max() < 0.02
+    assert pictures.diff(dim=3).abs().mean(dim=(1, 2, 3)).max() < 0.025
     scenes = torch.cat([built_in(plain=0).sample(step).photos for step in range(8)])
     assert scenes.diff(dim=3).abs().mean(dim=(1, 2, 3)).max() > 0.02
 

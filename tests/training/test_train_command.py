@@ -183,6 +183,7 @@ def test_inputs_that_cannot_be_used_are_named(root, tmp_path):
         ({"crop": 5, "batch": 0}, ["crop", "batch"]),
         ({"options": {"depth": 3}}, ["the options do not fit"]),
         ({"style_weights": {"waves": 2.0}}, ["no painting here: waves"]),
+        ({"style_shares": {"waves": 2.0}}, ["no painting here: waves"]),
         ([1], ["no JSON object"]),
         ("text", ["no JSON object"]),
         (None, ["no JSON object"]),
