@@ -92,22 +92,24 @@ def border_step(x: Tensor, width: int = 8, inside: int = 24) -> Tensor:
     return torch.stack(steps).square().mean(dim=(0, 2))
 
 
-def halo_step(x: Tensor, area: Tensor, bands: tuple[int, ...] = (2, 8, 16, 28), far: int = 40) -> Tensor:
+def halo_step(x: Tensor, area: Tensor, cell: int = 4, rings: tuple[int, ...] = (1, 2, 4, 7), far: int = 10) -> Tensor:
     """How much x (B, C, H, W) differs, near the edge of an area and on either side of it, from the same side far away.
 
     Args:
         area: (B, 1, H, W), 1 inside and 0 outside.
-        bands: distances from the edge in pixels (the larger of both axes) that bound the rings which are compared.
+        cell: edge in pixels of the squares that everything is averaged over first; distances are in cells.
+        rings: distances from the edge (the larger of both axes) that bound the rings which are compared.
         far: the distance from which on a place is far from the edge.
 
     Returns:
         (B,): the mean over both sides, the rings and the channels of the squared difference of mean values. A ring
         counts as even where it, or what is far from the edge, covers less than a hundredth of the picture.
     """
-    sides = torch.cat([area, 1 - area])
-    beyond = torch.cat([reached(1 - sides, radius) for radius in (*bands, far)], dim=1)
+    inside, cells = functional.avg_pool2d(area, cell), functional.avg_pool2d(x, cell)
+    sides = torch.cat([inside == 1, inside == 0]).to(x.dtype)  # a cell on the edge is on neither side
+    beyond = torch.cat([reached(1 - sides, radius) for radius in (*rings, far)], dim=1)
     near, plain = sides * (beyond[:, 1:-1] - beyond[:, :-2]), sides * (1 - beyond[:, -1:])
-    twice = torch.cat([x, x])
+    twice = torch.cat([cells, cells])
     steps = masked_mean(twice, near) - masked_mean(twice, plain)
     enough = torch.minimum(near.mean(dim=(2, 3)), plain.mean(dim=(2, 3))) >= 0.01
     per_side = (steps.square() * enough[..., None]).mean(dim=(1, 2))

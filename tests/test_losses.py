@@ -183,7 +183,7 @@ def test_masked_means_are_those_of_the_places_within_and_0_of_none():
 
 
 def half_and_half(ring=0.0, size=160):
-    """The left half is the area; next to the edge stands, on the right, a ring of 8 to 16 px."""
+    """The left half is the area; on the right of it stands a ring, from 8 to 16 px off the edge."""
     area = torch.zeros(1, 1, size, size, dtype=torch.float64)
     area[..., : size // 2] = 1
     x = area.expand(1, 3, size, size).clone()
