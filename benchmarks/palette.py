@@ -5,11 +5,12 @@ Mean: the distance of the mean colours. Spread: the Bures distance of the covari
 sqrt(tr A + tr B - 2 tr (A^1/2 B A^1/2)^1/2). The sum of their squares is the squared Wasserstein-2 distance of the two
 normal distributions.
 
-Each is given for the generator's pictures, for the photos as they are, and for Gatys' own pictures (on the loss of
-judge.py, from the photo, which takes fewer iterations than noise): means over several unseen photos, and for Gatys of
-one in a few styles.
+Each is given for the photos as they are, for the generator's pictures of them and, in some styles, for those of Gatys
+on the loss of judge.py, from the photo and from noise: means over the same unseen photos. Gatys' pictures are those of
+--curves, which quality.py keeps for two photos and every style.
 
-    python benchmarks/palette.py --photos PHOTOS --paintings PAINTINGS --descriptor vgg19_distilled16x.safetensors
+    python benchmarks/palette.py --photos PHOTOS --paintings PAINTINGS --descriptor vgg19_distilled16x.safetensors \\
+        --curves curves.jsonl
 """
 
 from __future__ import annotations
@@ -17,22 +18,21 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import torch
-from judge import Judge, add_judge_options
+from curves import STARTS, Curves, Start, add_curve_options
+from judge import Judge, Photo, add_judge_options
 from markdown_table import table
 from numpy.typing import NDArray
 from subject import Subject, add_model_options
 from torch import Tensor
-from unseen import unseen
-
-from app.training.equivalent import eight_bit
-from app.training.photos import read_picture
+from unseen import add_count_option, unseen
 
 Array = NDArray[np.float64]
+Distance = tuple[float, float]  # of means and of covariances, in hundredths
+
+GATYS: dict[Start, str] = {"photo": "Gatys from the photo", "noise": "Gatys from noise"}
+SOURCES = ("photo", "model", *GATYS.values())
 
 # https://bottosson.github.io/posts/oklab: linear sRGB to cone responses, and their cube roots to L, a, b.
 TO_CONES = np.array(
@@ -70,49 +70,53 @@ def bures(one: Array, other: Array) -> float:
     return float(np.sqrt(max(squared, 0.0)))
 
 
-def distance(picture: Tensor, painting: Tensor) -> tuple[float, float]:
+def distance(picture: Tensor, painting: Tensor) -> Distance:
     """Of means and of covariances, in hundredths."""
     one, other = oklab(picture), oklab(painting)
     mean = np.linalg.norm(one.mean(axis=0) - other.mean(axis=0))
     return 100 * float(mean), 100 * bures(np.cov(one.T), np.cov(other.T))
 
 
-def gatys_picture(judge: Judge, photo: Tensor, style: str, iterations: int) -> Tensor:
+def gatys_picture(judge: Judge, curves: Curves, photo: Photo, style: str, start: Start, iterations: int) -> Tensor:
     """The best 8-bit picture of so many iterations."""
-    never = replace(judge.losses(photo, photo, style), total=torch.tensor([-1.0]), style=torch.tensor([-1.0]))
-    return eight_bit(judge.gatys(photo, style, photo, never, iterations).best)
+    descent = judge.descent(photo, style, start)
+    return curves.picture(descent, iterations, lambda: judge.gatys(photo, style, start, iterations))
 
 
-def measure(args: argparse.Namespace, subject: Subject) -> dict[str, dict[str, tuple[float, float]]]:
-    """By style: distances of `model`, `photo` and, for a few styles, `gatys`."""
+def measure(args: argparse.Namespace, subject: Subject) -> dict[str, dict[str, Distance]]:
+    """By style: distances of SOURCES, Gatys' for some of the styles."""
     judge = Judge(args.descriptor, args.paintings, subject.style_ids, subject.device)
-    photos = [read_picture(args.photos / name, args.edge) for name in unseen(args.count)]
+    curves = Curves(args.curves)
+    photos = [Photo.read(args.photos / name, args.edge) for name in unseen(args.count)]
     few = min(args.gatys, len(subject.style_ids))
-    own = {subject.style_ids[index * len(subject.style_ids) // few] for index in range(few)}
+    painted_by_gatys = {subject.style_ids[index * len(subject.style_ids) // few] for index in range(few)}
     found = {}
     for style in subject.style_ids:
-        painting = judge.paintings[style]
-        pictures = {"model": [subject.paint(photo, {style: 1.0}) for photo in photos], "photo": photos}
-        if style in own:
-            pictures["gatys"] = [gatys_picture(judge, photos[0], style, args.iterations)]
-        found[style] = {name: mean_distance(some, painting) for name, some in pictures.items()}
+        pictures = {
+            "photo": [photo.picture for photo in photos],
+            "model": [subject.paint(photo.picture, {style: 1.0}) for photo in photos],
+        }
+        for start in STARTS if style in painted_by_gatys else ():
+            pictures[GATYS[start]] = [
+                gatys_picture(judge, curves, photo, style, start, args.iterations) for photo in photos
+            ]
+        found[style] = {name: mean_distance(some, judge.paintings[style]) for name, some in pictures.items()}
     return found
 
 
-def mean_distance(pictures: Sequence[Tensor], painting: Tensor) -> tuple[float, float]:
+def mean_distance(pictures: Sequence[Tensor], painting: Tensor) -> Distance:
     means, spreads = zip(*(distance(picture, painting) for picture in pictures), strict=True)
     return float(np.mean(means)), float(np.mean(spreads))
 
 
-def report(found: dict[str, dict[str, tuple[float, float]]]) -> str:
-    sources = ("model", "photo", "gatys")
-    headings = ["style", *(f"{source}: {part}" for source in sources for part in ("mean", "spread"))]
+def report(found: dict[str, dict[str, Distance]]) -> str:
+    headings = ["style", *(f"{source}: {part}" for source in SOURCES for part in ("mean", "spread"))]
     lines = []
     for style, figures in found.items():
-        cells = (figures.get(source) for source in sources)
+        cells = (figures.get(source) for source in SOURCES)
         lines.append([style, *(text for pair in cells for text in ([f"{d:.1f}" for d in pair] if pair else ["", ""]))])
     medians = ["**median**"]
-    for source in sources:
+    for source in SOURCES:
         pairs = [figures[source] for figures in found.values() if source in figures]
         medians += [f"{figure:.1f}" for figure in np.median(pairs, axis=0)] if pairs else ["", ""]
     return table(headings, [*lines, medians])
@@ -122,11 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_judge_options(parser)
     add_model_options(parser)
-    parser.add_argument("--edge", type=int, default=512, help="longer edge of the photos in pixels")
-    parser.add_argument("--count", type=int, default=6, help="unseen photos")
+    add_curve_options(parser)
+    add_count_option(parser, default=2)
     parser.add_argument("--gatys", type=int, default=4, help="styles that Gatys paints as well")
-    parser.add_argument("--iterations", type=int, default=200, help="of Gatys")
-    parser.add_argument("--json", type=Path, help="file for the figures")
     args = parser.parse_args(arguments)
     subject = Subject(args)
     found = measure(args, subject)

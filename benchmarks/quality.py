@@ -9,34 +9,36 @@ The loss is fixed and stands in judge.py. Every style is measured on two photos 
 style and photo are also measured at 1024 px, and six on blocks 1 to 3 of the exact VGG-19 (content at relu3_3): a
 generator can please the network that it was trained on.
 
-Each finished pair is a line of --json; a run that is started again with the same file goes on behind them.
+Gatys' descents depend on no generator. They are computed once (half a minute of one core for a main pair of 100
+iterations) and kept in --curves; against them a model is judged in the time of a forward pass and a loss. A run that is
+started again goes on behind the descents that are there. --json gets a line for each model and pair.
 
     python benchmarks/quality.py --photos PHOTOS --paintings PAINTINGS --descriptor vgg19_distilled16x.safetensors \\
-        --exact vgg19_conv1-conv3.safetensors --json quality.jsonl --sheets sheets/
+        --exact vgg19_conv1-conv3.safetensors --curves curves.jsonl --model compact --model runs/paper --sheets sheets/
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from statistics import fmean, median
 
-import torch
 from captions import strip
-from judge import CONTENT_LAYER, Judge, add_judge_options
+from curves import STARTS, Curves, Start, add_curve_options
+from curves import Losses as Descended
+from judge import CONTENT_LAYER, Judge, Photo, add_judge_options
 from markdown_table import table
 from subject import Subject, add_model_options
 from torch import Tensor
 from unseen import FIRST, NAMES
 
 from app.nets.descriptor import STYLE_LAYERS
-from app.training.equivalent import Curve, first_below, uniform_noise
-from app.training.photos import read_picture
+from app.training.photos import open_rgb
 from app.training.sheet import to_image
 
 FEW = 6  # pairs of the parts that take long
@@ -78,12 +80,6 @@ class Row:
     from_noise: int
     from_photo: int
     style_only: int
-    seconds: float
-
-    @property
-    def key(self) -> tuple[str | int, ...]:
-        """Rows of equal keys are the same measurement."""
-        return (self.digest, self.edge, self.network, self.iterations, self.style_id, self.photo)
 
 
 def spread(style_ids: Sequence[str], count: int) -> list[Pair]:
@@ -104,68 +100,72 @@ def parts(args: argparse.Namespace, style_ids: Sequence[str]) -> Iterator[Part]:
         yield Part("exact", args.edge, args.exact, *layers, list(islice(few, args.pairs)))
 
 
-def measure(subject: Subject, judge: Judge, photo: Tensor, row: Row) -> tuple[Row, Tensor, list[Curve]]:
-    """The row with its figures, the generator's picture, and Gatys' curves from noise and from the photo."""
-    began = time.monotonic()
-    painted = subject.paint(photo, {row.style_id: 1.0})
-    target = judge.losses(painted, photo, row.style_id)
-    # From the photo, Gatys need not be better in style as well.
-    total_only = replace(target, style=torch.full_like(target.style, torch.inf))
-    curves = [
-        judge.gatys(photo, row.style_id, start, goal, row.iterations)
-        for start, goal in ((uniform_noise(photo), target), (photo, total_only))
-    ]
-    figures = {name: getattr(target, name).item() for name in LOSSES}
-    counts = {
-        "from_noise": first_below(curves[0].totals, figures["total"]),
-        "from_photo": first_below(curves[1].totals, figures["total"]),
-        "style_only": first_below(curves[0].styles, figures["style"]),
-    }
-    return replace(row, **figures, **counts, seconds=time.monotonic() - began), painted, curves
+class Measurement:
+    """A part's pairs against Gatys' curves.
 
+    Args:
+        curves: of any measurements; those that are missing are added.
+    """
 
-def draw(folder: Path, row: Row, photo: Tensor, painting: Tensor, painted: Tensor, curves: Sequence[Curve]) -> None:
-    """Photo, painting, the generator's picture and those of Gatys when it was first better, as one JPEG."""
-    counts = (row.from_noise, row.from_photo)
-    gatys = [
-        (f"Gatys from {start}, iteration {count}", to_image(curve.best))
-        for start, count, curve in zip(("noise", "the photo"), counts, curves, strict=True)
-    ]
-    named = [("the photo", photo), (row.style_id, painting), (f"{row.model}, total {row.total:.3f}", painted)]
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{row.part}-{row.style_id}-{Path(row.photo).stem}.jpg"
-    strip([*((text, to_image(picture)) for text, picture in named), *gatys]).save(file, quality=92)
+    def __init__(self, part: Part, args: argparse.Namespace, subjects: Sequence[Subject], curves: Curves) -> None:
+        self.part = part
+        self.args = args
+        self.subjects = subjects
+        self.curves = curves
+        layers = (part.style_layers, part.content_layer)
+        styles = {style for style, _ in part.pairs}
+        self.judge = Judge(part.network, args.paintings, styles, subjects[0].device, *layers)
 
+    def rows(self) -> Iterator[Row]:
+        """Pair by pair, of every model that has the style."""
+        for style, name in self.part.pairs:
+            photo = Photo.read(self.args.photos / name, self.part.edge)
+            descended = {start: self.descended(photo, style, start) for start in STARTS}
+            for subject in self.subjects:
+                if style in subject.style_ids:
+                    yield self.row(subject, style, name, photo, descended)
 
-def measure_part(
-    part: Part, args: argparse.Namespace, subject: Subject, done: dict[tuple[str | int, ...], Row]
-) -> None:
-    """Every pair that is not `done` yet; each is added to it and to the file as soon as it is."""
-    judge = None
-    about = (part.name, subject.label, subject.digest, part.edge, part.network.stem, args.iterations)
-    for style, name in part.pairs:
-        blank = Row(*about, style, name, *[0.0] * len(LOSSES), *[0] * len(COUNTS), seconds=0.0)
-        if blank.key in done:
-            continue
-        if judge is None:
-            layers = (part.style_layers, part.content_layer)
-            judge = Judge(part.network, args.paintings, subject.style_ids, subject.device, *layers)
-        photo = read_picture(args.photos / name, part.edge).to(subject.device)
-        row, painted, curves = measure(subject, judge, photo, blank)
-        done[row.key] = row
-        line = json.dumps(asdict(row))
-        print(line, flush=True)
-        if args.json:
-            with args.json.open("a") as file:
-                file.write(line + "\n")
-        if args.sheets:
-            draw(args.sheets, row, photo, judge.paintings[style], painted, curves)
+    def descended(self, photo: Photo, style: str, start: Start) -> Descended:
+        iterations = self.args.iterations
+        descent = self.judge.descent(photo, style, start)
+        return self.curves.losses(descent, iterations, lambda: self.judge.gatys(photo, style, start, iterations))
 
+    def row(self, subject: Subject, style: str, name: str, photo: Photo, descended: Mapping[Start, Descended]) -> Row:
+        painted = subject.paint(photo.picture, {style: 1.0})
+        losses = self.judge.losses(painted, photo.picture, style)
+        row = Row(
+            part=self.part.name,
+            model=subject.label,
+            digest=subject.digest,
+            edge=self.part.edge,
+            network=self.part.network.stem,
+            iterations=self.args.iterations,
+            style_id=style,
+            photo=name,
+            **(figures := {loss: getattr(losses, loss).item() for loss in LOSSES}),
+            from_noise=descended["noise"].worth(figures["total"]),
+            from_photo=descended["photo"].worth(figures["total"]),
+            style_only=descended["noise"].worth_of_style(figures["style"]),
+        )
+        if self.args.sheets:
+            self.draw(row, photo, painted)
+        return row
 
-def read_rows(path: Path | None) -> dict[tuple[str | int, ...], Row]:
-    lines = path.read_text().splitlines() if path and path.exists() else []
-    rows = [Row(**json.loads(line)) for line in lines]
-    return {row.key: row for row in rows}
+    def draw(self, row: Row, photo: Photo, painted: Tensor) -> None:
+        """Photo, painting, the generator's picture and Gatys' best ones that were kept, as one JPEG."""
+        painting = self.judge.paintings[row.style_id]
+        pictures = [
+            ("the photo", to_image(photo.picture)),
+            (row.style_id, to_image(painting)),
+            (f"{row.model}, total {row.total:.3f}", to_image(painted)),
+        ]
+        for start in STARTS:
+            file = self.curves.file(self.judge.descent(photo, row.style_id, start), row.iterations)
+            if file.exists():
+                pictures.append((f"Gatys from {start}, {row.iterations} iterations", open_rgb(file)))
+        self.args.sheets.mkdir(parents=True, exist_ok=True)
+        name = f"{row.part}-{row.style_id}-{Path(row.photo).stem}-{row.digest}.jpg"
+        strip(pictures).save(self.args.sheets / name, quality=92)
 
 
 def shown(count: float, cap: int) -> str:
@@ -189,33 +189,49 @@ def counts(rows: Iterable[Row], name: str) -> list[int]:
     return [getattr(row, name) for row in rows]
 
 
+def compare(rows: Sequence[Row]) -> str:
+    """Model by model and part by part: medians, and minima in brackets."""
+    lines = []
+    for part, model in dict.fromkeys((row.part, row.model) for row in rows):
+        own = [row for row in rows if (row.part, row.model) == (part, model)]
+        cap = own[0].iterations
+        losses = [f"{fmean(getattr(row, name) for row in own):.4f}" for name in LOSSES]
+        worth = [(median(values), min(values)) for values in (counts(own, name) for name in COUNTS)]
+        cells = [f"{shown(middle, cap)} ({shown(least, cap)})" for middle, least in worth]
+        lines.append([model, part, str(len(own)), *losses, *cells])
+    return table(("model", "part", "pairs", *LOSSES, "from noise", "from photo", "style only"), lines)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_judge_options(parser)
-    add_model_options(parser)
+    add_model_options(parser, several=True)
+    add_curve_options(parser)
     parser.add_argument("--exact", type=Path, help="blocks 1 to 3 of the exact VGG-19, a safetensors file")
-    parser.add_argument("--edge", type=int, default=512, help="longer edge of the photos in pixels")
-    parser.add_argument("--iterations", type=int, default=200, help="evaluations that Gatys is given at most")
     parser.add_argument("--full", action="store_true", help="every style on all unseen photos, in every part")
     parser.add_argument("--only", nargs="+", choices=["main", "large", "exact"], help="these parts alone")
     parser.add_argument("--pairs", type=int, help="only the first pairs of each part")
     parser.add_argument("--sheets", type=Path, help="folder for a picture of every pair")
-    parser.add_argument("--json", type=Path, help="file of finished pairs, a line each; they are not measured again")
     args = parser.parse_args(arguments)
 
-    subject = Subject(args)
-    done = read_rows(args.json)
-    for part in parts(args, subject.style_ids):
-        if args.only and part.name not in args.only:
-            continue
-        measure_part(part, args, subject, done)
-        wanted = [(subject.digest, part.edge, part.network.stem, args.iterations, *pair) for pair in part.pairs]
-        rows = [done[key] for key in wanted]
-        seconds = sum(row.seconds for row in rows)
-        print(
-            f"\n{subject.label}, {part.name}: {part.edge} px, {part.network.stem}, {len(rows)} pairs, {seconds:.0f} s\n"
-        )
-        print(report(rows), flush=True)
+    subjects = [Subject(args, reference) for reference in args.model or ["compact"]]
+    style_ids = list(dict.fromkeys(style for subject in subjects for style in subject.style_ids))
+    curves = Curves(args.curves)
+    rows = []
+    with ExitStack() as stack:
+        file = stack.enter_context(args.json.open("w")) if args.json else None
+        for part in parts(args, style_ids):
+            if args.only and part.name not in args.only:
+                continue
+            for row in Measurement(part, args, subjects, curves).rows():
+                rows.append(row)
+                print(json.dumps(asdict(row)), flush=True)
+                if file:
+                    print(json.dumps(asdict(row)), file=file, flush=True)
+    for part_name, model in dict.fromkeys((row.part, row.model) for row in rows):
+        own = [row for row in rows if (row.part, row.model) == (part_name, model)]
+        print(f"\n{model}, {part_name}: {own[0].edge} px, {own[0].network}, {len(own)} pairs\n\n{report(own)}")
+    print(f"\n{compare(rows)}", flush=True)
 
 
 if __name__ == "__main__":

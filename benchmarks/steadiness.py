@@ -14,14 +14,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from judge import Judge, add_judge_options
 from markdown_table import table
 from subject import Subject, add_model_options
 from torch import Tensor
-from unseen import unseen
+from unseen import add_count_option, unseen
 
 from app.imaging.colour import lay_over
 from app.training.photos import read_picture, to_tensor
@@ -103,10 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_judge_options(parser)
     add_model_options(parser)
-    parser.add_argument("--edge", type=int, default=512, help="longer edge of the photos in pixels")
-    parser.add_argument("--count", type=int, default=6, help="unseen photos")
+    add_count_option(parser, default=6)
     parser.add_argument("--blends", type=int, default=8, help="pairs of styles")
-    parser.add_argument("--json", type=Path, help="file for the figures")
     args = parser.parse_args(arguments)
     subject = Subject(args)
     judge = Judge(args.descriptor, args.paintings, subject.style_ids, subject.device)

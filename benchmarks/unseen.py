@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from pathlib import Path
 
 NAMES = tuple((Path(__file__).parent / "unseen_photos.txt").read_text().split())
 FIRST = ("lakeside.jpg", "golden_retriever.jpg")  # the two that every style is measured on
+
+
+def add_count_option(parser: ArgumentParser, default: int) -> None:
+    parser.add_argument("--count", type=int, default=default, help="unseen photos")
 
 
 def unseen(count: int) -> list[str]:

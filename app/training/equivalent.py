@@ -7,6 +7,7 @@ is better. The papers start from uniform noise; a start from the photo is harder
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -19,16 +20,13 @@ HISTORY = 20
 NOISE_SEED = 0
 
 
-class Beaten(Exception):
-    """Gatys is better than the generator: there is nothing left to count."""
+class Reached(Exception):
+    """The goal of a descent."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Total and style loss after each evaluation.
-
-    `best` (1, 3, H, W) is the first picture whose total is below the target, or the best if none was.
-    """
+    """Total and style loss at each evaluation, and the picture (1, 3, H, W) of the lowest total."""
 
     totals: list[float]
     styles: list[float]
@@ -60,19 +58,13 @@ def judged(objective: Objective, picture: Tensor, photo: Tensor, style: int) -> 
 
 
 def gatys(
-    objective: Objective,
-    photo: Tensor,
-    style: int,
-    start: Tensor,
-    target: Losses,
-    iterations: int,
+    objective: Objective, photo: Tensor, style: int, start: Tensor, iterations: int, goal: float = -math.inf
 ) -> Curve:
-    """Plain L-BFGS from `start`, until both losses are below `target`'s or `iterations` evaluations are done.
+    """Plain L-BFGS from `start`, for so many evaluations or until a total is below the `goal`.
 
     Args:
         photo, start: (1, 3, H, W).
         style: the painting's place in the objective.
-        target: of `judged`.
     """
     picture = start.clone(memory_format=torch.contiguous_format).requires_grad_()  # L-BFGS flattens its gradient
     optimiser = torch.optim.LBFGS(
@@ -87,15 +79,14 @@ def gatys(
         style_loss, content_loss = objective.distances(picture, contents, index)
         total = objective.weighted(style_loss, content_loss, index).sum()
         torch.autograd.backward(total)
-        best = min(curve.totals, default=torch.inf)
-        if total.item() < best and best >= target.total.item():
+        if total.item() < min(curve.totals, default=math.inf):
             curve.best.copy_(picture.detach())
         curve.totals.append(total.item())
         curve.styles.append(style_loss.item())
-        if min(curve.totals) < target.total.item() and min(curve.styles) < target.style.item():
-            raise Beaten
+        if total.item() < goal:
+            raise Reached
         return total
 
-    with suppress(Beaten):
+    with suppress(Reached):
         optimiser.step(evaluate)  # type: ignore[no-untyped-call]
     return curve

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Protocol
 
@@ -129,11 +129,9 @@ def equivalent(painted: Painted, style: str, photo: Tensor) -> int:
     """Iterations of Gatys from noise that one painting is worth, `EVALUATIONS` at the most."""
     row, painting = painted.styles[style]
     picture = eight_bit(paint_sample(painted.generator, painted.rows, photo, row)).clone()
-    losses = judged(painted.objective, picture, photo, painting)
-    # Gatys would go on until its style is better, too; here the total decides.
-    target = replace(losses, style=torch.full_like(losses.style, torch.inf))
-    curve = gatys(painted.objective, photo, painting, uniform_noise(photo), target, EVALUATIONS)
-    return first_below(curve.totals, losses.total.item())
+    total = judged(painted.objective, picture, photo, painting).total.item()
+    curve = gatys(painted.objective, photo, painting, uniform_noise(photo), EVALUATIONS, goal=total)
+    return first_below(curve.totals, total)
 
 
 def judge_tensors(findings: Findings, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> None:

@@ -42,10 +42,12 @@ def test_greys_differ_in_their_mean_alone():
 
 
 def test_the_palette_of_every_style_and_of_gatys_in_a_few(options, tmp_path, capsys):
-    few = ["--edge", "48", "--count", "2", "--gatys", "1", "--iterations", "2"]
+    few = ["--edge", "48", "--gatys", "1", "--iterations", "2", "--curves", str(tmp_path / "curves.jsonl")]
     palette.main([*options, *few, "--json", str(tmp_path / "found.json")])
     found = json.loads((tmp_path / "found.json").read_text())
-    assert [set(figures) for figures in found.values()] == [{"model", "photo", "gatys"}, *[{"model", "photo"}] * 3]
+    with_gatys = {"model", "photo", "Gatys from noise", "Gatys from the photo"}
+    assert [set(figures) for figures in found.values()] == [with_gatys, *[{"model", "photo"}] * 3]
+    assert len((tmp_path / "curves.jsonl").read_text().splitlines()) == 4  # two photos, two starts
     assert "| **median** |" in capsys.readouterr().out
 
 

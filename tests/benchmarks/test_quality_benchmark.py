@@ -1,46 +1,95 @@
-"""Gatys-equivalents of a random model: the pairs, the file that a run goes on from, the pictures."""
+"""Gatys-equivalents of random models: the pairs, the curves that are kept, the pictures."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import pytest
 import quality
 import unseen
 from PIL import Image
+from safetensors.torch import load_file
+
+from app.registry.repository import Repository
+from app.training.checkpoint import Checkpoint
+from app.training.recipe import Recipe
 
 
-def test_a_run_goes_on_behind_the_pairs_that_are_finished(options, tmp_path, capsys):
-    few = ["--edge", "48", "--iterations", "3", "--json", str(tmp_path / "rows.jsonl")]
-    quality.main([*options, *few, "--pairs", "2", "--only", "main", "--sheets", str(tmp_path / "sheets")])
-    first = (tmp_path / "rows.jsonl").read_text()
-    assert sorted(path.name for path in (tmp_path / "sheets").iterdir()) == [
-        "main-great_wave-lakeside.jpg",
-        "main-starry_night-lakeside.jpg",
-    ]
-    with Image.open(tmp_path / "sheets" / "main-great_wave-lakeside.jpg") as strip:
-        assert strip.size == (5 * 48, 36 + 22)  # five pictures of 48 x 36 and their captions
-    quality.main([*options, *few, "--pairs", "3"])
-    lines = (tmp_path / "rows.jsonl").read_text()
-    assert lines.startswith(first)
-    rows = [json.loads(line) for line in lines.splitlines()]
+@pytest.fixture
+def few(options, tmp_path):
+    return [*options, "--edge", "48", "--iterations", "3", "--curves", str(tmp_path / "curves.jsonl")]
+
+
+def rows_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_pairs_are_measured_part_by_part_and_drawn(few, tmp_path, capsys):
+    sheets = tmp_path / "sheets"
+    quality.main([*few, "--pairs", "3", "--json", str(tmp_path / "rows.jsonl"), "--sheets", str(sheets)])
+    rows = rows_of(tmp_path / "rows.jsonl")
     assert [(row["part"], row["edge"]) for row in rows] == [("main", 48)] * 3 + [("large", 96)] * 3
     assert len({(row["edge"], row["style_id"]) for row in rows}) == 6
     assert all(0 <= row[count] <= 3 for row in rows for count in ("from_noise", "from_photo", "style_only"))
+    assert len(list(sheets.iterdir())) == 6
+    with Image.open(next(sheets.glob("main-great_wave-lakeside-*.jpg"))) as strip:
+        assert strip.size == (5 * 48, 36 + 22)  # five pictures of 48 x 36 and their captions
     shown = capsys.readouterr().out
     assert "compact@1, large: 96 px" in shown
-    assert shown.count("**median**") == 3
+    assert shown.count("**median**") == 2
+
+
+def test_gatys_is_not_run_again_for_another_model(few, tmp_path, monkeypatch, models_dir):
+    alone = [*few, "--only", "main", "--pairs", "2"]
+    quality.main([*alone, "--json", str(tmp_path / "alone.jsonl")])
+    curves = (tmp_path / "curves.jsonl").read_text()
+    assert len(curves.splitlines()) == 4  # from noise and from the photo
+
+    monkeypatch.delattr("judge.gatys")
+    both = ["--model", "compact@1", "--model", str(write_run(tmp_path / "run", models_dir))]
+    quality.main([*alone, *both, "--json", str(tmp_path / "both.jsonl")])
+    rows = rows_of(tmp_path / "both.jsonl")
+    assert (tmp_path / "curves.jsonl").read_text() == curves
+    assert [row["model"] for row in rows] == ["compact@1", "run at step 7"] * 2
+    assert rows[::2] == rows_of(tmp_path / "alone.jsonl")
+    # The run's averaged weights are those of the model.
+    figures = [{name: row[name] for name in ("style_id", "total", "style", "content", "from_noise")} for row in rows]
+    assert figures[::2] == figures[1::2]
+
+
+def write_run(folder, models_dir):
+    """A training whose average is compact@1 and whose own weights are nothing."""
+    model = Repository(models_dir).load("compact")
+    weights = load_file(model.folder / "model.safetensors")
+    tensors = {f"average.{name}": tensor.float() for name, tensor in weights.items()}
+    tensors |= {name: tensor.float() * 0 for name, tensor in weights.items()}
+    recipe = Recipe(options=model.manifest.architecture.options)
+    folder.mkdir()
+    state = Checkpoint(7, 0, recipe.model_dump_json(), tuple(model.manifest.style_ids), tensors)
+    state.save(folder / "checkpoint.safetensors")
+    return folder
+
+
+BLANK = quality.Row("main", "m@1", "0", 512, "vgg", 40, "starry_night", "lakeside.jpg", 0.1, 0.05, 0.5, 30, 20, 40)
 
 
 def row(**figures):
-    about = ("main", "m@1", "0", 512, "vgg", 40, "starry_night", "lakeside.jpg", 0.1, 0.05, 0.5)
-    counts = {"from_noise": 30, "from_photo": 20, "style_only": 40, "seconds": 1.0}
-    return quality.Row(*about, **(counts | figures))
+    return replace(BLANK, **figures)
 
 
 def test_the_report_has_the_smaller_count_of_a_style_and_marks_what_gatys_did_not_reach():
     lines = quality.report([row(), row(from_noise=25, style_only=40)]).splitlines()
     assert lines[2] == "| starry_night | 0.1000 | 0.0500 | 0.5000 | 25 | 20 | >=40 |"
     assert lines[3] == "| **median** |  |  |  | 27.5 | 20 | >=40 |"
+
+
+def test_models_are_compared_by_medians_and_minima():
+    lines = quality.compare([row(), row(from_noise=25), row(model="n@1", from_photo=9)]).splitlines()
+    assert lines[2:] == [
+        "| m@1 | main | 2 | 0.1000 | 0.0500 | 0.5000 | 27.5 (25) | 20 (20) | >=40 (>=40) |",
+        "| n@1 | main | 1 | 0.1000 | 0.0500 | 0.5000 | 30 (30) | 9 (9) | >=40 (>=40) |",
+    ]
 
 
 def test_the_few_pairs_are_from_all_over_the_catalogue():
