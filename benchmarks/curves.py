@@ -89,10 +89,14 @@ class Curves:
         for descent, losses in read(path):
             self._remember(descent, losses)
 
+    def known(self, descent: Descent, iterations: int) -> Losses | None:
+        """Of so many iterations, if the file has them."""
+        losses = self._known.get(descent)
+        return losses.first(iterations) if losses and losses.iterations >= iterations else None
+
     def losses(self, descent: Descent, iterations: int, compute: Callable[[], Curve]) -> Losses:
         """Of so many iterations; `compute` is called where they are not known."""
-        known = self._known.get(descent)
-        if known is None or known.iterations < iterations:
+        if self.known(descent, iterations) is None:
             self._add(descent, iterations, compute())
         return self._known[descent].first(iterations)
 

@@ -9,9 +9,10 @@ The loss is fixed and stands in judge.py. Every style is measured on two photos 
 style and photo are also measured at 1024 px, and six on blocks 1 to 3 of the exact VGG-19 (content at relu3_3): a
 generator can please the network that it was trained on.
 
-Gatys' descents depend on no generator. They are computed once (half a minute of one core for a main pair of 100
-iterations) and kept in --curves; against them a model is judged in the time of a forward pass and a loss. A run that is
-started again goes on behind the descents that are there. --json gets a line for each model and pair.
+Gatys' descents depend on no generator. They are computed once (a minute of one core for a main pair and 100 iterations)
+and kept in --curves; against them a model is judged in the time of a forward pass and a loss. A run that is started
+again goes on behind the descents that are there; with --known it is content with them. --json gets a line for each
+model and pair.
 
     python benchmarks/quality.py --photos PHOTOS --paintings PAINTINGS --descriptor vgg19_distilled16x.safetensors \\
         --exact vgg19_conv1-conv3.safetensors --curves curves.jsonl --model compact --model runs/paper --sheets sheets/
@@ -120,10 +121,15 @@ class Measurement:
         """Pair by pair, of every model that has the style."""
         for style, name in self.part.pairs:
             photo = Photo.read(self.args.photos / name, self.part.edge)
+            if self.args.known and not all(self.known(photo, style, start) for start in STARTS):
+                continue
             descended = {start: self.descended(photo, style, start) for start in STARTS}
             for subject in self.subjects:
                 if style in subject.style_ids:
                     yield self.row(subject, style, name, photo, descended)
+
+    def known(self, photo: Photo, style: str, start: Start) -> bool:
+        return self.curves.known(self.judge.descent(photo, style, start), self.args.iterations) is not None
 
     def descended(self, photo: Photo, style: str, start: Start) -> Descended:
         iterations = self.args.iterations
@@ -210,6 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--exact", type=Path, help="blocks 1 to 3 of the exact VGG-19, a safetensors file")
     parser.add_argument("--full", action="store_true", help="every style on all unseen photos, in every part")
     parser.add_argument("--only", nargs="+", choices=["main", "large", "exact"], help="these parts alone")
+    parser.add_argument("--known", action="store_true", help="only pairs whose descents are in --curves; none is run")
     parser.add_argument("--pairs", type=int, help="only the first pairs of each part")
     parser.add_argument("--sheets", type=Path, help="folder for a picture of every pair")
     args = parser.parse_args(arguments)

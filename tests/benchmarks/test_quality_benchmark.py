@@ -58,6 +58,13 @@ def test_gatys_is_not_run_again_for_another_model(few, tmp_path, monkeypatch, mo
     assert figures[::2] == figures[1::2]
 
 
+def test_pairs_can_be_left_out_whose_descents_are_not_known(few, tmp_path, monkeypatch):
+    quality.main([*few, "--only", "main", "--pairs", "2"])
+    monkeypatch.delattr("judge.gatys")
+    quality.main([*few, "--known", "--json", str(tmp_path / "rows.jsonl")])
+    assert [row["style_id"] for row in rows_of(tmp_path / "rows.jsonl")] == ["starry_night", "great_wave"]
+
+
 def write_run(folder, models_dir):
     """A training whose average is compact@1 and whose own weights are nothing."""
     model = Repository(models_dir).load("compact")
