@@ -10,7 +10,7 @@ bin := $(VENV)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check
 sources := pyproject.toml constraints.txt
 
-.PHONY: help serve test lint types format clean
+.PHONY: help serve test lint types format clean papers
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo 'make lint     ruff: rules and format'
 	@echo 'make types    mypy'
 	@echo 'make format   rewrite the sources in the format that lint asks for'
+	@echo 'make papers   train and measure what the papers claim, 15 minutes each of the five parts (docs/papers.md)'
 	@echo 'make clean    remove the virtual environment and the caches'
 
 serve: $(VENV)/.installed
@@ -41,6 +42,18 @@ types: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	@$(bin)/ruff check --fix
 	@$(bin)/ruff format
+
+# Folders of photos and paintings and a loss network's file; without them, what ships takes their places.
+PHOTOS ?=
+PAINTINGS ?=
+DESCRIPTOR ?=
+PAPERS_OUT ?= runs/papers
+
+papers: $(VENV)/.installed
+	@echo '==> The papers, in $(PAPERS_OUT)'
+	@$(bin)/python benchmarks/papers.py --out $(PAPERS_OUT) $(if $(PHOTOS),--photos $(PHOTOS)) \
+		$(if $(PAINTINGS),--paintings $(PAINTINGS)) $(if $(DESCRIPTOR),--descriptor $(DESCRIPTOR))
+	@$(bin)/python benchmarks/papers.py --out $(PAPERS_OUT) --report $(PAPERS_OUT)/papers.md
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -1,0 +1,229 @@
+"""What the parts of papers.py share: photos, paintings, the loss network, and trainings that go on where they stopped.
+
+Without folders of photos and paintings there is what ships: photos are the built-in pictures, and paintings are the
+previews of the newest `compact`, a photo painted in each of its styles. They show that everything runs; what the papers
+claim is for photos and paintings.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from papers_notes import Notes
+from papers_size import FULL, SMALL, Size
+from papers_stopwatch import Stopwatch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor
+from unseen import NAMES, unseen
+
+from app.nets.descriptor import Descriptor, load_descriptor
+from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published
+from app.registry.repository import Repository
+from app.releases.addition import fitting_precision
+from app.releases.pictures import UNSEEN_SALT
+from app.settings import SHIPPED_MODELS
+from app.training.objective import Objective
+from app.training.paintings import list_paintings
+from app.training.photos import Photos, list_photos, read_picture
+from app.training.recipe import TRACES, Aim, Recipe, Schedule
+from app.training.run import Run
+from app.training.sheet import draw_sheet
+from app.training.style_trainer import StyleTrainer, evaluate
+from app.training.synthetic import BuiltInPictures
+from app.training.trainer import Trainer
+
+SHIPPED_MODEL = "compact"
+CONTENT_WEIGHT = 0.1
+MARKS = 10  # of a training's curve
+CHECKPOINT_SECONDS = 60
+
+Probe = Callable[[], Mapping[str, Any]]
+
+
+class OtherSetting(Exception):
+    """The folder holds measurements of another setting; figures of two settings would stand in one table."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all figures of a folder were measured with. `photos` and `paintings` are folders, None: what ships."""
+
+    size: str
+    minutes: float
+    photos: str | None
+    paintings: str | None
+    descriptor: str
+    styles: tuple[str, ...]
+    device: str
+    threads: int
+    processor_seconds: bool
+    seed: int
+
+    @property
+    def measures(self) -> Size:
+        return FULL if self.size == "full" else SMALL.scaled(self.minutes)
+
+
+class Bench:
+    """Inputs and trainings of one setting, in one folder.
+
+    Raises:
+        OtherSetting: it is the folder of another one.
+        NoPhotos, UnusablePaintings, UnknownLayout: an input cannot be used.
+    """
+
+    def __init__(self, setting: Setting, out: Path, *, network: Path | None, size: Size | None = None) -> None:
+        self.setting = setting
+        self.size = size or setting.measures
+        self.out = out
+        self.device = torch.device(setting.device)
+        self.watch = Stopwatch(self.device, processor=setting.processor_seconds)
+        self.styles = setting.styles
+        self._paintings = {work.id: work.path for work in list_paintings(paintings_folder(setting), self.styles)}
+        self._network = load_descriptor(load_file(network)) if network else shipped_network()
+        self._seen, self._unseen = photo_paths(setting.photos, self.size.unseen)
+        claim(out, setting)
+
+    def descriptor(self) -> Descriptor:
+        """A copy of its own: a training narrows the one that it is given."""
+        return copy.deepcopy(self._network).to(self.device)
+
+    def painting(self, style: str, edge: int) -> Tensor:
+        """(1, 3, H, W) with a longer edge of `edge` pixels."""
+        return read_picture(self._paintings[style], edge).to(self.device)
+
+    def photo(self, edge: int) -> Tensor:
+        """The first of `photos`."""
+        return next(iter(self.photos(edge, 1).values()))
+
+    def photos(self, edge: int, count: int | None = None) -> dict[str, Tensor]:
+        """Unseen ones by name, (1, 3, H, W) each, with a longer edge of `edge` pixels."""
+        count = count or self.size.unseen
+        if self._unseen:
+            return {path.name: read_picture(path, edge).to(self.device) for path in self._unseen[:count]}
+        built_in = BuiltInPictures(1, Schedule(batch=1, crop=edge, seed=self.setting.seed))
+        drawn = [built_in.sample(place, UNSEEN_SALT).photos for place in range(count)]
+        return {f"built-in {place}": photo.to(self.device) for place, photo in enumerate(drawn)}
+
+    def objective(self, styles: Sequence[str], recipe: Aim) -> Objective:
+        paintings = [self.painting(style, recipe.stroke) for style in styles]
+        return Objective(self.descriptor(), paintings, [1.0] * len(styles), recipe).to(self.device)
+
+    def recipe(self, **members: Any) -> Recipe:
+        """Of this size, with what the part wants."""
+        return Recipe.model_validate(self.aims() | members)
+
+    def aims(self) -> dict[str, Any]:
+        """Members that all trainings have. Traces of the network cost nothing: the papers knew no such losses."""
+        size = self.size
+        return {
+            "crop": size.crop,
+            "zoom": size.zoom,
+            "stroke": size.edge,
+            "seed": self.setting.seed,
+            "content_weight": CONTENT_WEIGHT,
+            "precision": fitting_precision(self.device),
+            **dict.fromkeys(TRACES, 0.0),
+        }
+
+    def train(
+        self,
+        notes: Notes,
+        name: str,
+        styles: Sequence[str],
+        recipe: Recipe,
+        probe: Callable[[StyleTrainer], Mapping[str, Any]] | None = None,
+    ) -> StyleTrainer:
+        """A network that has been trained to the end; `probe` is noted as `curve` of `name` at each mark."""
+        objective = self.objective(styles, recipe)
+        trainer = StyleTrainer(recipe, tuple(styles), objective, self.pictures(styles, recipe), self.device)
+        self.follow(notes, name, trainer, (lambda: probe(trainer)) if probe else None)
+        return trainer
+
+    def scores(self, styles: Sequence[str], recipe: Aim) -> Callable[[StyleTrainer], Mapping[str, Any]]:
+        """A probe: style and content loss of each style on the unseen photos, in float32, of the averaged weights."""
+        objective = self.objective(styles, recipe)
+        photos = list(self.photos(self.size.edge).values())
+
+        def probe(trainer: StyleTrainer) -> Mapping[str, Any]:
+            found = [losses.tolist() for losses in evaluate(objective, *trainer.averaged(), photos)]
+            return {"style": [style for style, _ in found], "content": [content for _, content in found]}
+
+        return probe
+
+    def pictures(self, styles: Sequence[str], recipe: Schedule) -> Photos:
+        return Photos(self._seen, len(styles), recipe) if self._seen else BuiltInPictures(len(styles), recipe)
+
+    def follow(self, notes: Notes, name: str, trainer: Trainer, probe: Probe | None = None) -> None:
+        """Train to the end, from where its folder stands."""
+        about = json.dumps([trainer.recipe.model_dump(mode="json"), trainer.targets])
+        folder = self.out / "trainings" / f"{name}-{hashlib.sha256(about.encode()).hexdigest()[:8]}"
+        run = Run(folder, trainer, self.sheet(trainer), checkpoint_seconds=CHECKPOINT_SECONDS)
+        run.resume()
+        steps = trainer.recipe.steps
+        marks = {max(1, steps * mark // MARKS) for mark in range(1, MARKS + 1)}
+        for step in run.steps():
+            if step.step in marks:
+                print(f"{name}: step {step.step} of {steps}, total {step.losses['total']:.4f}", flush=True)
+                if probe:
+                    notes.once(probe, what="curve", name=name, step=step.step)
+
+    def keep(self, picture: Image.Image, name: str) -> None:
+        """As a file beside the measurements, to be looked at."""
+        folder = self.out / "pictures"
+        folder.mkdir(exist_ok=True)
+        picture.save(folder / f"{name}.jpg", quality=92)
+
+    def sheet(self, trainer: Trainer) -> Callable[[], Image.Image] | None:
+        if not isinstance(trainer, StyleTrainer):
+            return None
+        photos = list(self.photos(self.size.edge, 2).values())
+        return lambda: draw_sheet(*trainer.averaged(), photos)
+
+
+def paintings_folder(setting: Setting) -> Path:
+    if setting.paintings:
+        return Path(setting.paintings)
+    return Repository(SHIPPED_MODELS).load(SHIPPED_MODEL).folder / "previews"
+
+
+def shipped_network() -> Descriptor:
+    return load_published(SHIPPED_MODELS, SHIPPED_DESCRIPTOR)
+
+
+def photo_paths(folder: str | None, count: int) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Those to train on and those to measure on: the ones named in unseen_photos.txt, or some from all over the folder.
+
+    Raises:
+        NoPhotos: there are none to train on.
+    """
+    if folder is None:
+        return (), ()
+    there = list_photos(Path(folder))
+    by_name = {path.name: path for path in there}
+    kept_out = set(NAMES) & by_name.keys()
+    chosen = [by_name[name] for name in unseen(count) if name in by_name]
+    if len(chosen) < count:
+        chosen = [there[place * len(there) // count] for place in range(count)]
+        kept_out = {path.name for path in chosen}
+    return list_photos(Path(folder), kept_out), tuple(chosen)
+
+
+def claim(out: Path, setting: Setting) -> None:
+    """Make the folder this setting's. Raises OtherSetting."""
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / "setting.json"
+    mine = json.loads(json.dumps(asdict(setting)))
+    if not file.exists():
+        file.write_text(json.dumps(mine, indent=2) + "\n")
+    before = json.loads(file.read_text())
+    if changed := [name for name in mine if mine[name] != before.get(name)]:
+        raise OtherSetting(f"{out} holds measurements with another {', '.join(changed)}; --out names another folder.")
