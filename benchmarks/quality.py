@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -47,6 +47,7 @@ EXACT_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1")
 EXACT_CONTENT_LAYER = "relu3_3"
 LOSSES = ("total", "style", "content")
 COUNTS = ("from_noise", "from_photo", "style_only")
+HEADINGS = ("style", *LOSSES, "from noise", "from photo", "style only")
 
 Pair = tuple[str, str]  # a style id and a photo's file name
 
@@ -65,7 +66,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Row:
-    """One style on one photo. A count of `iterations` means that Gatys was not better by then."""
+    """One style on one photo. A count of `iterations`: Gatys was not better by then; None: it was not run."""
 
     part: str
     model: str
@@ -78,9 +79,9 @@ class Row:
     total: float
     style: float
     content: float
-    from_noise: int
-    from_photo: int
-    style_only: int
+    from_noise: int | None
+    from_photo: int | None
+    style_only: int | None
 
 
 def spread(style_ids: Sequence[str], count: int) -> list[Pair]:
@@ -121,24 +122,25 @@ class Measurement:
         """Pair by pair, of every model that has the style."""
         for style, name in self.part.pairs:
             photo = Photo.read(self.args.photos / name, self.part.edge)
-            if self.args.known and not all(self.known(photo, style, start) for start in STARTS):
-                continue
             descended = {start: self.descended(photo, style, start) for start in STARTS}
+            if not any(descended.values()):
+                continue
             for subject in self.subjects:
                 if style in subject.style_ids:
                     yield self.row(subject, style, name, photo, descended)
 
-    def known(self, photo: Photo, style: str, start: Start) -> bool:
-        return self.curves.known(self.judge.descent(photo, style, start), self.args.iterations) is not None
-
-    def descended(self, photo: Photo, style: str, start: Start) -> Descended:
-        iterations = self.args.iterations
-        descent = self.judge.descent(photo, style, start)
+    def descended(self, photo: Photo, style: str, start: Start) -> Descended | None:
+        descent, iterations = self.judge.descent(photo, style, start), self.args.iterations
+        if self.args.known:
+            return self.curves.known(descent, iterations)
         return self.curves.losses(descent, iterations, lambda: self.judge.gatys(photo, style, start, iterations))
 
-    def row(self, subject: Subject, style: str, name: str, photo: Photo, descended: Mapping[Start, Descended]) -> Row:
+    def row(
+        self, subject: Subject, style: str, name: str, photo: Photo, descended: Mapping[Start, Descended | None]
+    ) -> Row:
         painted = subject.paint(photo.picture, {style: 1.0})
         losses = self.judge.losses(painted, photo.picture, style)
+        noise, from_photo = descended["noise"], descended["photo"]
         row = Row(
             part=self.part.name,
             model=subject.label,
@@ -149,9 +151,9 @@ class Measurement:
             style_id=style,
             photo=name,
             **(figures := {loss: getattr(losses, loss).item() for loss in LOSSES}),
-            from_noise=descended["noise"].worth(figures["total"]),
-            from_photo=descended["photo"].worth(figures["total"]),
-            style_only=descended["noise"].worth_of_style(figures["style"]),
+            from_noise=noise and noise.worth(figures["total"]),
+            from_photo=from_photo and from_photo.worth(figures["total"]),
+            style_only=noise and noise.worth_of_style(figures["style"]),
         )
         if self.args.sheets:
             self.draw(row, photo, painted)
@@ -174,8 +176,21 @@ class Measurement:
         strip(pictures).save(self.args.sheets / name, quality=92)
 
 
-def shown(count: float, cap: int) -> str:
+def shown(values: Sequence[int], summary: Callable[[Sequence[int]], float], cap: int) -> str:
+    """A summary of counts, of which there may be none."""
+    if not values:
+        return ""
+    count = summary(values)
     return f">={cap}" if count >= cap else f"{count:g}"
+
+
+def counts(rows: Iterable[Row], name: str) -> list[int]:
+    """Those that are known."""
+    return [count for row in rows if (count := getattr(row, name)) is not None]
+
+
+def mean_losses(rows: Sequence[Row]) -> list[str]:
+    return [f"{fmean(getattr(row, name) for row in rows):.4f}" for name in LOSSES]
 
 
 def report(rows: Sequence[Row]) -> str:
@@ -184,15 +199,10 @@ def report(rows: Sequence[Row]) -> str:
     lines = []
     for style in dict.fromkeys(row.style_id for row in rows):
         own = [row for row in rows if row.style_id == style]
-        losses = [f"{fmean(getattr(row, name) for row in own):.4f}" for name in LOSSES]
-        lines.append([style, *losses, *(shown(min(counts(own, name)), cap) for name in COUNTS)])
+        lines.append([style, *mean_losses(own), *(shown(counts(own, name), min, cap) for name in COUNTS)])
     for name, summary in (("**median**", median), ("**minimum**", min)):
-        lines.append([name, "", "", "", *(shown(summary(counts(rows, count)), cap) for count in COUNTS)])
-    return table(("style", *LOSSES, "from noise", "from photo", "style only"), lines)
-
-
-def counts(rows: Iterable[Row], name: str) -> list[int]:
-    return [getattr(row, name) for row in rows]
+        lines.append([name, "", "", "", *(shown(counts(rows, count), summary, cap) for count in COUNTS)])
+    return table(HEADINGS, lines)
 
 
 def compare(rows: Sequence[Row]) -> str:
@@ -201,11 +211,12 @@ def compare(rows: Sequence[Row]) -> str:
     for part, model in dict.fromkeys((row.part, row.model) for row in rows):
         own = [row for row in rows if (row.part, row.model) == (part, model)]
         cap = own[0].iterations
-        losses = [f"{fmean(getattr(row, name) for row in own):.4f}" for name in LOSSES]
-        worth = [(median(values), min(values)) for values in (counts(own, name) for name in COUNTS)]
-        cells = [f"{shown(middle, cap)} ({shown(least, cap)})" for middle, least in worth]
-        lines.append([model, part, str(len(own)), *losses, *cells])
-    return table(("model", "part", "pairs", *LOSSES, "from noise", "from photo", "style only"), lines)
+        cells = [
+            f"{shown(values, median, cap)} ({shown(values, min, cap)})" if values else ""
+            for values in (counts(own, name) for name in COUNTS)
+        ]
+        lines.append([model, part, str(len(own)), *mean_losses(own), *cells])
+    return table(("model", "part", "pairs", *HEADINGS[1:]), lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -216,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--exact", type=Path, help="blocks 1 to 3 of the exact VGG-19, a safetensors file")
     parser.add_argument("--full", action="store_true", help="every style on all unseen photos, in every part")
     parser.add_argument("--only", nargs="+", choices=["main", "large", "exact"], help="these parts alone")
-    parser.add_argument("--known", action="store_true", help="only pairs whose descents are in --curves; none is run")
+    parser.add_argument("--known", action="store_true", help="only what the descents in --curves tell; none is run")
     parser.add_argument("--pairs", type=int, help="only the first pairs of each part")
     parser.add_argument("--sheets", type=Path, help="folder for a picture of every pair")
     args = parser.parse_args(arguments)

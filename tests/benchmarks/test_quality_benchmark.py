@@ -58,11 +58,17 @@ def test_gatys_is_not_run_again_for_another_model(few, tmp_path, monkeypatch, mo
     assert figures[::2] == figures[1::2]
 
 
-def test_pairs_can_be_left_out_whose_descents_are_not_known(few, tmp_path, monkeypatch):
-    quality.main([*few, "--only", "main", "--pairs", "2"])
+def test_models_can_be_judged_by_the_descents_that_are_known(few, tmp_path, monkeypatch):
+    quality.main([*few, "--only", "main", "--pairs", "3"])
+    curves = tmp_path / "curves.jsonl"
+    lines = curves.read_text().splitlines(keepends=True)
+    curves.write_text("".join(lines[:3]))  # of the second pair, only that from noise
     monkeypatch.delattr("judge.gatys")
     quality.main([*few, "--known", "--json", str(tmp_path / "rows.jsonl")])
-    assert [row["style_id"] for row in rows_of(tmp_path / "rows.jsonl")] == ["starry_night", "great_wave"]
+    rows = rows_of(tmp_path / "rows.jsonl")
+    assert [row["style_id"] for row in rows] == ["starry_night", "great_wave"]
+    assert [row["from_photo"] is None for row in rows] == [False, True]
+    assert None not in [row[count] for row in rows for count in ("from_noise", "style_only")]
 
 
 def write_run(folder, models_dir):
@@ -97,6 +103,12 @@ def test_models_are_compared_by_medians_and_minima():
         "| m@1 | main | 2 | 0.1000 | 0.0500 | 0.5000 | 27.5 (25) | 20 (20) | >=40 (>=40) |",
         "| n@1 | main | 1 | 0.1000 | 0.0500 | 0.5000 | 30 (30) | 9 (9) | >=40 (>=40) |",
     ]
+
+
+def test_what_was_not_run_is_left_out_of_the_figures():
+    lines = quality.report([row(from_photo=None), row(from_noise=25, from_photo=7)]).splitlines()
+    assert lines[3] == "| **median** |  |  |  | 27.5 | 7 | >=40 |"
+    assert quality.compare([row(from_photo=None)]).endswith("| 30 (30) |  | >=40 (>=40) |")
 
 
 def test_the_few_pairs_are_from_all_over_the_catalogue():
