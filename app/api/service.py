@@ -72,6 +72,11 @@ class Service:
         seconds = round(time.monotonic() - self._began, 2)
         _log.info("ready", models=self.catalogue.labels, device=self.device, warm_up_seconds=seconds)
 
+    async def warmed(self) -> None:
+        """Return when the warm-up has ended, whichever way."""
+        if self._warming is not None:
+            await asyncio.wait({self._warming})
+
     def _show(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
 
