@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import papers
@@ -18,6 +19,10 @@ from papers_notes import Notes
 from papers_stopwatch import Stopwatch
 from PIL import Image
 
+from app.nets.architectures import build_generator
+from app.training.recipe import Recipe
+
+RECIPES = Path(papers.__file__).parent / "recipes"
 STYLES = ("starry_night", "great_wave", "the_scream", "composition_vii")
 OPTIONS = {"widths": (4, 8), "blocks": 1}
 STEPS = 4
@@ -199,3 +204,11 @@ def test_tasks_take_turns_and_the_first_round_does_not_count(monkeypatch):
     found = watch.take_turns({"a": task("a", [9, 1, 2, 3]), "b": task("b", [9, 5, 5, 8])}, 3)
     assert order == ["a", "b"] * 4
     assert found == {"a": 2, "b": 5}
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.json")), ids=lambda path: path.stem)
+def test_a_recipe_for_serving_can_be_trained_and_fits_into_four_megabytes(path):
+    recipe = Recipe.model_validate_json(path.read_text())
+    assert recipe.architecture == path.stem
+    generator = build_generator(recipe.architecture, recipe.options, recipe.norm)
+    assert 2 * sum(parameter.numel() for parameter in generator.parameters()) <= 4_000_000
