@@ -27,7 +27,7 @@ import papers_johnson
 import papers_norm
 import papers_texture
 import torch
-from papers_bench import Bench, OtherSetting, Setting
+from papers_bench import Bench, OtherSetting, Setting, read_setting
 from papers_notes import Notes
 from papers_report import write
 from papers_size import MINUTES
@@ -102,7 +102,10 @@ def notes_of(out: Path, part: str) -> Notes:
 def render(out: Path, parts: Sequence[str], document: Path) -> None:
     """Tables into the document and plots beside it, of the parts that have been measured."""
     notes = {part: notes_of(out, part) for part in parts if (out / f"{part}.jsonl").exists()}
-    write(document, {part: PARTS[part].report(found) for part, found in notes.items()})
+    about = read_setting(out).about
+    plots = {part: f"![Plots of the part {part}](papers-{part}.png)" for part in notes}
+    told = {part: f"{about}\n\n{PARTS[part].report(found)}\n\n{plots[part]}" for part, found in notes.items()}
+    write(document, told)
     for part, found in notes.items():
         PARTS[part].draw(found, document.parent)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from papers_notes import Notes
-from papers_size import FULL, SMALL, Size
+from papers_size import FULL, MINUTES, SMALL, Size
 from papers_stopwatch import Stopwatch
 from PIL import Image
 from safetensors.torch import load_file
@@ -41,6 +41,7 @@ from app.training.synthetic import BuiltInPictures
 from app.training.trainer import Trainer
 
 SHIPPED_MODEL = "compact"
+SETTING = "setting.json"
 CONTENT_WEIGHT = 0.1
 MARKS = 10  # of a training's curve
 CHECKPOINT_SECONDS = 60
@@ -70,6 +71,18 @@ class Setting:
     @property
     def measures(self) -> Size:
         return FULL if self.size == "full" else SMALL.scaled(self.minutes)
+
+    @property
+    def about(self) -> str:
+        """A line for the reader of a table."""
+        size = (
+            "full size" if self.size == "full" else f"small size, trainings of {self.minutes:g} of {MINUTES:g} minutes"
+        )
+        photos = "photos" if self.photos else "built-in pictures for photos"
+        paintings = "paintings" if self.paintings else "shipped previews for paintings"
+        clock = "processor seconds" if self.processor_seconds else "seconds"
+        machine = f"{self.device}, threads: {self.threads}; {clock}"
+        return f"Measured with: {size}; {photos}, {paintings}; loss network `{self.descriptor}`; {machine}."
 
 
 class Bench:
@@ -217,13 +230,17 @@ def photo_paths(folder: str | None, count: int) -> tuple[tuple[Path, ...], tuple
     return list_photos(Path(folder), kept_out), tuple(chosen)
 
 
+def read_setting(out: Path) -> Setting:
+    """Of the measurements in a folder."""
+    members = json.loads((out / SETTING).read_text())
+    return Setting(**members | {"styles": tuple(members["styles"])})
+
+
 def claim(out: Path, setting: Setting) -> None:
     """Make the folder this setting's. Raises OtherSetting."""
     out.mkdir(parents=True, exist_ok=True)
-    file = out / "setting.json"
-    mine = json.loads(json.dumps(asdict(setting)))
-    if not file.exists():
-        file.write_text(json.dumps(mine, indent=2) + "\n")
-    before = json.loads(file.read_text())
-    if changed := [name for name in mine if mine[name] != before.get(name)]:
+    if not (out / SETTING).exists():
+        (out / SETTING).write_text(json.dumps(asdict(setting), indent=2) + "\n")
+    mine, before = asdict(setting), asdict(read_setting(out))
+    if changed := [name for name in mine if mine[name] != before[name]]:
         raise OtherSetting(f"{out} holds measurements with another {', '.join(changed)}; --out names another folder.")

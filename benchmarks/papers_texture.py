@@ -95,7 +95,7 @@ def textures(bench: Bench, trainer: StyleTrainer, style: str, recipe: Recipe) ->
         for canvas, pictures in sizes.values()
     }
     canvas, pictures = next(iter(sizes.values()))
-    starts = [uniform_noise(canvas), uniform_noise(canvas).flip(2)]
+    starts = [uniform_noise(canvas), uniform_noise(canvas).flip(2)]  # upside down, it is another noise
     evaluations = bench.size.equivalent_evaluations
     curves = [gatys(objective, canvas, 0, start, evaluations) for start in starts]
     shown_pictures = [("the painting", bench.painting(style, recipe.stroke)), *zip(captions(), pictures, strict=True)]

@@ -91,6 +91,9 @@ def test_a_part_is_measured_alone_once_and_told(part, given, tmp_path, monkeypat
     assert told in capsys.readouterr().out
     for block in told.split("\n\n"):
         assert len({line.count("|") for line in block.splitlines()}) == 1
+    papers.main([*given, "--part", part, "--report", str(tmp_path / "report.md")])
+    assert told in (tmp_path / "report.md").read_text()
+    assert (tmp_path / f"papers-{part}.png").exists()
     # Nothing is measured or trained again.
     monkeypatch.setattr("app.training.trainer.Trainer.advance", None)
     papers.main([*given, "--part", part], size=TINY)
