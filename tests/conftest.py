@@ -22,7 +22,7 @@ from app.nets.architectures import ARCHITECTURES
 from app.nets.descriptor import Descriptor
 from app.nets.norm import StyleRows
 from app.registry.manifest import Architecture, Style, StyleLosses
-from app.registry.publish import publish
+from app.registry.publish import draft
 
 COMPACT_STYLES = (
     Style(
@@ -144,8 +144,7 @@ def publish_random(root: Path, name: str, architecture: Architecture, styles: tu
             # Far enough from one another that no two styles give the same picture.
             rows.gamma.add_(torch.randn_like(rows.gamma) * 0.5)
             rows.beta.add_(torch.randn_like(rows.beta) * 0.5)
-    publish(
-        root,
+    draft(
         name,
         generator,
         rows,
@@ -155,7 +154,7 @@ def publish_random(root: Path, name: str, architecture: Architecture, styles: tu
         recipe={},
         metrics={},
         extras={style.preview: preview(index) for index, style in enumerate(styles) if style.preview},
-    )
+    ).write(root)
 
 
 def preview(index: int) -> bytes:

@@ -75,33 +75,6 @@ class Draft:
         return manifest
 
 
-def publish(
-    root: Path,
-    name: str,
-    generator: Generator,
-    rows: StyleRows,
-    *,
-    architecture: Architecture,
-    styles: tuple[Style, ...],
-    descriptor: str,
-    recipe: dict[str, Any],
-    metrics: dict[str, Any],
-    extras: Mapping[str, bytes],
-) -> Manifest:
-    """`draft` a model and write it as the next version of `name`."""
-    return draft(
-        name,
-        generator,
-        rows,
-        architecture=architecture,
-        styles=styles,
-        descriptor=descriptor,
-        recipe=recipe,
-        metrics=metrics,
-        extras=extras,
-    ).write(root)
-
-
 def draft(
     name: str,
     generator: Generator,

@@ -10,7 +10,7 @@ from app.engine.stylizer import Stylizer
 from app.nets.architectures import build_generator
 from app.nets.norm import StyleRows
 from app.registry.manifest import Architecture, Style
-from app.registry.publish import publish
+from app.registry.publish import draft
 from app.registry.repository import Repository
 
 MADE = {
@@ -29,7 +29,7 @@ def publish_random(root, name, architecture):
         rows = StyleRows(1, generator.features)
         generator(torch.rand(4, 3, 32, 32), *rows(torch.zeros(4, dtype=torch.int64)))  # moves running statistics
     about = {"descriptor": "none", "recipe": {}, "metrics": {}, "extras": {}}
-    publish(root, name, generator, rows, architecture=architecture, styles=(WAVE,), **about)
+    draft(name, generator, rows, architecture=architecture, styles=(WAVE,), **about).write(root)
 
 
 @pytest.fixture(scope="module")

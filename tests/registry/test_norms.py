@@ -10,7 +10,7 @@ from tiny_models import STYLES, publish_tiny
 from app.nets.architectures import build_generator
 from app.nets.norm import StyleRows
 from app.registry.manifest import Appended, Architecture, Style
-from app.registry.publish import draft_addition, publish
+from app.registry.publish import draft, draft_addition
 from app.registry.repository import InvalidModel, Repository, describe
 
 OPTIONS = {"widths": (4, 8), "blocks": 1}
@@ -23,7 +23,7 @@ def publish_batch(root, styles=STYLES[1:], architecture="johnson"):
     generator(torch.rand(4, 3, 32, 32), *rows(torch.zeros(4, dtype=torch.int64)))
     about = {"descriptor": "none", "recipe": {}, "metrics": {}, "extras": {}}
     made = Architecture(name=architecture, options=OPTIONS, norm="batch")
-    publish(root, "one", generator, rows, architecture=made, styles=styles, **about)
+    draft("one", generator, rows, architecture=made, styles=styles, **about).write(root)
     return generator.eval()
 
 

@@ -10,7 +10,7 @@ from tiny_models import OPTIONS, PREVIEW, STYLES, publish_tiny
 from app.nets.generators import Compact
 from app.nets.norm import StyleRows
 from app.registry.manifest import Architecture
-from app.registry.publish import publish
+from app.registry.publish import draft
 from app.registry.repository import InvalidModel, Repository
 
 
@@ -119,8 +119,8 @@ def test_what_could_not_be_loaded_is_not_published(root):
     with torch.no_grad():
         generator.entry.conv.weight[0, 0, 0, 0] = 1e6  # an infinity in float16
     with pytest.raises(InvalidModel, match="not finite"):
-        publish(root, "tiny", generator, rows, **about)
+        draft("tiny", generator, rows, **about)
     generator = Compact(**OPTIONS)
     with pytest.raises(InvalidModel, match="shape"):
-        publish(root, "tiny", generator, StyleRows(3, generator.features), **about)
+        draft("tiny", generator, StyleRows(3, generator.features), **about)
     assert Repository(root).versions("tiny") == [1]

@@ -7,7 +7,7 @@ import torch
 from app.nets.generators import Compact
 from app.nets.norm import StyleRows
 from app.registry.manifest import Architecture, Style
-from app.registry.publish import publish
+from app.registry.publish import draft
 
 # 8 x 8 pixels of gray.
 PREVIEW = base64.b64decode(
@@ -35,4 +35,4 @@ def publish_tiny(root, name="tiny", seed=0, styles=STYLES, **changes):
         "metrics": {"seconds": 1.5},
         "extras": {"card.md": b"# tiny\n", "previews/starry_night.jpg": PREVIEW},
     }
-    return generator, rows, publish(root, name, generator, rows, **(about | changes))
+    return generator, rows, draft(name, generator, rows, **(about | changes)).write(root)
