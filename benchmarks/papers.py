@@ -120,6 +120,8 @@ def main(arguments: Sequence[str] | None = None, **sized: Any) -> None:
         measure(args, parts, **sized)
     except (OtherSetting, NoPhotos, UnusablePaintings) as error:
         raise SystemExit(f"papers: {error}") from None
+    except KeyboardInterrupt:
+        raise SystemExit("papers: stopped; the same command goes on from here.") from None
 
 
 if __name__ == "__main__":

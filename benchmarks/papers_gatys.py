@@ -47,7 +47,7 @@ def curve(bench: Bench, start: str) -> Figures:
     work = transfer(bench, size.curve_edge, size.curve_iterations, start=start)
     losses = [work.descent.losses, *(iteration.losses for iteration in work.run())]
     bench.keep(Image.fromarray(work.picture()), f"gatys-{start}")
-    return {name: [getattr(loss, name) for loss in losses] for name in LOSSES}
+    return {"edge": size.curve_edge} | {name: [getattr(loss, name) for loss in losses] for name in LOSSES}
 
 
 def seconds(bench: Bench) -> Figures:
@@ -75,13 +75,13 @@ def report(notes: Notes) -> str:
     shown = sorted({count for count in SHOWN if count < last} | {last})
     base = curves["noise"]["total"][last]
     losses = table(
-        ("total loss after iterations, as a multiple of the last one from noise", *map(str, shown)),
+        (f"total loss at {curves['noise']['edge']} px, relative to the last from noise, after", *map(str, shown)),
         [[f"from {start}", *(f"{row['total'][count] / base:.2f}" for count in shown)] for start, row in curves.items()],
     )
     [taken] = notes.rows("seconds")
     iterations = PAPER["iterations"]
     times = table(
-        ("edge", "seconds an iteration", f"{iterations} iterations (the first times {iterations})"),
+        ("edge", "seconds an iteration", f"{iterations} times that"),
         [[f"{edge} px", f"{value:.3f}", f"{value * iterations:.0f} s"] for edge, value in taken["iteration"].items()],
     )
     return f"{losses}\n\n{times}"

@@ -115,7 +115,7 @@ def test_a_training_goes_on_where_it_stopped(given, tmp_path, monkeypatch):
 
     monkeypatch.setattr(papers_bench, "CHECKPOINT_SECONDS", 0)
     monkeypatch.setattr("app.training.trainer.Trainer.advance", stopped)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit, match="the same command goes on"):
         papers.main([*given, "--part", "norm"], size=TINY)
     done.clear()
     monkeypatch.setattr("app.training.trainer.Trainer.advance", counted)
