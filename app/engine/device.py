@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal
 
 import torch
@@ -24,11 +25,18 @@ OUT_OF_MEMORY_SIGNS = (
 
 @dataclass(frozen=True)
 class Device:
-    """A device, and the dtype of the network's inner layers on it; statistics are float32 everywhere."""
+    """A device, and the dtype of the network's inner layers on it; statistics are float32 everywhere.
+
+    Attributes:
+        threads: of the CPU, for one picture.
+        compiles: whether generators are compiled when they are loaded, where that is possible.
+    """
 
     torch_device: torch.device
     dtype: torch.dtype
     name: str
+    threads: int = 1
+    compiles: bool = False
 
     @property
     def gains_from_batches(self) -> bool:
@@ -50,7 +58,7 @@ def choose_device(device: DeviceName, precision: Precision, threads: int) -> Dev
     kind = choose_kind(device)
     dtype = choose_dtype(kind, precision)
     name = torch.cuda.get_device_name() if kind == "cuda" else f"{kind}, {threads} threads" if kind == "cpu" else kind
-    return Device(torch.device(kind), dtype, name)
+    return Device(torch.device(kind), dtype, name, threads, compiles=kind == "cpu" and can_compile())
 
 
 def limit_this_thread(threads: int) -> None:
@@ -97,6 +105,11 @@ def supports_bfloat16(kind: str) -> bool:
         has = torch.cpu.get_capabilities()
         return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
     return False
+
+
+def can_compile() -> bool:
+    """Whether the package that compiles for a CPU is installed: it has no wheels for some systems."""
+    return find_spec("openvino") is not None
 
 
 def is_out_of_memory(error: Exception) -> bool:

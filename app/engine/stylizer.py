@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.engine.device import Device
+from app.engine.graph import Graph, NonFiniteError, compile_graph
 from app.errors import InvalidOption, UnknownStyle
 from app.nets.generators import Generator
 from app.nets.norm import StyleRows
@@ -23,10 +24,6 @@ Blend = Mapping[str, float]
 BLEND_TOLERANCE = 1e-4
 WARM_EDGE = 512  # pixels; the size that the goals of the project are stated at
 WARM_BATCH = 4  # pictures, where batches pay
-
-
-class NonFiniteError(ArithmeticError):
-    """The network's output has a NaN or an infinity: shown as a picture it would be black areas."""
 
 
 class Stylizer:
@@ -44,11 +41,13 @@ class Stylizer:
         self.device = device
         self.megapixels_per_second: float | None = None  # measured by `warm`
         self._row_of = {style: row for row, style in enumerate(self.style_ids)}
-        if device.dtype != torch.float32:
-            generator.load_state_dict(generator.weights(device.dtype), assign=True)
-        self._generator = generator.to(device.torch_device).eval().requires_grad_(False)
         # Rows are mixed on the CPU: a few thousand values, and finding the rows in use would make a GPU wait.
         self._rows = rows.float().cpu().eval().requires_grad_(False)
+        generator = generator.eval().requires_grad_(False)
+        self._graph = self._compile(generator) if device.compiles else None
+        if device.dtype != torch.float32:
+            generator.load_state_dict(generator.weights(device.dtype), assign=True)
+        self._generator = generator.to(device.torch_device)
 
     @property
     def gains_from_batches(self) -> bool:
@@ -76,8 +75,15 @@ class Stylizer:
         paintings: list[Picture] = []
         for start in range(0, len(pixels), at_once):
             part = slice(start, start + at_once)
-            paintings += self._paint_together(np.stack(pixels[part]), gamma[part], beta[part])
+            if self._graph is None:
+                paintings += self._paint_together(np.stack(pixels[part]), gamma[part], beta[part])
+            else:
+                paintings += [self._graph.paint(pixels[start], gamma[part], beta[part])]
         return paintings
+
+    @torch.inference_mode()
+    def _compile(self, generator: Generator) -> Graph | None:
+        return compile_graph(generator, self.device, *self._mix({self.style_ids[0]: 1.0}))
 
     def _mix(self, blend: Blend) -> tuple[Tensor, Tensor]:
         """Gamma and beta (1, C) of one sample, mixed alone so that a broken row spoils no neighbour."""

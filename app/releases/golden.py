@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from app.engine.device import Device
-from app.engine.stylizer import NonFiniteError, Picture, Stylizer
+from app.engine.graph import NonFiniteError
+from app.engine.stylizer import Picture, Stylizer
 from app.registry.repository import InvalidModel, Model
 
 EDGE = 64  # pixels

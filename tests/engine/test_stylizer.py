@@ -11,7 +11,8 @@ from engine_fakes import CPU, Affine, affine_stylizer
 from PIL import Image
 
 from app.engine.device import Device, supports_bfloat16
-from app.engine.stylizer import NonFiniteError, Stylizer
+from app.engine.graph import NonFiniteError
+from app.engine.stylizer import Stylizer
 from app.errors import InvalidOption, UnknownStyle
 from app.nets.generators import Compact
 from app.nets.norm import StyleRows
