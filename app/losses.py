@@ -55,17 +55,6 @@ def balanced_style_loss(G: Tensor, A: Tensor) -> Tensor:
     return (G - A).square().mean(dim=(1, 2)) / A.square().mean(dim=(1, 2)).clamp_min(1e-12)
 
 
-def total_variation(x: Tensor) -> Tensor:
-    """Mean squared difference of neighbouring pixels, horizontal plus vertical: (B, C, H, W) -> (B,).
-
-    The smoothness term of Johnson et al. (1603.08155, section 3.2), as a mean: it does not grow with the picture.
-    """
-    across = (x[..., :, 1:] - x[..., :, :-1]).square()
-    down = (x[..., 1:, :] - x[..., :-1, :]).square()
-    # A line one pixel wide has no neighbours on that axis; the mean of nothing would be NaN.
-    return sum((d.mean(dim=(1, 2, 3)) for d in (across, down) if d.numel()), start=x.new_zeros(x.shape[0]))
-
-
 def grid_energy(x: Tensor, period: int = 4, window: int = 64) -> Tensor:
     """Energy of a pattern that repeats every `period` pixels: what a network's enlargements leave behind.
 
