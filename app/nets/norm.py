@@ -72,10 +72,12 @@ class BatchNorm(nn.Module):
 
     Attributes:
         mean, variance: (channels,) running statistics, float32 whatever the network computes in.
+        momentum: how far a batch moves them.
     """
 
     mean: Tensor
     variance: Tensor
+    momentum = MOMENTUM
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -96,8 +98,8 @@ class BatchNorm(nn.Module):
         variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
         with torch.no_grad():
             # In place: a training holds these very tensors.
-            self.mean.lerp_(mean, MOMENTUM)
-            self.variance.lerp_(variance, MOMENTUM)
+            self.mean.lerp_(mean, self.momentum)
+            self.variance.lerp_(variance, self.momentum)
         return mean, variance
 
 

@@ -88,8 +88,15 @@ class Objective(nn.Module):
         """Grams (B, C, C) in float32: in bfloat16 they would round away the differences that are left to learn."""
         return {layer: mean_gram(features[layer].float()) for layer in self.style_layers}
 
-    def forward(self, painted: Tensor, photos: Tensor, styles: Tensor) -> Losses:
-        """Losses of `painted` (B, 3, H, W) in the styles (B,) against its `photos` (B, 3, H, W)."""
+    def forward(self, painted: Tensor, photos: Tensor | None, styles: Tensor) -> Losses:
+        """Losses of `painted` (B, 3, H, W) in the styles (B,) against its `photos` (B, 3, H, W).
+
+        Without photos there is neither content nor a flat place to leave traces in, and both losses are 0.
+        """
+        if photos is None:
+            style = self.style(self.descriptor(painted, self.style_layers), styles)
+            nothing = torch.zeros_like(style)
+            return Losses(self.weighted(style, nothing, styles), style, nothing, nothing)
         style, content = self.distances(painted, self.contents(photos), styles)
         traces = self.traces(painted, photos)
         return Losses(self.weighted(style, content, styles) + traces, style, content, traces)
@@ -114,14 +121,17 @@ class Objective(nn.Module):
     def distances(self, painted: Tensor, contents: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
         """Style and content, each (B,), against features of the photos, which many paintings of them can share."""
         features = self.descriptor(painted, {*self.style_layers, self.content_layer})
-        style = torch.stack(
-            [
-                balanced_style_loss(gram, self.get_buffer(f"target_{layer}")[styles])
-                for layer, gram in self.grams(features).items()
-            ]
-        ).mean(dim=0)
         content = features[self.content_layer].float()
-        return style, balanced_content_loss(content, contents, self.get_buffer("least_energy"))
+        least = self.get_buffer("least_energy")
+        return self.style(features, styles), balanced_content_loss(content, contents, least)
+
+    def style(self, features: dict[str, Tensor], styles: Tensor) -> Tensor:
+        """(B,), of features by layer."""
+        losses = [
+            balanced_style_loss(gram, self.get_buffer(f"target_{layer}")[styles])
+            for layer, gram in self.grams(features).items()
+        ]
+        return torch.stack(losses).mean(dim=0)
 
 
 def flat(photos: Tensor) -> Tensor:

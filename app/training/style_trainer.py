@@ -14,12 +14,17 @@ from torch.func import functional_call
 from app.nets.architectures import build_generator, check_styles
 from app.nets.generators import Generator
 from app.nets.noise import NOISES
-from app.nets.norm import LEAST_BATCH, StyleRows
+from app.nets.norm import LEAST_BATCH, BatchNorm, StyleRows
 from app.nets.texture import MultiScale
 from app.training.objective import Objective
 from app.training.photos import Photos, Sample
 from app.training.recipe import Recipe, UnusableRecipe
 from app.training.trainer import Trainer
+
+# Batches that the running statistics of averaged weights are taken from: their mean varies by a fifth of one's.
+SETTLING_STEPS = 24
+# Salts the draw of their photos: no retreat gets so far.
+SETTLING_SALT = 3_000_000
 
 
 class StyleTrainer(Trainer):
@@ -74,23 +79,45 @@ class StyleTrainer(Trainer):
         self.good = self.checkpoint()
 
     def losses(self, sample: Sample) -> Mapping[str, Tensor]:
-        inputs = (sample.photos, *self.rows(sample.styles))
-        if isinstance(self.generator, MultiScale):
-            inputs = (*inputs, self.noise_seeds(len(sample.photos)))
+        inputs = self.inputs(self.rows, sample, self.step)
         painted = functional_call(self.generator, self.generator.weights(self.dtype), inputs)
-        losses = self.objective(painted, sample.photos, sample.styles)
+        photos = None if self.recipe.architecture == "texture" else sample.photos
+        losses = self.objective(painted, photos, sample.styles)
         return {"total": losses.total, "style": losses.style, "content": losses.content, "traces": losses.traces}
 
-    def noise_seeds(self, samples: int) -> Tensor:
+    def inputs(self, rows: StyleRows, sample: Sample, step: int) -> tuple[Tensor, ...]:
+        """What the generator takes of `sample` in that step."""
+        given = (sample.photos, *rows(sample.styles))
+        if isinstance(self.generator, MultiScale):
+            given = (*given, self.noise_seeds(len(sample.photos), step))
+        return given
+
+    def noise_seeds(self, samples: int, step: int) -> Tensor:
         """Another noise for every sample of every step: with one, the network would learn it by heart."""
         places = torch.arange(samples, device=self.device) * self.processes + self.rank
-        return places + self.recipe.batch * self.step + self.recipe.seed % NOISES + self.retreats
+        return places + self.recipe.batch * step + self.recipe.seed % NOISES + self.retreats
 
     def averaged(self) -> tuple[Generator, StyleRows]:
         """A generator and rows of their own with the averaged weights, on the training's device."""
         generator, rows = self.untrained(self.recipe, self.targets)
         whole(generator, rows).to(self.device).load_state_dict(self.average)
+        if self.statistics:
+            self.settle(generator, rows)
         return generator.eval(), rows.eval()
+
+    @torch.no_grad()
+    def settle(self, generator: Generator, rows: StyleRows) -> None:
+        """Give a generator the running statistics of its own weights, as means over photos of the training.
+
+        Those that were kept while it learned belong to other weights: an average of them is not what averaged weights
+        make of a photo (Izmailov et al., 1803.05407, section 3.1).
+        """
+        norms = [module for module in generator.train().modules() if isinstance(module, BatchNorm)]
+        for step in range(SETTLING_STEPS):
+            for norm in norms:
+                norm.momentum = 1 / (step + 1)  # the mean of all so far
+            sample = self.photos.sample(step, SETTLING_SALT)
+            generator(*self.inputs(rows, Sample(sample.photos.to(self.device), sample.styles.to(self.device)), step))
 
 
 def whole(generator: Generator, rows: StyleRows) -> nn.ModuleDict:
@@ -98,7 +125,7 @@ def whole(generator: Generator, rows: StyleRows) -> nn.ModuleDict:
     return nn.ModuleDict({"generator": generator, "rows": rows})
 
 
-def evaluate(objective: Objective, generator: nn.Module, rows: StyleRows, photos: list[Tensor]) -> Iterator[Tensor]:
+def evaluate(objective: Objective, generator: nn.Module, rows: StyleRows, photos: Sequence[Tensor]) -> Iterator[Tensor]:
     """For every style, mean style and content loss over photos (1, 3, H, W), as a (2,) tensor."""
     styles = rows.gamma.shape[0]
     for style in range(styles):

@@ -11,6 +11,7 @@ from tiny_training import MEMBERS, command, make_run, same, write_inputs
 from typer.testing import CliRunner
 
 from app.cli import cli
+from app.nets.norm import BatchNorm
 from app.registry.repository import Repository
 from app.training.checkpoint import Checkpoint
 from app.training.recipe import Recipe, UnusableRecipe
@@ -35,21 +36,49 @@ def statistics(tensors):
     return {name: tensor for name, tensor in tensors.items() if name.endswith((".mean", ".variance"))}
 
 
-def test_statistics_are_in_the_checkpoint_and_averaged(root, tmp_path):
+def test_statistics_are_in_the_checkpoint(root, tmp_path):
     run = make_run(root, tmp_path, **ONE)
     for _ in run.steps():
         pass
     tensors = Checkpoint.load(tmp_path / "checkpoint.safetensors").tensors
     trained = dict(run.trainer.generator.named_buffers())
-    generator, _ = run.trainer.averaged()
-    averaged = dict(generator.named_buffers())
     assert trained
     for name, statistic in trained.items():
         assert torch.equal(tensors[f"generator.{name}"], statistic)
-        assert torch.equal(tensors[f"average.generator.{name}"], averaged[name])
-        assert not torch.equal(averaged[name], statistic)
         assert f"exp_avg.generator.{name}" not in tensors
+
+
+def test_averaged_weights_have_the_statistics_of_what_they_paint(root, tmp_path):
+    """However far the weights, and the statistics that were kept with them, have moved since the average's."""
+    trainer = make_run(root, tmp_path, **ONE | {"learning_rate": 0.05, "average": 0.9}).trainer
+    for _ in trainer.run():
+        pass
+    generator, rows = trainer.averaged()
     assert not generator.training
+    photos = trainer.photos.sample(999).photos
+    seen = {}
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(
+        lambda module, inputs: seen.update({module: inputs[0]}) if isinstance(module, BatchNorm) else None
+    )
+    generator(photos, *rows(torch.zeros(len(photos), dtype=torch.int64)))
+    hook.remove()
+    kept = {name.removeprefix("generator."): value for name, value in trainer.average.items()}
+    errors = {"settled": [], "kept": []}
+    for name, norm in generator.named_modules():
+        if isinstance(norm, BatchNorm):
+            spread, mean = torch.std_mean(seen[norm], dim=(0, 2, 3))
+            errors["settled"].append(((norm.mean - mean) / spread).abs().mean().item())
+            errors["kept"].append(((kept[f"{name}.mean"] - mean) / spread).abs().mean().item())
+    assert max(errors["settled"]) < 0.25
+    assert sum(errors["settled"]) < 0.5 * sum(errors["kept"])
+
+
+def test_averaged_statistics_are_the_same_every_time(root, tmp_path):
+    trainer = make_run(root, tmp_path, **ONE).trainer
+    before = trainer.checkpoint()
+    one, other = (dict(trainer.averaged()[0].named_buffers()) for _ in range(2))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert same(trainer.checkpoint(), before)
 
 
 def test_a_run_that_is_given_up_continues_to_the_same_statistics(root, tmp_path):
@@ -87,12 +116,17 @@ def test_the_command_trains_publishes_and_the_model_paints(root, tmp_path, preci
     assert model.manifest.architecture.name == "johnson"
     assert model.manifest.architecture.norm == "batch"
     assert model.manifest.recipe["norm"] == "batch"
-    averaged = Checkpoint.load(tmp_path / "run" / "checkpoint.safetensors").tensors
     loaded = statistics(model.generator.state_dict())
     assert len(loaded) == 2 * len(model.generator.widths)
-    for name, statistic in loaded.items():
-        assert torch.equal(statistic, averaged[f"average.generator.{name}"])
     assert not torch.equal(loaded["entry.norm.mean"], torch.zeros(4))
+
+
+def test_a_model_is_named_like_its_architecture_where_it_is_not_named(root, tmp_path):
+    arguments = command(root, tmp_path / "run", steps=1)
+    place = arguments.index("--name")
+    result = invoke(*arguments[:place], *arguments[place + 2 :])
+    assert result.exit_code == 0, result.output
+    assert Repository(tmp_path / "models").names() == ["johnson"]
 
 
 def test_a_small_batch_is_refused(root, tmp_path):

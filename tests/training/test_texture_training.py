@@ -120,11 +120,19 @@ def test_it_learns_the_style_alone(root):
     assert sum(totals[-10:]) < 0.7 * sum(totals[:10])
 
 
+def test_it_computes_no_features_but_those_of_its_style(root):
+    trainer = make_trainer(root, **TEXTURE, plain=0)
+    asked = []
+    trainer.objective.descriptor.register_forward_pre_hook(lambda _, inputs: asked.append(set(inputs[1])))
+    next(trainer.run())
+    assert asked == [{"relu1_1", "relu2_1"}]
+
+
 def test_every_sample_of_every_step_has_another_noise(root):
     trainer = make_trainer(root, **TEXTURE, plain=0)
     seen = []
-    for trainer.step in range(5):
-        seen += trainer.noise_seeds(trainer.recipe.batch).tolist()
+    for step in range(5):
+        seen += trainer.noise_seeds(trainer.recipe.batch, step).tolist()
     assert len(set(seen)) == 5 * trainer.recipe.batch
 
 
