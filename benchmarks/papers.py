@@ -19,7 +19,6 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import papers_cin
 import papers_gatys
@@ -30,7 +29,7 @@ import torch
 from papers_bench import Bench, OtherSetting, Setting, read_setting
 from papers_notes import Notes
 from papers_report import write
-from papers_size import MINUTES
+from papers_size import MINUTES, Size
 
 from app.registry.descriptors import SHIPPED_DESCRIPTOR
 from app.training.paintings import UnusablePaintings
@@ -86,8 +85,9 @@ def setting_of(args: argparse.Namespace) -> Setting:
     )
 
 
-def measure(args: argparse.Namespace, parts: Sequence[str], **sized: Any) -> None:
-    bench = Bench(setting_of(args), args.out, network=args.descriptor, **sized)
+def measure(args: argparse.Namespace, parts: Sequence[str], size: Size | None) -> None:
+    setting = setting_of(args)
+    bench = Bench(setting, size or setting.measures, args.out, args.descriptor)
     for part in parts:
         notes = notes_of(args.out, part)
         PARTS[part].measure(bench, notes)
@@ -110,14 +110,15 @@ def render(out: Path, parts: Sequence[str], document: Path) -> None:
         PARTS[part].draw(found, document.parent)
 
 
-def main(arguments: Sequence[str] | None = None, **sized: Any) -> None:
+def main(arguments: Sequence[str] | None = None, size: Size | None = None) -> None:
+    """Measure or report; in the size of the setting, if not in another one."""
     args = parse(arguments)
     parts = list(PARTS) if args.part == "all" else [args.part]
     if args.report:
         return render(args.out, parts, args.report)
     torch.set_num_threads(args.threads)
     try:
-        measure(args, parts, **sized)
+        measure(args, parts, size)
     except (OtherSetting, NoPhotos, UnusablePaintings) as error:
         raise SystemExit(f"papers: {error}") from None
     except KeyboardInterrupt:

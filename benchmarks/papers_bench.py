@@ -10,13 +10,13 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from papers_notes import Notes
+from papers_notes import Figures, Notes
 from papers_size import FULL, MINUTES, SMALL, Size
 from papers_stopwatch import Stopwatch
 from PIL import Image
@@ -25,6 +25,8 @@ from torch import Tensor
 from unseen import NAMES, unseen
 
 from app.nets.descriptor import Descriptor, load_descriptor
+from app.nets.generators import Generator
+from app.nets.norm import StyleRows
 from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published
 from app.registry.repository import Repository
 from app.releases.addition import fitting_precision
@@ -45,8 +47,6 @@ SETTING = "setting.json"
 CONTENT_WEIGHT = 0.1
 MARKS = 10  # of a training's curve
 CHECKPOINT_SECONDS = 60
-
-Probe = Callable[[], Mapping[str, Any]]
 
 
 class OtherSetting(Exception):
@@ -86,16 +86,16 @@ class Setting:
 
 
 class Bench:
-    """Inputs and trainings of one setting, in one folder.
+    """Inputs and trainings of one setting, in the folder `out`. `network` is a loss network's file, None: the shipped.
 
     Raises:
         OtherSetting: it is the folder of another one.
         NoPhotos, UnusablePaintings, UnknownLayout: an input cannot be used.
     """
 
-    def __init__(self, setting: Setting, out: Path, *, network: Path | None, size: Size | None = None) -> None:
+    def __init__(self, setting: Setting, size: Size, out: Path, network: Path | None) -> None:
         self.setting = setting
-        self.size = size or setting.measures
+        self.size = size
         self.out = out
         self.device = torch.device(setting.device)
         self.watch = Stopwatch(self.device, processor=setting.processor_seconds)
@@ -147,36 +147,30 @@ class Bench:
             **dict.fromkeys(TRACES, 0.0),
         }
 
-    def train(
-        self,
-        notes: Notes,
-        name: str,
-        styles: Sequence[str],
-        recipe: Recipe,
-        probe: Callable[[StyleTrainer], Mapping[str, Any]] | None = None,
-    ) -> StyleTrainer:
-        """A network that has been trained to the end; `probe` is noted as `curve` of `name` at each mark."""
+    def train(self, notes: Notes, name: str, styles: Sequence[str], recipe: Recipe) -> StyleTrainer:
+        """A network that has been trained to the end; the scores at each mark are noted as `curve` of `name`."""
         objective = self.objective(styles, recipe)
         trainer = StyleTrainer(recipe, tuple(styles), objective, self.pictures(styles, recipe), self.device)
-        self.follow(notes, name, trainer, (lambda: probe(trainer)) if probe else None)
+        score = self.scores(styles, recipe)
+        self.follow(notes, name, trainer, lambda: score(*trainer.averaged()))
         return trainer
 
-    def scores(self, styles: Sequence[str], recipe: Aim) -> Callable[[StyleTrainer], Mapping[str, Any]]:
-        """A probe: style and content loss of each style on the unseen photos, in float32, of the averaged weights."""
+    def scores(self, styles: Sequence[str], recipe: Aim) -> Callable[[Generator, StyleRows], Figures]:
+        """What tells style and content loss of each style of a model, means over the unseen photos, in float32."""
         objective = self.objective(styles, recipe)
         photos = list(self.photos(self.size.edge).values())
 
-        def probe(trainer: StyleTrainer) -> Mapping[str, Any]:
-            found = [losses.tolist() for losses in evaluate(objective, *trainer.averaged(), photos)]
+        def score(generator: Generator, rows: StyleRows) -> Figures:
+            found = [losses.tolist() for losses in evaluate(objective, generator, rows, photos)]
             return {"style": [style for style, _ in found], "content": [content for _, content in found]}
 
-        return probe
+        return score
 
     def pictures(self, styles: Sequence[str], recipe: Schedule) -> Photos:
         return Photos(self._seen, len(styles), recipe) if self._seen else BuiltInPictures(len(styles), recipe)
 
-    def follow(self, notes: Notes, name: str, trainer: Trainer, probe: Probe | None = None) -> None:
-        """Train to the end, from where its folder stands."""
+    def follow(self, notes: Notes, name: str, trainer: Trainer, probe: Callable[[], Figures]) -> None:
+        """Train to the end, from where its folder stands, with a probe at each mark."""
         about = json.dumps([trainer.recipe.model_dump(mode="json"), trainer.targets])
         folder = self.out / "trainings" / f"{name}-{hashlib.sha256(about.encode()).hexdigest()[:8]}"
         run = Run(folder, trainer, self.sheet(trainer), checkpoint_seconds=CHECKPOINT_SECONDS)
@@ -186,8 +180,7 @@ class Bench:
         for step in run.steps():
             if step.step in marks:
                 print(f"{name}: step {step.step} of {steps}, total {step.losses['total']:.4f}", flush=True)
-                if probe:
-                    notes.once(probe, what="curve", name=name, step=step.step)
+                notes.once(probe, what="curve", name=name, step=step.step)
 
     def keep(self, picture: Image.Image, name: str) -> None:
         """As a file beside the measurements, to be looked at."""

@@ -26,7 +26,7 @@ from app.training.objective import Objective
 from app.training.recipe import AddRecipe
 from app.training.row_trainer import RowTrainer
 from app.training.sheet import paint_sample
-from app.training.style_trainer import StyleTrainer, evaluate
+from app.training.style_trainer import StyleTrainer
 
 ALL = "all"
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -52,7 +52,7 @@ def measure(bench: Bench, notes: Notes) -> None:
 def train(bench: Bench, notes: Notes, name: str, styles: Sequence[str], steps: int) -> StyleTrainer:
     size = bench.size
     recipe = bench.recipe(architecture="compact", options=size.cin_options, steps=steps, batch=size.cin_batch)
-    return bench.train(notes, name, styles, recipe, bench.scores(styles, recipe))
+    return bench.train(notes, name, styles, recipe)
 
 
 def add_row(bench: Bench, notes: Notes, shared: StyleTrainer, style: str) -> None:
@@ -63,14 +63,8 @@ def add_row(bench: Bench, notes: Notes, shared: StyleTrainer, style: str) -> Non
     objective = bench.objective([style], recipe)
     pictures = bench.pictures([style], recipe)
     trainer = RowTrainer(recipe, (style,), generator, rows, objective, pictures, bench.device)
-    judge, photos = bench.objective([style], recipe), list(bench.photos(bench.size.edge).values())
-
-    def probe() -> Mapping[str, Any]:
-        [losses] = evaluate(judge, generator, trainer.averaged(), photos)
-        style_loss, content = losses.tolist()
-        return {"style": [style_loss], "content": [content]}
-
-    bench.follow(notes, f"row-{style}", trainer, probe)
+    score = bench.scores([style], recipe)
+    bench.follow(notes, f"row-{style}", trainer, lambda: score(generator, trainer.averaged()))
 
 
 def blends(bench: Bench, shared: StyleTrainer, known: Sequence[str]) -> Figures:
@@ -176,13 +170,16 @@ def new_style(notes: Notes) -> str:
 def report_new(notes: Notes) -> str:
     style = new_style(notes)
     row, nothing = totals(notes, f"row-{style}"), totals(notes, f"new-{style}")
-    goal = nothing[max(nothing)]
-    soon = next((str(step) for step, total in row.items() if total <= goal), f"not within {max(row)}")
+    # Of the two ends the worse: both have been there.
+    goal = max(curve[max(curve)] for curve in (row, nothing))
     lines = [
-        ["from nothing", str(max(nothing)), f"{goal:.4f}", str(max(nothing)), PAPER_STEPS],
-        ["gamma and beta alone", str(max(row)), f"{row[max(row)]:.4f}", soon, PAPER_ROW_STEPS],
+        [name, str(max(curve)), f"{curve[max(curve)]:.4f}", str(next(s for s in curve if curve[s] <= goal)), paper]
+        for name, curve, paper in (
+            ("from nothing", nothing, PAPER_STEPS),
+            ("gamma and beta alone", row, PAPER_ROW_STEPS),
+        )
     ]
-    return table((f"new style `{style}`", "steps", "total at the end", "steps to equal loss", "the paper"), lines)
+    return table((f"new style `{style}`", "steps", "total at the end", f"steps to {goal:.4f}", "the paper"), lines)
 
 
 def report_blends(notes: Notes) -> str:

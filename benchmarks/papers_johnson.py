@@ -32,7 +32,7 @@ def measure(bench: Bench, notes: Notes) -> None:
         architecture="johnson", options=size.johnson_options, steps=size.johnson_steps, batch=size.johnson_batch
     )
     [style] = styles = bench.styles[:1]
-    trainer = bench.train(notes, "johnson", styles, recipe, bench.scores(styles, recipe))
+    trainer = bench.train(notes, "johnson", styles, recipe)
     objective = bench.objective(styles, recipe)
     for name, photo in bench.photos(size.edge).items():
         notes.once(partial(compare, bench, objective, trainer, name, photo), what="equivalent", style=style, photo=name)

@@ -41,7 +41,7 @@ def train(bench: Bench, notes: Notes, about: Mapping[str, Any]) -> StyleTrainer:
     recipe = bench.recipe(**about, options=options, steps=size.norm_steps, batch=size.norm_batch)
     name = f"{about['architecture']}-{about['norm']}"
     styles = bench.styles[:1]
-    return bench.train(notes, name, styles, recipe, bench.scores(styles, recipe))
+    return bench.train(notes, name, styles, recipe)
 
 
 def contrasts(bench: Bench, trainer: StyleTrainer, name: str) -> Figures:

@@ -58,7 +58,7 @@ def measure_texture(bench: Bench, notes: Notes, style: str) -> None:
         learning_rate=1e-2,
         average=0.98,
     )
-    trainer = bench.train(notes, f"texture-{style}", [style], recipe, bench.scores([style], recipe))
+    trainer = bench.train(notes, f"texture-{style}", [style], recipe)
     notes.once(partial(textures, bench, trainer, style, recipe), what="texture", style=style)
 
 
@@ -67,7 +67,7 @@ def measure_stylising(bench: Bench, notes: Notes, style: str) -> None:
     recipe = bench.recipe(
         architecture="ulyanov", options=size.stylising_options, steps=size.stylising_steps, batch=size.stylising_batch
     )
-    trainer = bench.train(notes, f"ulyanov-{style}", [style], recipe, bench.scores([style], recipe))
+    trainer = bench.train(notes, f"ulyanov-{style}", [style], recipe)
     notes.once(partial(stylised, bench, trainer, style, recipe), what="stylised", style=style)
 
 
