@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from app.engine.capture import captures_on_cuda, eight_bit
+from app.engine.captures import BATCHES, Shape
 from app.engine.device import Device
 from app.engine.graph import Graph, NonFiniteError, compile_graph
 from app.errors import InvalidOption, UnknownStyle
@@ -24,6 +26,7 @@ Blend = Mapping[str, float]
 BLEND_TOLERANCE = 1e-4
 WARM_EDGE = 512  # pixels; the size that the goals of the project are stated at
 WARM_BATCH = 4  # pictures, where batches pay
+RECORDED_BATCH = 8  # up to which batches of that size are recorded before the first request, where they are at all
 
 
 class Stylizer:
@@ -48,6 +51,10 @@ class Stylizer:
         if device.dtype != torch.float32:
             generator.load_state_dict(generator.weights(device.dtype), assign=True)
         self._generator = generator.to(device.torch_device)
+        recorded = device.torch_device.type == "cuda"
+        self._captures = (
+            captures_on_cuda(self._generator, rows.gamma.shape[1], device.torch_device) if recorded else None
+        )
 
     @property
     def gains_from_batches(self) -> bool:
@@ -76,7 +83,7 @@ class Stylizer:
         for start in range(0, len(pixels), at_once):
             part = slice(start, start + at_once)
             if self._graph is None:
-                paintings += self._paint_together(np.stack(pixels[part]), gamma[part], beta[part])
+                paintings += self._paint_together(pixels[part], gamma[part], beta[part])
             else:
                 paintings += [self._graph.paint(pixels[start], gamma[part], beta[part])]
         return paintings
@@ -93,23 +100,25 @@ class Stylizer:
             weights[0, self._row_of[style]] = weight
         return self._rows.mix(weights)
 
-    def _paint_together(self, pictures: Picture, gamma: Tensor, beta: Tensor) -> list[Picture]:
+    def _paint_together(self, pictures: Sequence[Picture], gamma: Tensor, beta: Tensor) -> list[Picture]:
+        if self._captures and (capture := self._captures.find(len(pictures), *pictures[0].shape[:2])):
+            return capture.paint(pictures, gamma, beta)
         device = self.device.torch_device
         # Moved as bytes: a quarter of the traffic of float32.
-        x = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2)
-        x = x.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
-        painted = self._generator(x, gamma.to(device), beta.to(device))
-        # One pass over the values instead of a test of each; sums of values in 0..1 cannot overflow.
-        if not math.isfinite(float(painted.sum())):
+        moved = torch.from_numpy(np.stack(pictures)).to(device)
+        painted, total = eight_bit(self._generator, moved, gamma.to(device), beta.to(device))
+        if not math.isfinite(float(total)):
             raise NonFiniteError("The network's output is not finite.")
-        painted = painted.mul(255).round_().clamp_(0, 255).to(torch.uint8)
-        return list(painted.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+        return list(painted.cpu().numpy())
 
     def warm(self, batches: int = 2) -> None:
         """Run a representative batch as often as that: the kernels are prepared by the first, the last is timed.
 
         One is enough where the engine paints already, and knows its speed better.
         """
+        if self._captures:
+            sizes = [Shape(batch, WARM_EDGE, WARM_EDGE) for batch in BATCHES if batch <= RECORDED_BATCH]
+            self._captures.prepare(sizes)
         shape = (WARM_BATCH if self.gains_from_batches else 1, WARM_EDGE, WARM_EDGE, 3)
         pictures = list(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
         blends = [{self.style_ids[0]: 1.0}] * len(pictures)
