@@ -10,7 +10,7 @@ cores; --minutes-per-part makes its trainings longer or shorter, and --full is f
     python benchmarks/papers.py --part all --out runs/papers ... --report docs/papers.md
 
 Without --photos, --paintings and --descriptor, the built-in pictures, the previews of the shipped model and its loss
-network take their places. --report renders what has been measured and measures nothing.
+network take their places. --report renders the parts that are finished and measures nothing.
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ PARTS: Mapping[str, ModuleType] = {
     "norm": papers_norm,
     "cin": papers_cin,
 }
+
+
+FINISHED = "finished"
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -91,6 +94,7 @@ def measure(args: argparse.Namespace, parts: Sequence[str], size: Size | None) -
     for part in parts:
         notes = notes_of(args.out, part)
         PARTS[part].measure(bench, notes)
+        notes.once(dict, what=FINISHED)
         PARTS[part].draw(notes, args.out)
         print(f"\n{PARTS[part].report(notes)}\n", flush=True)
 
@@ -100,8 +104,8 @@ def notes_of(out: Path, part: str) -> Notes:
 
 
 def render(out: Path, parts: Sequence[str], document: Path) -> None:
-    """Tables into the document and plots beside it, of the parts that have been measured."""
-    notes = {part: notes_of(out, part) for part in parts if (out / f"{part}.jsonl").exists()}
+    """Tables into the document and plots beside it, of the parts that have been measured to their ends."""
+    notes = {part: found for part in parts if (found := notes_of(out, part)).rows(FINISHED)}
     about = read_setting(out).about
     plots = {part: f"![Plots of the part {part}](papers-{part}.png)" for part in notes}
     told = {part: f"{about}\n\n{PARTS[part].report(found)}\n\n{plots[part]}" for part, found in notes.items()}

@@ -117,6 +117,8 @@ def test_a_training_goes_on_where_it_stopped(given, tmp_path, monkeypatch):
     monkeypatch.setattr("app.training.trainer.Trainer.advance", stopped)
     with pytest.raises(SystemExit, match="the same command goes on"):
         papers.main([*given, "--part", "norm"], size=TINY)
+    papers.main([*given, "--report", str(tmp_path / "half.md")])
+    assert "norm" not in (tmp_path / "half.md").read_text()
     done.clear()
     monkeypatch.setattr("app.training.trainer.Trainer.advance", counted)
     papers.main([*given, "--part", "norm"], size=TINY)
