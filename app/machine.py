@@ -6,6 +6,7 @@ kernel in the middle of most periods, and whoever fills the host's memory is kil
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from pathlib import Path
 ROOT = Path("/")
 # What version 1 says for "no limit" is a number near 2^63, rounded down to a page.
 UNLIMITED_BYTES = 1 << 60
+# Open files and connections of a server: some 40 kB each while a body comes, so that memory is no issue.
+MOST_FILES = 16_384
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,25 @@ class Machine:
 
 def this_machine() -> Machine:
     return look(ROOT, affinity())
+
+
+def allow_files() -> int | None:
+    """Let this process have as many open files as its hard limit allows; how many, None where nothing limits them.
+
+    The soft limit is mostly 1,024, for the sake of programs that use select(2). A thousand clients that send nothing
+    would be the last that are let in.
+    """
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return None
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
+    return None if soft == resource.RLIM_INFINITY else soft
 
 
 def affinity() -> frozenset[int]:

@@ -45,7 +45,7 @@ from app.engine.engine import Engine
 from app.errors import LedgerUnavailable, Unauthorized
 from app.jobs.supervisor import TRAINING_WORKER, Supervisor
 from app.logs import configure_logging
-from app.machine import this_machine
+from app.machine import allow_files, this_machine
 from app.releases.releases import open_releases
 from app.settings import Settings, SettingsError
 
@@ -191,7 +191,7 @@ def add_routes(app: FastAPI, settings: Settings) -> None:
 def serve(settings: Settings) -> None:
     """Serve until a signal comes, then finish the requests in flight. Raises as `create_app`."""
     configure_logging(settings.log_level, settings.log_format)
-    log_machine(settings)
+    log_machine(settings, allow_files())
     app = create_app(settings)
     config = uvicorn.Config(
         app,
@@ -217,8 +217,12 @@ def spare_collector() -> None:
     gc.freeze()
 
 
-def log_machine(settings: Settings) -> None:
-    """What was found, beside what came of it: a wrong default should be seen at a glance."""
+def log_machine(settings: Settings, files: int | None) -> None:
+    """What was found, beside what came of it: a wrong default should be seen at a glance.
+
+    Args:
+        files: how many may be open.
+    """
     machine = this_machine()
     _log.info(
         "machine",
@@ -231,6 +235,7 @@ def log_machine(settings: Settings) -> None:
         codec_threads=settings.codec_threads,
         queue_megapixels=round(settings.queue_megapixels, 1),
         uploads_megabytes=round(settings.uploads_megabytes, 1),
+        open_files=files,
     )
 
 

@@ -17,6 +17,7 @@ import argparse
 import asyncio
 import json
 import os
+import time
 from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,7 +30,7 @@ from markdown_table import table
 from network_alone import network_alone
 from overload import Overload, overload
 from photos_to_send import MIXES, photos, requests
-from slow_clients import VANISH_SECONDS, slow_clients
+from slow_clients import START_SECONDS, slow_clients
 
 from app.registry.repository import Repository
 from app.settings import SHIPPED_MODELS, usable_cores
@@ -107,10 +108,20 @@ async def beside_slow_ones(server: Contender, mix: str, sent: Sequence[Request],
         return await measured(server, mix, name, closed_loop(server.port, sent, USUAL_CLIENTS, args.seconds))
 
     before = await loop("no slow clients")
-    async with slow_clients(server.port, args.slow_clients, sent[0]):
-        await asyncio.sleep(VANISH_SECONDS)  # until all of them are there
+    with slow_clients(server.port, args.slow_clients, sent[0]) as slow:
+        await asyncio.sleep(START_SECONDS)  # until all of them are there
+        began, cpu = time.monotonic(), slow.cpu_seconds
         beside = await loop(f"{args.slow_clients} slow clients")
+        own = (slow.cpu_seconds - cpu) / (time.monotonic() - began)
+    print(slow_sentence(before, beside, own))
     return [before, beside, await loop("afterwards")]
+
+
+def slow_sentence(before: Row, beside: Row, own: float) -> str:
+    """What slow clients cost of a core: the server, and the machine that they run on themselves."""
+    more = (beside.cpu_seconds_a_picture - before.cpu_seconds_a_picture) * beside.pictures_a_second
+    change = beside.pictures_a_second / before.pictures_a_second - 1
+    return f"\nthroughput {change:+.1%}; of a core the server takes {more:.3f} more, the slow clients {own:.3f}\n"
 
 
 def style_ids() -> list[str]:

@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import random
 import resource
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
+from contenders import Contender
 from loopback import Request, head
 
 Kind = Callable[[asyncio.StreamWriter, Request], Awaitable[None]]
 
 TRICKLE_SECONDS = 1.0
 VANISH_SECONDS = 5.0
+# Until the process runs and all clients have come.
+START_SECONDS = VANISH_SECONDS + 3.0
 SPARE_FILES = 200
 
 
-@asynccontextmanager
-async def slow_clients(port: int, count: int, request: Request) -> AsyncIterator[None]:
-    """So many of them for as long as the block lasts, half of each kind; who is cut off comes again."""
+@contextmanager
+def slow_clients(port: int, count: int, request: Request) -> Iterator[Contender]:
+    """So many of them for as long as the block lasts, half of each kind; who is cut off comes again.
+
+    In a process of their own, whose CPU seconds can be told: what they take themselves is no fault of the server, and
+    in the process of the good clients they would keep those waiting.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if hard != resource.RLIM_INFINITY and hard < count + SPARE_FILES:
         raise SystemExit(f"Only {hard} files may be open here; ask for fewer slow clients.")
-    kinds: tuple[Kind, Kind] = (trickle, vanish)
-    tasks = [asyncio.create_task(again(kinds[index % 2], port, request, index)) for index in range(count)]
+    child = multiprocessing.get_context("spawn").Process(target=_run, args=(port, count, request), daemon=True)
+    child.start()
     try:
-        yield
+        yield Contender("slow clients", port, child.pid or 0)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        child.terminate()
+        child.join()
+
+
+def _run(port: int, count: int, request: Request) -> None:
+    kinds: tuple[Kind, Kind] = (trickle, vanish)
+
+    async def forever() -> None:
+        await asyncio.gather(*(again(kinds[index % 2], port, request, index) for index in range(count)))
+
+    asyncio.run(forever())
 
 
 async def again(kind: Kind, port: int, request: Request, seed: int) -> None:

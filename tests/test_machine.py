@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.machine import Machine, affinity, look, this_machine
+from app.machine import MOST_FILES, Machine, affinity, look, this_machine
 from app.settings import Settings
 
 REPOSITORY = Path(__file__).parent.parent
@@ -163,3 +163,17 @@ def test_this_machine_has_cores_and_on_linux_memory() -> None:
     found = this_machine()
     assert 1 <= found.cores <= found.allowed <= found.processors
     assert found.memory_bytes is None or found.memory_bytes > 1e8
+
+
+@pytest.mark.parametrize(("soft", "hard", "allowed"), [(200, 900, 900), (900, 900, 900), (200, 16_500, MOST_FILES)])
+def test_open_files_are_allowed_up_to_the_hard_limit(soft: int, hard: int, allowed: int) -> None:
+    resource = pytest.importorskip("resource")
+    if hard > resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= 0:
+        pytest.skip("the hard limit of this machine is lower")
+    code = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))\n"
+        "from app.machine import allow_files\n"
+        "print(allow_files(), resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == [str(allowed)] * 2

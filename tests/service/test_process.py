@@ -142,6 +142,14 @@ def test_probes_are_answered_while_the_engine_paints(slow, photo):
         assert painting.result().status_code == 200
 
 
+def test_the_log_says_what_was_found_of_the_machine_and_what_came_of_it(slow):
+    [line] = [line for line in slow.log if line["event"] == "machine"]
+    assert 1 <= line["cores"] <= line["allowed"] <= line["processors"]
+    assert line["engine_threads"] == line["cores"] or line["quota"]
+    assert line["queue_megapixels"] == 0.1  # the setting, not the default
+    assert line["open_files"] is None or line["open_files"] >= 256
+
+
 def test_every_line_of_the_log_is_json_and_requests_have_theirs(slow, photo):
     slow.client.post(STYLIZE, content=photo, headers={"X-Request-ID": "find-me"})
     [line] = lines_of(slow, "find-me")
