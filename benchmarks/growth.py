@@ -172,18 +172,19 @@ class Series:
 
 
 def draw(path: Path, found: Sequence[Series]) -> None:
-    """Seconds above, megabytes below, with their lines. Matplotlib is here alone: it takes a second to import."""
-    from matplotlib.figure import Figure
+    """CPU seconds above, which neighbours disturb the least, megabytes below, with their lines."""
+    from matplotlib.figure import Figure  # takes a second
 
     figure = Figure(figsize=(3.4 * len(found), 5.0), layout="constrained")
     panels = figure.subplots(2, len(found), squeeze=False)
     for column, series in enumerate(found):
-        for row, (what, name) in enumerate((("seconds", "seconds"), ("megabytes", "MB resident"))):
+        for row, (what, name) in enumerate((("cpu_seconds", "CPU seconds"), ("megabytes", "MB resident"))):
             axes, line = panels[row][column], series.line(what)
             ends = [min(series.over), max(series.over)]
             axes.plot(ends, [line.at(x) for x in ends], color="0.6", linewidth=1)
-            axes.plot(series.over, [getattr(sample, what) for sample in series.samples], "o", markersize=4)
-            axes.set(xlabel=UNITS[series.name], ylabel=name if not column else "", ylim=(0, None))
+            values = [getattr(sample, what) for sample in series.samples]
+            axes.plot(series.over, values, "o", markersize=4)
+            axes.set(xlabel=UNITS[series.name], ylabel=name if not column else "", ylim=(0, 1.15 * max(values)))
             axes.set_title(f"{line.slope:.3g} each, R² {line.r_squared:.3f}", fontsize="small")
             axes.grid(visible=True, alpha=0.3)
     figure.savefig(path, dpi=90)

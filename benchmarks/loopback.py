@@ -43,14 +43,21 @@ class Connection:
 
     async def post(self, request: Request, due: float | None = None) -> Answer:
         began = time.monotonic() if due is None else due
-        try:
-            status, headers, size = await self._exchange(request)
-        except (OSError, EOFError, ValueError):
-            self.close()
-            status, headers, size = GONE, {}, 0
+        kept = self._streams is not None
+        status, headers, size = await self._try(request)
+        if status == GONE and kept:
+            # A server may close what has been idle in the very moment in which it is used again.
+            status, headers, size = await self._try(request)
         if headers.get("connection") == "close":
             self.close()
         return Answer(began, time.monotonic(), status, headers, size)
+
+    async def _try(self, request: Request) -> tuple[int, dict[str, str], int]:
+        try:
+            return await self._exchange(request)
+        except (OSError, EOFError, ValueError):
+            self.close()
+            return GONE, {}, 0
 
     async def _exchange(self, request: Request) -> tuple[int, dict[str, str], int]:
         if self._streams is None:

@@ -75,6 +75,17 @@ def test_a_connection_that_broke_is_an_answer_and_the_next_one_is_new():
     assert run([CLOSED, OK], use)[0] == [GONE, 200]
 
 
+def test_a_kept_connection_that_was_closed_meanwhile_is_opened_again_once():
+    async def use(port):
+        connection = Connection(port)
+        found = [await connection.post(ASKED) for _ in range(2)]
+        connection.close()
+        return [answer.status for answer in found]
+
+    assert run([OK, CLOSED, OK], use)[0] == [200, 200]
+    assert run([OK, CLOSED, CLOSED], use)[0] == [200, GONE]
+
+
 def test_a_closed_loop_and_an_open_one_ask_and_count():
     async def use(port):
         return await closed_loop(port, [ASKED], 2, 0.1), await open_loop(port, [ASKED], 100, 0.2)
