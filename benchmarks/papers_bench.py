@@ -181,6 +181,8 @@ class Bench:
             if step.step in marks:
                 print(f"{name}: step {step.step} of {steps}, total {step.losses['total']:.4f}", flush=True)
                 notes.once(probe, what="curve", name=name, step=step.step)
+        # A run that was killed between its last step and that step's note has no step left.
+        notes.once(probe, what="curve", name=name, step=steps)
 
     def keep(self, picture: Image.Image, name: str) -> None:
         """As a file beside the measurements, to be looked at."""
