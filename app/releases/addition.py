@@ -30,15 +30,15 @@ from app.nets.norm import StyleRows
 from app.registry.manifest import Appended, Origin
 from app.registry.publish import Draft, draft_addition, now
 from app.registry.repository import WEIGHTS, Model, read_verified
-from app.releases.candidate import Candidate, close_gates
+from app.releases.candidate import Candidate, pass_gates
 from app.releases.card import append_to_card
 from app.releases.catalogued import catalogued
 from app.releases.pictures import Pictures, gather
 from app.releases.previews import draw_previews
 from app.releases.progress import STEPS_BEGIN, GatesWatch, Progress, Stop, Watch, train_to_the_end
-from app.releases.scores import Scores, mean_losses, score
+from app.releases.scores import Scores, score
 from app.training.checkpoint import Checkpoint
-from app.training.gates import Findings, Painted, judge_golden, judge_losses, judge_paintings, judge_tensors
+from app.training.gates import Findings, Painted, judge_golden, judge_tensors
 from app.training.objective import Objective
 from app.training.paintings import Painting
 from app.training.photos import read_picture
@@ -182,10 +182,7 @@ def finish(addition: Addition, pictures: Pictures, trainer: RowTrainer, watch: G
     compare_with_base(findings, addition.base, draft)
     places = {style: (row, row) for row, style in enumerate(addition.ids)}
     photos = [picture.to(addition.device) for picture in pictures.judged()]
-    judge_losses(findings, mean_losses(objective, trainer.generator, rows, addition.ids, photos))
-    painted = Painted(trainer.generator, rows, objective, places, photos)
-    judge_paintings(findings, painted, lambda fraction: watch(0.3 + 0.7 * fraction))
-    return close_gates(draft, findings)
+    return pass_gates(draft, findings, Painted(trainer.generator, rows, objective, places, photos), watch)
 
 
 def draw_up(addition: Addition, pictures: Pictures, trainer: RowTrainer, rows: StyleRows, scores: Scores) -> Draft:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.registry.manifest import Manifest
 from app.registry.publish import Draft
-from app.training.gates import Findings, Report, judge_files
+from app.releases.scores import mean_losses
+from app.training.gates import Findings, Painted, Report, judge_files, judge_losses, judge_paintings
+
+# Of the gates' work: scoring, which comes before them, takes what is left.
+PAINTINGS_BEGIN = 0.3
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,16 @@ class Candidate:
         return root / manifest.name / str(manifest.version)
 
 
-def close_gates(draft: Draft, findings: Findings) -> Candidate:
-    """The last gate, of the files, and the report into the manifest."""
+def pass_gates(draft: Draft, findings: Findings, painted: Painted, watch: Callable[[float], None]) -> Candidate:
+    """The gates that are the same for every version, and the report into the manifest.
+
+    Args:
+        findings: of the gates before.
+        watch: told the fraction of all the gates' work that is done; may raise.
+    """
+    means = mean_losses(painted.objective, painted.generator, painted.rows, [*painted.styles], painted.pictures)
+    judge_losses(findings, means)
+    judge_paintings(findings, painted, lambda done: watch(PAINTINGS_BEGIN + (1 - PAINTINGS_BEGIN) * done))
     judge_files(findings, {name: (file.sha256, file.bytes) for name, file in draft.manifest.files.items()})
     report = findings.report()
     return Candidate(draft.with_metrics(gates=report.as_json()), report)

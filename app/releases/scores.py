@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from app.nets.generators import Generator
 from app.nets.norm import StyleRows
@@ -42,7 +42,7 @@ def score(
 
 
 def mean_losses(
-    objective: Objective, generator: Generator, rows: StyleRows, styles: Sequence[str], pictures: list[Tensor]
+    objective: Objective, generator: nn.Module, rows: StyleRows, styles: Sequence[str], pictures: Sequence[Tensor]
 ) -> dict[str, StyleLosses]:
     """By style id, over pictures (1, 3, H, W)."""
     means = evaluate(objective, generator, rows, pictures)

@@ -22,14 +22,14 @@ from app.registry.manifest import Architecture
 from app.registry.publish import Draft, draft
 from app.registry.repository import Model
 from app.releases.addition import sha256_of
-from app.releases.candidate import Candidate, close_gates
+from app.releases.candidate import Candidate, pass_gates
 from app.releases.card import write_card
 from app.releases.catalogued import catalogued
 from app.releases.pictures import Pictures
 from app.releases.previews import draw_previews
 from app.releases.progress import GatesWatch, Progress, Stop, Watch, train_to_the_end
-from app.releases.scores import SCORED_EDGE, Scores, mean_losses, score
-from app.training.gates import Findings, Painted, judge_losses, judge_paintings
+from app.releases.scores import SCORED_EDGE, Scores, score
+from app.training.gates import Findings, Painted
 from app.training.objective import Objective
 from app.training.paintings import Painting
 from app.training.photos import Photos, read_picture
@@ -151,13 +151,9 @@ def finish(whole: Whole, trainer: StyleTrainer, watch: GatesWatch) -> Candidate:
     scores = score(objective, generator, rows, whole.ids, whole.unseen, whole.device)
     watch(0.2)
     version = draw_up(whole, trainer, generator, rows, scores)
-    findings = Findings()
     places = {style: (row, row) for row, style in enumerate(whole.ids)}
     photos = [picture.to(whole.device) for picture in Pictures(trainer.photos, whole.unseen).judged()]
-    judge_losses(findings, mean_losses(objective, generator, rows, whole.ids, photos))
-    painted = Painted(generator, rows, objective, places, photos)
-    judge_paintings(findings, painted, lambda fraction: watch(0.3 + 0.7 * fraction))
-    return close_gates(version, findings)
+    return pass_gates(version, Findings(), Painted(generator, rows, objective, places, photos), watch)
 
 
 def draw_up(whole: Whole, trainer: StyleTrainer, generator: Generator, rows: StyleRows, scores: Scores) -> Draft:
