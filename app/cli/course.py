@@ -80,9 +80,9 @@ def check_device(device: str) -> str:
     return device
 
 
-def check_name(name: str) -> str:
+def check_name(name: str | None) -> str | None:
     try:
-        return TypeAdapter[str](ModelName).validate_python(name)
+        return TypeAdapter[str | None](ModelName | None).validate_python(name)
     except ValidationError:
         raise typer.BadParameter("a model's name is made of lower-case letters, digits and single hyphens.") from None
 

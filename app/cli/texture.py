@@ -56,10 +56,6 @@ def check_output(output: Path) -> Path:
     return output
 
 
-def check_given_name(name: str | None) -> str | None:
-    return None if name is None else check_name(name)
-
-
 def texture(
     source: Annotated[
         str, typer.Argument(metavar="PAINTING|MODEL", help="A picture, or a model of textures: name or name@version.")
@@ -69,9 +65,7 @@ def texture(
     seed: Annotated[int, typer.Option(help="Of the noise: another one, another texture.", min=0, max=NOISES - 1)] = 0,
     style: Annotated[str | None, typer.Option(help="Which texture, where the model has several.")] = None,
     models: Annotated[Path, typer.Option(help="Model repository to load from and publish in.")] = SHIPPED_MODELS,
-    name: Annotated[
-        str | None, typer.Option(help="Name of the model that is learned.", callback=check_given_name)
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model that is learned.", callback=check_name)] = None,
     steps: Annotated[int | None, typer.Option(help="How long a picture is learned.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="JSON file of recipe members.", exists=True)] = None,
     descriptor: Annotated[

@@ -45,7 +45,9 @@ def full(
     descriptor: Annotated[
         Path | None, typer.Option(help="Loss network, a safetensors file; ours else.", exists=True, dir_okay=False)
     ] = None,
-    name: Annotated[str, typer.Option(help="Name of the model.", callback=check_name)] = "compact",
+    name: Annotated[
+        str | None, typer.Option(help="Name of the model; its architecture's else.", callback=check_name)
+    ] = None,
     models: Annotated[Path, typer.Option(help="Model repository to publish in.")] = SHIPPED_MODELS,
     style: Annotated[list[str] | None, typer.Option(help="Only this style; can be given several times.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the paintings, where styles.csv has none.")] = None,
@@ -94,7 +96,7 @@ def full(
         excluded = exclude.read_text().splitlines() if exclude else []
         with processes(device) as place:
             whole = Whole(
-                name,
+                name or chosen.architecture,
                 works,
                 read_descriptor(descriptor) if descriptor else load_published(SHIPPED_MODELS, SHIPPED_DESCRIPTOR),
                 descriptor.stem if descriptor else SHIPPED_DESCRIPTOR,
