@@ -44,6 +44,15 @@ SKETCH_STYLES = (
 )
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """With more threads, small networks wait for each other, and sums may be taken in another order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def photos() -> Path:
     """The folder of freely licensed photographs in scikit-image's wheel: astronaut.png, chelsea.png, coffee.png..."""

@@ -1,12 +1,8 @@
-"""Small networks run on one thread: more would only wait for each other."""
+"""Small networks, all on one thread."""
 
 import pytest
-import torch
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread(one_thread):
+    """In the whole room."""

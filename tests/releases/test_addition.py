@@ -23,6 +23,8 @@ from app.training.paintings import Painting
 from app.training.recipe import UnusableRecipe, add_recipe
 from app.training.run import CHECKPOINT, UnusableRun
 
+pytestmark = pytest.mark.usefixtures("one_thread")  # around the fixtures of the module, too
+
 MEMBERS = {"steps": 6, "batch": 1, "crop": 64, "stroke": 64}
 
 
@@ -30,15 +32,6 @@ def picture(seed: int, size: tuple[int, int] = (160, 140)) -> Image.Image:
     rng = np.random.default_rng(seed)
     tiles = rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)
     return Image.fromarray(tiles).resize(size, Image.Resampling.BICUBIC)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Around the fixtures of the module, too: with more threads, sums may be taken in another order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,12 @@
-"""The inputs of a tiny training, and one thread: with more, sums may be taken in another order."""
+"""The inputs of a tiny training, on one thread."""
 
 import pytest
-import torch
 from tiny_training import write_inputs
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread(one_thread):
+    """In the whole room, and around the fixtures of its modules."""
 
 
 @pytest.fixture(scope="session")
