@@ -32,6 +32,7 @@ def add_curve_options(parser: ArgumentParser) -> None:
         "--curves", type=Path, required=True, help="file of Gatys' descents; what it lacks is computed and added"
     )
     parser.add_argument("--iterations", type=int, default=100, help="evaluations that Gatys is given")
+    parser.add_argument("--known", action="store_true", help="only what the descents in --curves tell; none is run")
 
 
 def digest(content: bytes) -> str:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from curves import STARTS, Curves, Start, add_curve_options
@@ -77,16 +78,35 @@ def distance(picture: Tensor, painting: Tensor) -> Distance:
     return 100 * float(mean), 100 * bures(np.cov(one.T), np.cov(other.T))
 
 
-def gatys_picture(judge: Judge, curves: Curves, photo: Photo, style: str, start: Start, iterations: int) -> Tensor:
-    """The best 8-bit picture of so many iterations."""
-    descent = judge.descent(photo, style, start)
-    return curves.picture(descent, iterations, lambda: judge.gatys(photo, style, start, iterations))
+class Easel:
+    """Gatys' pictures of the photos, as far as they are known or may be computed.
+
+    Args:
+        args: of `add_curve_options`.
+    """
+
+    def __init__(self, args: argparse.Namespace, judge: Judge) -> None:
+        self.judge = judge
+        self.curves = Curves(args.curves)
+        self.iterations = args.iterations
+        self.known = args.known
+
+    def pictures(self, photos: Sequence[Photo], style: str, start: Start) -> list[Tensor]:
+        """The best 8-bit pictures (1, 3, H, W) of so many iterations."""
+        descents = [(photo, self.judge.descent(photo, style, start)) for photo in photos]
+        return [
+            self.curves.picture(
+                descent, self.iterations, partial(self.judge.gatys, photo, style, start, self.iterations)
+            )
+            for photo, descent in descents
+            if not self.known or self.curves.file(descent, self.iterations).exists()
+        ]
 
 
 def measure(args: argparse.Namespace, subject: Subject) -> dict[str, dict[str, Distance]]:
     """By style: distances of SOURCES, Gatys' for some of the styles."""
     judge = Judge(args.descriptor, args.paintings, subject.style_ids, subject.device)
-    curves = Curves(args.curves)
+    easel = Easel(args, judge)
     photos = [Photo.read(args.photos / name, args.edge) for name in unseen(args.count)]
     few = min(args.gatys, len(subject.style_ids))
     painted_by_gatys = {subject.style_ids[index * len(subject.style_ids) // few] for index in range(few)}
@@ -96,11 +116,9 @@ def measure(args: argparse.Namespace, subject: Subject) -> dict[str, dict[str, D
             "photo": [photo.picture for photo in photos],
             "model": [subject.paint(photo.picture, {style: 1.0}) for photo in photos],
         }
-        for start in STARTS if style in painted_by_gatys else ():
-            pictures[GATYS[start]] = [
-                gatys_picture(judge, curves, photo, style, start, args.iterations) for photo in photos
-            ]
-        found[style] = {name: mean_distance(some, judge.paintings[style]) for name, some in pictures.items()}
+        if style in painted_by_gatys:
+            pictures |= {GATYS[start]: easel.pictures(photos, style, start) for start in STARTS}
+        found[style] = {name: mean_distance(some, judge.paintings[style]) for name, some in pictures.items() if some}
     return found
 
 

@@ -227,7 +227,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--exact", type=Path, help="blocks 1 to 3 of the exact VGG-19, a safetensors file")
     parser.add_argument("--full", action="store_true", help="every style on all unseen photos, in every part")
     parser.add_argument("--only", nargs="+", choices=["main", "large", "exact"], help="these parts alone")
-    parser.add_argument("--known", action="store_true", help="only what the descents in --curves tell; none is run")
     parser.add_argument("--pairs", type=int, help="only the first pairs of each part")
     parser.add_argument("--sheets", type=Path, help="folder for a picture of every pair")
     args = parser.parse_args(arguments)

@@ -41,7 +41,7 @@ def test_greys_differ_in_their_mean_alone():
     assert (mean, spread) == (pytest.approx(100, abs=0.01), pytest.approx(0, abs=1e-3))
 
 
-def test_the_palette_of_every_style_and_of_gatys_in_a_few(options, tmp_path, capsys):
+def test_the_palette_of_every_style_and_of_gatys_in_a_few(options, tmp_path, capsys, monkeypatch):
     few = ["--edge", "48", "--gatys", "1", "--iterations", "2", "--curves", str(tmp_path / "curves.jsonl")]
     palette.main([*options, *few, "--json", str(tmp_path / "found.json")])
     found = json.loads((tmp_path / "found.json").read_text())
@@ -49,6 +49,9 @@ def test_the_palette_of_every_style_and_of_gatys_in_a_few(options, tmp_path, cap
     assert [set(figures) for figures in found.values()] == [with_gatys, *[{"model", "photo"}] * 3]
     assert len((tmp_path / "curves.jsonl").read_text().splitlines()) == 4  # two photos, two starts
     assert "| **median** |" in capsys.readouterr().out
+    monkeypatch.delattr("judge.gatys")
+    palette.main([*options, *few, "--gatys", "4", "--known", "--json", str(tmp_path / "known.json")])
+    assert json.loads((tmp_path / "known.json").read_text()) == found
 
 
 def test_a_dial_that_goes_back_is_named():
