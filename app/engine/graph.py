@@ -72,6 +72,9 @@ class Graph:
 
     def paint(self, picture: Picture, gamma: Tensor, beta: Tensor) -> Picture:
         """Paint (H, W, 3) with gamma and beta (1, features). NonFiniteError: the output is not a number somewhere."""
+        # Of itself a NaN would not come through: OpenVINO's ReLU makes a 0 of it.
+        if not (gamma.isfinite().all() and beta.isfinite().all()):
+            raise NonFiniteError("The style's values are not finite.")
         height, width = picture.shape[:2]
         padded = padded_to_multiple(picture, self._multiple, self._smallest)
         inputs = {"picture": padded[None], "gamma": gamma.numpy(), "beta": beta.numpy()}
@@ -121,6 +124,8 @@ def agreement(graph: Graph, generator: Generator, gamma: Tensor, beta: Tensor) -
         painting = graph.paint(picture.astype(np.uint8), gamma, beta)
     except NonFiniteError:
         return 0.0 if np.isfinite(exact).all() else math.inf
+    if not np.isfinite(exact).all():
+        return 0.0
     mean_square = float(np.square(exact.round() - painting).mean())
     return 10 * math.log10(255**2 / mean_square) if mean_square else math.inf
 
