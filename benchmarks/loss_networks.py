@@ -4,7 +4,7 @@ Each photo is painted in its painting by app.gatys as the service does it, coars
 that end before relu4_2 lend the style layers that they have, and relu3_3 for content. The sheet shows the pictures; the
 table is the balanced loss at full size, in float32, by each network (the line) of the pictures made with each (the
 column), as a multiple of the one made with itself: the mean over the photos. A network that paints as well as another
-is close to 1 in the other's line.
+is close to 1 in the other's line, and one that leaves the photo alone is where the photo is, which stands beside them.
 
     python benchmarks/loss_networks.py sheet.jpg --photos a.jpg b.jpg --paintings c.jpg d.jpg \\
         --network distilled=vgg19_distilled16x.safetensors --network "exact blocks 1 to 3=vgg19_conv1-conv3.safetensors"
@@ -38,6 +38,7 @@ from app.training.sheet import to_image
 
 FREE = Path(skimage.__file__).parent / "data"  # photos that anyone may show
 PHOTOS = [FREE / "chelsea.png", FREE / "coffee.png", FREE / "astronaut.png"]
+PHOTO = "the photo"
 DEEP_CONTENT, SHALLOW_CONTENT = "relu4_2", "relu3_3"
 JPEG_BYTES = 300_000
 
@@ -79,11 +80,13 @@ def cross_losses(
     painting: Tensor,
     made: Picture,
 ) -> Iterator[tuple[tuple[str, str], float]]:
-    """By judge and maker: the loss of the maker's picture as a multiple of that of the judge's own."""
+    """By judge and maker, PHOTO among these: the loss of the maker's picture as a multiple of that of the judge's."""
     for judge, descriptor in networks.items():
         objective = Objective(descriptor, photo, [(painting, 1.0)], options[judge])
         own = loss(objective, made[judge])
-        yield from (((judge, maker), loss(objective, picture) / own) for maker, picture in made.items())
+        yield from (
+            ((judge, maker), loss(objective, picture) / own) for maker, picture in {**made, PHOTO: photo}.items()
+        )
 
 
 def sheet(lines: Sequence[Sequence[tuple[str, Image.Image]]], edge: int) -> Image.Image:
@@ -145,9 +148,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for name, picture in made.items():
                 to_image(picture).save(args.pictures / f"{photo_path.stem}-{name.replace(' ', '_')}.png")
         print(f"{photo_path.stem}, {painting_path.stem}", flush=True)
-    means = {pair: fmean(found[pair] for found in ratios) for pair in product(networks, repeat=2)}
-    rows = [[judge, *(f"{means[judge, maker]:.2f}" for maker in networks)] for judge in networks]
-    print(table(["loss by \\ picture with", *networks], rows))
+    means = {pair: fmean(found[pair] for found in ratios) for pair in product(networks, [*networks, PHOTO])}
+    rows = [[judge, *(f"{means[judge, maker]:.2f}" for maker in [*networks, PHOTO])] for judge in networks]
+    print(table(["loss by \\ picture with", *networks, PHOTO], rows))
     if args.json:
         args.json.write_text(
             json.dumps({f"{judge} of {maker}": mean for (judge, maker), mean in means.items()}, indent=2)

@@ -39,9 +39,9 @@ def test_every_network_paints_and_judges_every_picture(inputs, random_descriptor
     loss_networks.main([str(part) for part in [tmp_path / "sheet.jpg", *given, "--pictures", tmp_path / "pictures"]])
     names = ["slim", "random", "blocks 1 to 3"]
     ratios = json.loads((tmp_path / "ratios.json").read_text())
-    assert ratios.keys() == {f"{judge} of {maker}" for judge in names for maker in names}
+    assert ratios.keys() == {f"{judge} of {maker}" for judge in names for maker in [*names, "the photo"]}
     assert [ratios[f"{name} of {name}"] for name in names] == [1, 1, 1]
-    assert len(set(ratios.values())) == 7  # no two networks agree by chance
+    assert len(set(ratios.values())) == 10  # no two networks agree by chance
     with Image.open(tmp_path / "sheet.jpg") as sheet:
         assert sheet.size == (5 * 40, 30 + 22)  # the photo, the painting and three pictures, with their captions
     assert len(list((tmp_path / "pictures").iterdir())) == 3
