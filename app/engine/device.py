@@ -14,12 +14,13 @@ from app.settings import SettingsError
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
-# What running out of memory says where it has no exception class: the CPU allocator, MPS, cuDNN, cuBLAS.
+# What running out of memory says where it has no exception class: the CPU allocator, MPS, cuDNN, cuBLAS, OpenVINO.
 OUT_OF_MEMORY_SIGNS = (
     "can't allocate memory",
     "not enough memory",
     "MPS backend out of memory",
     "STATUS_ALLOC_FAILED",
+    "std::bad_alloc",
 )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
+from collections.abc import Mapping
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -38,6 +39,9 @@ KEPT_MEGAPIXELS = 1.1
 TRIED_EDGE = 64  # pixels
 LEAST_AGREEMENT = 35.0  # dB
 
+# Then they begin again; with a byte added, they are still an int32.
+TICKETS = 1_000_000_000
+
 PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
 
 _log = structlog.get_logger(__name__)
@@ -52,13 +56,9 @@ class Graph:
 
     def __init__(self, generator: Trunk, dtype: torch.dtype, threads: int) -> None:
         """Raises whatever OpenVINO raises where it cannot compile."""
-        core = openvino_core()
-        from app.engine.lowering import lower  # imports OpenVINO, too, and must come after it was silenced
-
-        self._multiple = generator.multiple
-        self._smallest = generator.smallest
+        self._generator = generator
         self._has_grain = isinstance(generator, Compact)
-        options = {
+        self._options = {
             "INFERENCE_PRECISION_HINT": PRECISIONS[dtype],
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
@@ -66,9 +66,16 @@ class Graph:
             "ENABLE_CPU_PINNING": False,
             "CPU_RUNTIME_CACHE_CAPACITY": KEPT_KERNELS,
         }
-        self._compiled = core.compile_model(lower(generator), "CPU", options)
-        self._request = self._compiled.create_infer_request()
+        self._ticket = 0
         self._turn = threading.Lock()
+        self._compile()
+
+    def _compile(self) -> None:
+        core = openvino_core()
+        from app.engine.lowering import lower  # imports OpenVINO, too, and must come after it was silenced
+
+        self._compiled = core.compile_model(lower(self._generator), "CPU", self._options)
+        self._request = self._compiled.create_infer_request()
 
     def paint(self, picture: Picture, gamma: Tensor, beta: Tensor) -> Picture:
         """Paint (H, W, 3) with gamma and beta (1, features). NonFiniteError: the output is not a number somewhere."""
@@ -76,20 +83,39 @@ class Graph:
         if not (gamma.isfinite().all() and beta.isfinite().all()):
             raise NonFiniteError("The style's values are not finite.")
         height, width = picture.shape[:2]
-        padded = padded_to_multiple(picture, self._multiple, self._smallest)
+        padded = padded_to_multiple(picture, self._generator.multiple, self._generator.smallest)
         inputs = {"picture": padded[None], "gamma": gamma.numpy(), "beta": beta.numpy()}
         if self._has_grain:
             inputs["grain"] = grain_of(padded.shape[0] // 2, padded.shape[1] // 2)[None, None]
         with self._turn:
-            self._request.infer(inputs, share_inputs=True)
-            finite = math.isfinite(self._request.get_tensor("total").data[0])
+            total, painting = self._infer(inputs)
             # A copy: the next picture is painted into the same memory.
-            painting: Picture = self._request.get_tensor("painting").data[0, :height, :width].copy()
+            painting = painting[0, :height, :width].copy()
             if height * width > KEPT_MEGAPIXELS * 1e6:
                 self._compiled.release_memory()
-        if not finite:
+        if not math.isfinite(total):
             raise NonFiniteError("The network's output is not finite.")
         return painting
+
+    def _infer(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[float, Picture]:
+        """The sum of the values, and the painting (1, H, W, 3) in OpenVINO's memory.
+
+        Raises:
+            MemoryError: there is no painting. OpenVINO says nothing where its memory does not suffice: what the picture
+                before left is still there then, which may be another client's. The ticket tells them apart.
+        """
+        if self._request is None:
+            self._compile()
+        # Whatever goes wrong leaves none: a broken one would paint this picture in place of the next. Compiling wants
+        # memory, too: later, then.
+        request, self._request = self._request, None
+        ticket = self._ticket = (self._ticket + 1) % TICKETS
+        request.infer({**inputs, "ticket": np.array([ticket], np.int32)}, share_inputs=True)
+        total, painting, stub = (request.get_tensor(name).data for name in ("total", "painting", "stub"))
+        if painting.shape != inputs["picture"].shape or int(stub[0]) != ticket + int(painting[0, 0, 0, 0]):
+            raise MemoryError("There was no memory for the picture.")
+        self._request = request
+        return float(total[0]), painting
 
 
 def compile_graph(generator: Generator, device: Device, gamma: Tensor, beta: Tensor) -> Graph | None:

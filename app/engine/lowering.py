@@ -19,8 +19,8 @@ from torch import Tensor
 from app.nets.generators import Compact, ConvNorm, Residual, Trunk
 from app.nets.norm import EPSILON, BatchNorm, Norm
 
-PICTURE, GAMMA, BETA, GRAIN = "picture", "gamma", "beta", "grain"
-PAINTING, TOTAL = "painting", "total"
+PICTURE, GAMMA, BETA, TICKET, GRAIN = "picture", "gamma", "beta", "ticket", "grain"
+PAINTING, TOTAL, STUB = "painting", "total", "stub"
 
 # Of the 2x2 positions that are folded into one: (dy, dx), in the order of the channels.
 PLACES = ((0, 0), (0, 1), (1, 0), (1, 1))
@@ -36,8 +36,11 @@ def lower(generator: Trunk) -> ov.Model:
     """The graph of a generator, for one picture at a time, in float32 until it is compiled.
 
     Its inputs: `picture` (1, H, W, 3) uint8 sRGB, H and W multiples of `generator.multiple`; `gamma` and `beta`
-    (1, features); for `Compact` also `grain` (1, 1, H/2, W/2). Its outputs: `painting` like `picture`, rounded to the
-    nearest, and `total` (1,), the sum of the values that were rounded, which is finite if all of them are.
+    (1, features); `ticket` (1,) int32, any number; for `Compact` also `grain` (1, 1, H/2, W/2).
+
+    Its outputs: `painting` like `picture`, rounded to the nearest; `total` (1,), the sum of the values that were
+    rounded, which is finite if all of them are; and `stub` (1,) int32, the ticket plus the first byte of the painting,
+    by which it is known as that of this picture.
     """
     return Lowering(generator).model()
 
@@ -59,12 +62,15 @@ class Lowering:
         total = op.reduce_sum(painted, axes(1, 2, 3), keep_dims=False)
         stepped = op.clamp(op.round(op.multiply(painted, scalar(255)), "half_to_even"), 0.0, 255.0)
         painting = op.convert(op.transpose(stepped, axes(0, 2, 3, 1)), np.uint8)
-        inputs = {PICTURE: self._picture, GAMMA: self._rows[0], BETA: self._rows[1]}
+        ticket = op.parameter([1], np.int32)
+        first = op.slice(op.reshape(painting, axes(-1), special_zero=False), axes(0), axes(1), axes(1), axes(0))
+        stub = op.add(ticket, op.convert(first, np.int32))
+        inputs = {PICTURE: self._picture, GAMMA: self._rows[0], BETA: self._rows[1], TICKET: ticket}
         if self._has_grain:
             inputs[GRAIN] = self._grain
-        for name, node in (inputs | {PAINTING: painting, TOTAL: total}).items():
+        for name, node in (inputs | {PAINTING: painting, TOTAL: total, STUB: stub}).items():
             node.output(0).set_names({name})
-        return ov.Model([painting, total], list(inputs.values()), type(self._trunk).__name__)
+        return ov.Model([painting, total, stub], list(inputs.values()), type(self._trunk).__name__)
 
     def seen(self) -> Node:
         """What the first layer sees of the picture, in 0..1."""

@@ -48,7 +48,7 @@ class Stylizer:
         self._rows = rows.float().cpu().eval().requires_grad_(False)
         generator = generator.eval().requires_grad_(False)
         self._graph = self._compile(generator) if device.compiles else None
-        if device.dtype != torch.float32:
+        if device.dtype != torch.float32 and self._graph is None:
             generator.load_state_dict(generator.weights(device.dtype), assign=True)
         self._generator = generator.to(device.torch_device)
         recorded = device.torch_device.type == "cuda"

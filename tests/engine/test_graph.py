@@ -260,6 +260,66 @@ def test_such_a_style_is_no_reason_against_the_graph(bad):
     assert compile_graph(generator, COMPILING, gamma, torch.full_like(beta, bad)) is not None
 
 
+# Run where no memory can be had beyond what is there: the picture before must not come back in place of this one.
+STARVED = """
+import resource, sys
+import numpy as np, torch
+from app.engine.device import is_out_of_memory
+from app.engine.graph import Graph
+from app.nets.generators import Compact
+
+def limit(more):
+    pages = int(open("/proc/self/statm").read().split()[0])
+    most = resource.RLIM_INFINITY if more is None else pages * resource.getpagesize() + more
+    resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+
+torch.manual_seed(0)
+generator = Compact().eval().requires_grad_(False)
+graph = Graph(generator, torch.float32, 1)
+gamma, beta = torch.ones(1, generator.features), torch.zeros(1, generator.features)
+large = np.random.default_rng(0).integers(0, 256, (1600, 1600, 3), dtype=np.uint8)
+small = large[:64, :64]
+before = graph.paint(small, gamma, beta)
+enough = graph.paint(large, gamma, beta)
+limit(150_000_000)
+try:
+    graph.paint(large, gamma, beta)
+    print("painted")
+except Exception as error:
+    print("out of memory" if is_out_of_memory(error) else repr(error))
+limit(None)
+assert np.array_equal(graph.paint(small, gamma, beta), before)
+assert np.array_equal(graph.paint(large, gamma, beta), enough)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are set as on Linux")
+def test_out_of_memory_is_an_error_and_not_the_picture_before():
+    done = subprocess.run([sys.executable, "-c", STARVED], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.returncode) == ("out of memory", 0), done.stderr
+
+
+def test_a_painting_that_is_left_from_another_picture_is_known(monkeypatch, photo):
+    generator, gamma, beta = network("compact")
+    graph = Graph(generator, torch.float32, 1)
+    exact = graph.paint(photo, gamma, beta)
+    broken = graph._request
+
+    class Silent:
+        """Does nothing, as OpenVINO where its memory does not suffice."""
+
+        def infer(self, inputs, share_inputs):
+            pass
+
+        def get_tensor(self, name):
+            return broken.get_tensor(name)
+
+    monkeypatch.setattr(graph, "_request", Silent())
+    with pytest.raises(MemoryError):
+        graph.paint(255 - photo, gamma, beta)
+    assert np.array_equal(graph.paint(photo, gamma, beta), exact)
+
+
 def test_openvino_is_not_given_the_package_with_which_it_would_report_itself():
     script = "import sys; from app.engine.graph import openvino_core; openvino_core(); print(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
