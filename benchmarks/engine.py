@@ -21,7 +21,7 @@ from statistics import median
 
 import numpy as np
 import torch
-from engine_contenders import BASELINE, CONTENDERS, DTYPES, QUICK, Contender, Paint, Subject, subject
+from engine_contenders import BASELINE, CONTENDERS, DTYPES, QUICK, USUAL, Contender, Paint, Subject, subject
 from markdown_table import table
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -97,7 +97,8 @@ class Result:
     def row(self) -> list[str]:
         figures = (f"{self.milliseconds:.1f}", f"{self.cpu_milliseconds:.1f}", f"{self.times_as_fast:.2f}")
         picture = (f"{self.mean_step:.2f}", "equal" if math.isinf(self.decibels) else f"{self.decibels:.1f}")
-        prepared = (f"{self.prepared_seconds:.1f}", f"{self.first_milliseconds:.0f}")
+        first = "compiles" if math.isnan(self.first_milliseconds) else f"{self.first_milliseconds:.0f}"
+        prepared = (f"{self.prepared_seconds:.1f}", first)
         return [self.way, self.dtype, *figures, f"{self.of_a_product:.2f}", *picture, *prepared]
 
 
@@ -167,12 +168,21 @@ def prepare(contenders: Iterable[Contender], subject: Subject, threads: int) -> 
     return ready, left_out
 
 
+def able(case: Case, ready: Iterable[Ready]) -> list[Ready]:
+    """Without those that would compile for a minute first."""
+    usual = (case.height, case.width, case.batch) == (*USUAL, 1)
+    return [r for r in ready if usual or not r.contender.compiler]
+
+
 def prepare_one(contender: Contender, subject: Subject, threads: int) -> Ready:
-    usual, unseen = photos(Case(subject.name, 256, 256)), photos(Case(subject.name, *UNSEEN))
+    usual, unseen = photos(Case(subject.name, *USUAL)), photos(Case(subject.name, *UNSEEN))
     began = time.perf_counter()
     paint = contender.make(subject, DTYPES[contender.dtype], threads)
     paint(usual, subject.gamma, subject.beta)
     prepared = time.perf_counter() - began
+    # One that has to compile stalls here for as long as it took to prepare, or cannot at all.
+    if contender.compiler:
+        return Ready(contender, paint, prepared, math.nan)
     first = timed(lambda: paint(unseen, subject.gamma, subject.beta))
     return Ready(contender, paint, prepared, 1e3 * first.seconds)
 
@@ -228,7 +238,7 @@ def run(cases: Sequence[Case], contenders: Sequence[Contender], rounds: int, thr
         for label, reason in left_out.items():
             print(f"{name}: {label} is left out: {reason}")
         for case in (case for case in cases if case.network == name):
-            found = measure(case, generator, ready, rounds, threads)
+            found = measure(case, generator, able(case, ready), rounds, threads)
             results += found
             print(f"\n{case}, {threads} threads\n\n{table(HEADINGS, [r.row for r in found])}\n", flush=True)
     return results

@@ -20,12 +20,13 @@ from app.engine.stylizer import Picture
 from app.nets.architectures import ARCHITECTURES
 from app.nets.generators import Generator, Trunk
 from app.registry.repository import Repository
-from app.releases.export import EXAMPLE, AnySize, export_onnx
+from app.releases.export import export_onnx
 from app.settings import SHIPPED_MODELS
 
 # Pictures (B, H, W, 3), gamma and beta (B, features) -> paintings (B, H, W, 3).
 Paint = Callable[[Picture, Tensor, Tensor], Picture]
 Network = Callable[[Tensor, Tensor, Tensor], Tensor]
+USUAL = (512, 512)  # height and width that are prepared for
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -66,7 +67,7 @@ class Contender:
     dtype: str
     make: Callable[[Subject, torch.dtype, int], Paint]
     packages: tuple[str, ...] = ()
-    compiler: bool = False
+    compiler: bool = False  # whether it needs one, for every size anew
 
     @property
     def label(self) -> str:
@@ -102,20 +103,17 @@ def eager_channels_last(subject: Subject, dtype: torch.dtype, threads: int) -> P
 
 
 def compiled(subject: Subject, dtype: torch.dtype, threads: int) -> Paint:
-    return from_bytes(torch.compile(subject.narrowed(dtype), dynamic=True))
+    """Anew for every size: with sizes left free, torch 2.13 cannot compile the mirrored borders."""
+    return from_bytes(torch.compile(subject.narrowed(dtype), dynamic=False))
 
 
 def exported(subject: Subject, dtype: torch.dtype, threads: int) -> Paint:
-    """AOTInductor: compiled at build, loaded as a library."""
-    rows = torch.rand(EXAMPLE[0], subject.generator.features)
-    free = torch.export.Dim.DYNAMIC
-    shapes = {"picture": {0: free, 2: free, 3: free}, "gamma": {0: free}, "beta": {0: free}}
-    module = AnySize(subject.narrowed(dtype))
-    program = torch.export.export(module, (torch.rand(EXAMPLE), rows, rows.clone()), dynamic_shapes=shapes)
+    """AOTInductor: compiled at build for one size, loaded as a library."""
+    example = (torch.rand(1, 3, *USUAL), subject.gamma, subject.beta)
+    program = torch.export.export(subject.narrowed(dtype), example)
     path = str(Path(tempfile.mkdtemp()) / "generator.pt2")
-    return from_bytes(
-        torch._inductor.aoti_load_package(torch._inductor.aoti_compile_and_package(program, package_path=path))
-    )
+    torch._inductor.aoti_compile_and_package(program, package_path=path)
+    return from_bytes(torch._inductor.aoti_load_package(path))
 
 
 @cache
