@@ -140,7 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         photo, painting = read_picture(photo_path, args.edge), read_picture(painting_path, args.edge)
         made = {name: paint(photo, painting, network, options[name]) for name, network in networks.items()}
         ratios.append(dict(cross_losses(networks, options, photo, painting, made)))
-        pictures = {photo_path.stem: photo, painting_path.stem: painting} | made
+        # Without the painting: it may be there to learn from, and not to be handed on.
+        pictures = {f"{photo_path.stem}, {painting_path.stem}": photo} | made
         lines.append([(name, to_image(picture)) for name, picture in pictures.items()])
         save(sheet(lines, args.cell), args.sheet)
         if args.pictures:
