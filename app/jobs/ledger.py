@@ -147,7 +147,8 @@ class Ledger:
                 if row is None:
                     news[job_id] = News((), over=True)
                 elif row.events > after:
-                    events = _events(connection, job_id, after, EVENTS_AT_ONCE)
+                    # None that came after the row was read, which would tell nobody that the job is over.
+                    events = _events(connection, job_id, after, min(EVENTS_AT_ONCE, row.events - after))
                     told = after + len(events) >= row.events
                     # Without its events although it has some, it expired meanwhile.
                     news[job_id] = News(events, over=row.status in ENDED and (told or not events))

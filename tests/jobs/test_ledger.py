@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app.errors import IdempotencyConflict, TooManyJobs
+from app.jobs import ledger
 from app.jobs.job import JOB_ID, EventKind, NewJob, Progress, Status, new_job_id
 from app.jobs.ledger import News, Quota
 
@@ -134,6 +135,22 @@ def test_news_are_the_events_since_and_whether_more_can_come(desk) -> None:
     assert desk.ledger.news({job.id: 0})[job.id] == News((), over=True)
     desk.ledger.delete(job.id)
     assert desk.ledger.news({job.id: 3, idle.id: 1}) == {job.id: News((), over=True)}
+
+
+def test_an_end_while_news_are_read_is_told_by_the_next_ones(desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = desk.leases.claim(desk.create().id, "w")
+    read = ledger._events
+
+    def end_first(*args):
+        monkeypatch.setattr(ledger, "_events", read)
+        desk.leases.finish(job, "k", "image/png", {})
+        return read(*args)
+
+    monkeypatch.setattr(ledger, "_events", end_first)
+    news = desk.ledger.news({job.id: 1})[job.id]
+    assert ([event.seq for event in news.events], news.over) == ([2], False)
+    last = desk.ledger.news({job.id: 2})[job.id]
+    assert ([event.data["status"] for event in last.events], last.over) == (["done"], True)
 
 
 def test_a_waiting_job_is_cancelled_at_once(desk) -> None:

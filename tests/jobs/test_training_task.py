@@ -14,7 +14,7 @@ from app.errors import ModelUnavailable, PhotosUnavailable, TrainingFailed
 from app.jobs import training
 from app.jobs.context import HandedOver, JobCancelled
 from app.jobs.job import Progress
-from app.releases import addition, whole
+from app.releases import addition, candidate
 from app.releases.version import Status
 from app.settings import Settings
 
@@ -45,8 +45,7 @@ def house(embedded_desk, settings):
 @pytest.fixture
 def without_gatys(monkeypatch):
     """Most of a small training's time goes into Gatys' pictures that it is compared with."""
-    for module in (addition, whole):
-        monkeypatch.setattr(module, "judge_paintings", lambda *_: None)
+    monkeypatch.setattr(candidate, "judge_paintings", lambda *_: None)
 
 
 @pytest.fixture
@@ -56,7 +55,7 @@ def weighed(monkeypatch):
     def refuse(findings, *_):
         findings.reasons.append("The paintings are no good.")
 
-    monkeypatch.setattr(addition, "judge_paintings", refuse)
+    monkeypatch.setattr(candidate, "judge_paintings", refuse)
 
 
 def iterations(context):
@@ -134,7 +133,7 @@ def test_one_cancelled_at_its_end_leaves_no_version_either(house, monkeypatch) -
         context.cancel_requested.set()
 
     context = house.claim(house.ask("own"))
-    monkeypatch.setattr(addition, "judge_paintings", cancel)
+    monkeypatch.setattr(candidate, "judge_paintings", cancel)
     with pytest.raises(JobCancelled):
         house.task(context)
     assert house.releases.active() == {}
