@@ -111,8 +111,7 @@ def build_trainer(whole: Whole) -> StyleTrainer:
     if unknown := sorted({*recipe.style_weights, *recipe.style_shares}.difference(whole.ids)):
         raise UnusableRecipe(f"The recipe weighs a style that is no painting here: {', '.join(unknown)}.")
     styles, shares = len(whole.works), [recipe.style_shares.get(style, 1.0) for style in whole.ids]
-    built_in = BuiltInPictures(styles, recipe, shares)
-    photos = Photos(whole.photos, styles, recipe, shares) if whole.photos else built_in
+    photos = Photos(whole.photos, styles, recipe, shares) if whole.photos else BuiltInPictures(styles, recipe, shares)
     objective = build_objective(whole, copy.deepcopy(whole.descriptor))
     trainer = StyleTrainer(recipe, whole.ids, objective, photos, whole.device)
     if whole.base:
