@@ -76,9 +76,11 @@ class Generator(nn.Module):
         smallest: edge in pixels to which smaller pictures are enlarged.
         features: values of gamma (and of beta) that a style has.
         one_style: whether it is for one style only, whose row it has all the same.
+        memory_format: of its weights, and so of all that it computes, with which a CPU learns it soonest.
     """
 
     last: ConvNorm
+    memory_format = torch.contiguous_format
 
     def __init__(self, multiple: int, smallest: int = SMALLEST_EDGE) -> None:
         super().__init__()
@@ -146,6 +148,7 @@ def pad_to_multiple(x: Tensor, multiple: int, smallest: int = SMALLEST_EDGE) -> 
 class Trunk(Generator):
     """Narrowing convolutions, residual blocks, widening convolutions and a normalised last one with a sigmoid."""
 
+    memory_format = torch.channels_last
     entry: ConvNorm
     down: nn.ModuleList
     blocks: nn.ModuleList

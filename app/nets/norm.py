@@ -8,7 +8,7 @@ normalisation (1502.03167), which came before, has mu and sigma over all samples
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -36,12 +36,54 @@ def conditional_instance_norm(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
     if torch.compiler.is_exporting():
         return _without_groups(x, gamma, beta)
     batch, channels, height, width = x.shape
+    if x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last):
+        normed: Tensor = _ChannelsLast.apply(x, gamma, beta)  # type: ignore[no-untyped-call]
+        return normed
     # Samples folded into channels with one group each: one fused pass serves a different style in every sample.
     folded = x.reshape(1, batch * channels, height, width)
     if x.device.type != "cpu":  # only the CPU kernel takes bfloat16 pictures with float32 gamma and beta
         folded = folded.float()
-    normed = F.group_norm(folded, batch * channels, gamma.reshape(-1), beta.reshape(-1), EPSILON)
-    return normed.to(x.dtype).reshape(batch, channels, height, width)
+    grouped = F.group_norm(folded, batch * channels, gamma.reshape(-1), beta.reshape(-1), EPSILON)
+    return grouped.to(x.dtype).reshape(batch, channels, height, width)
+
+
+class _ChannelsLast(torch.autograd.Function):
+    """The same for pictures that lie in memory as (B, H, W, C), as convolutions on a CPU like them best.
+
+    Torch's own norms would turn them around and back. With xhat = (x - mu) / sigma and means over the M positions, the
+    gradient is dx = gamma / sigma (dz - mean(dz) - xhat mean(dz xhat)), as of batch normalisation (1502.03167, section
+    3) over the positions of one sample.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+        wide = _positions(x).to(gamma.dtype)
+        centred = wide - wide.mean(dim=1, keepdim=True)
+        scale = torch.rsqrt(centred.square().mean(dim=1, keepdim=True) + EPSILON)  # (B, 1, C)
+        xhat = centred.mul_(scale)
+        ctx.save_for_backward(xhat, scale, gamma)
+        return _picture(torch.addcmul(beta[:, None], xhat, gamma[:, None]), x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        xhat, scale, gamma = ctx.saved_tensors
+        [dz] = gradients
+        wide = _positions(dz).to(gamma.dtype)
+        mean, along = wide.mean(dim=1, keepdim=True), (wide * xhat).mean(dim=1, keepdim=True)
+        dx = torch.addcmul(wide - mean, xhat, along, value=-1).mul_(scale * gamma[:, None])
+        positions = wide.shape[1]
+        return _picture(dx, dz), along[:, 0] * positions, mean[:, 0] * positions
+
+
+def _positions(x: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, M, C); nothing is moved where the channels lie last."""
+    return x.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def _picture(flat: Tensor, like: Tensor) -> Tensor:
+    """(B, M, C) -> (B, C, H, W) in the size and dtype of `like`."""
+    batch, channels, height, width = like.shape
+    return flat.to(like.dtype).reshape(batch, height, width, channels).permute(0, 3, 1, 2)
 
 
 def _without_groups(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:

@@ -76,11 +76,13 @@ class RowTrainer(Trainer):
     ) -> None:
         dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
         self.generator = copy.deepcopy(generator).to(device).requires_grad_(False)
+        if device.type == "cpu":
+            self.generator.to(memory_format=generator.memory_format)  # type: ignore[call-overload]
         # Narrowed once: what is frozen need not be narrowed again in every step.
         self.weights = self.generator.weights(dtype)
         self.objective = objective.to(device)
         self.objective.descriptor.narrow(dtype)
-        # A quarter less time for a step on a CPU, in bfloat16; the generator gains nothing from it.
+        # A quarter less time for a step on a CPU, in bfloat16.
         self.objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.rows = StyleRows(len(styles), generator.features)
         super().__init__(recipe, styles, nn.ModuleDict({"rows": self.rows}), photos, device)

@@ -49,6 +49,10 @@ class StyleTrainer(Trainer):
             raise UnusableRecipe(f"Batch normalisation wants {LEAST_BATCH} pictures a process and step, not {share}.")
         self.objective = objective.to(device)
         self.objective.descriptor.narrow(self.dtype)
+        if device.type == "cpu":
+            # Three quarters of the time of a step, in bfloat16: no convolution turns its pictures around and back.
+            self.generator.to(memory_format=self.generator.memory_format)  # type: ignore[call-overload]
+            self.objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @staticmethod
     def untrained(recipe: Recipe, styles: tuple[str, ...]) -> tuple[Generator, StyleRows]:

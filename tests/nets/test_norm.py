@@ -21,17 +21,23 @@ def by_hand(x, gamma, beta):
     return z
 
 
-@settings(max_examples=25, deadline=None)
+MEMORY_FORMATS = (torch.contiguous_format, torch.channels_last)  # each is computed in its own way
+memory_formats = pytest.mark.parametrize("memory_format", MEMORY_FORMATS)
+
+
+@settings(max_examples=50, deadline=None)
 @given(
+    memory_format=st.sampled_from(MEMORY_FORMATS),
     shape=st.tuples(*(st.integers(low, high) for low, high in ((1, 4), (1, 5), (2, 9), (2, 9)))),
     seed=st.integers(0, 2**31),
     offset=st.sampled_from([0.0, 3.0, -200.0]),
 )
-def test_is_equation_5_with_another_gamma_and_beta_in_every_sample(shape, seed, offset):
+def test_is_equation_5_with_another_gamma_and_beta_in_every_sample(memory_format, shape, seed, offset):
     rng = np.random.default_rng(seed)
     x = (rng.normal(size=shape) * rng.uniform(0.1, 3) + offset).astype(np.float32)
     gamma, beta = rng.normal(size=(2, *shape[:2])).astype(np.float32)
-    z = conditional_instance_norm(*map(torch.from_numpy, (x, gamma, beta)))
+    pictures = torch.from_numpy(x).to(memory_format=memory_format)
+    z = conditional_instance_norm(pictures, *map(torch.from_numpy, (gamma, beta)))
     # float32 keeps 7 digits of an offset of 200: that much of the deviation is lost before the norm sees it.
     np.testing.assert_allclose(z.numpy(), by_hand(x, gamma, beta), atol=2e-3 if offset == -200 else 2e-5)
 
@@ -42,9 +48,10 @@ def test_epsilon_is_inside_the_root():
     assert z[0, 0, 0, 1].item() == pytest.approx(1e-3 / np.sqrt(1e-6 + 1e-5), rel=1e-5)
 
 
-def test_bfloat16_pictures_get_float32_statistics():
+@memory_formats
+def test_bfloat16_pictures_get_float32_statistics(memory_format):
     rng = np.random.default_rng(0)
-    x = torch.from_numpy(rng.normal(20, 1, size=(2, 3, 64, 64))).bfloat16()
+    x = torch.from_numpy(rng.normal(20, 1, size=(2, 3, 64, 64))).bfloat16().to(memory_format=memory_format)
     gamma, beta = torch.from_numpy(rng.normal(size=(2, 2, 3)).astype(np.float32))
     z = conditional_instance_norm(x, gamma, beta)
     assert z.dtype == torch.bfloat16
@@ -53,11 +60,18 @@ def test_bfloat16_pictures_get_float32_statistics():
     np.testing.assert_allclose(z.double().numpy(), expected, rtol=2**-8, atol=1e-4)
 
 
-def test_gradients_are_those_of_finite_differences():
+@memory_formats
+def test_gradients_are_those_of_finite_differences(memory_format):
     torch.manual_seed(0)
-    x = torch.randn(2, 2, 2, 3, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(2, 2, 2, 3, dtype=torch.float64).to(memory_format=memory_format).requires_grad_()
     gamma, beta = (torch.randn(2, 2, dtype=torch.float64, requires_grad=True) for _ in range(2))
     assert torch.autograd.gradcheck(conditional_instance_norm, (x, gamma, beta))
+
+
+def test_pictures_keep_their_memory_format():
+    x = torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last)
+    z = conditional_instance_norm(x, torch.ones(2, 3), torch.zeros(2, 3))
+    assert z.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_other_samples_do_not_change_a_sample():
