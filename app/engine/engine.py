@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -150,9 +150,9 @@ class Engine:
         with self._wake:
             self._check_running()
             check_blend(blend, stylizer.style_ids)
-            # Where batches do not pay, a key of its own keeps a picture from waiting for the others' end.
-            key: Hashable = (stylizer, *pixels.shape) if stylizer.gains_from_batches else ticket
-            queued = self._scheduler.submit(ticket, key, Work(stylizer, pixels, dict(blend), future))
+            key = (stylizer, stylizer.batch_key(*pixels.shape[:2]))
+            work = Work(stylizer, pixels, dict(blend), future)
+            queued = self._scheduler.submit(ticket, key, work, stylizer.most_at_once)
             self._wake.notify_all()
         if not queued:
             future.cancel()

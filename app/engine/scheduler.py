@@ -39,11 +39,12 @@ class Ticket:
 
 @dataclass(frozen=True, eq=False)
 class Job(Generic[Payload]):
-    """A decoded picture that waits, or is painted."""
+    """A decoded picture that waits, or is painted; `most` pictures share a batch that it begins."""
 
     ticket: Ticket
     key: Hashable
     payload: Payload
+    most: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,16 +156,17 @@ class Scheduler(Generic[Payload]):
         """The part of the running batch's predicted time that has passed."""
         return min(now - self._running.began, self._seconds(self._running.pixels)) if self._running else 0.0
 
-    def submit(self, ticket: Ticket, key: Hashable, payload: Payload) -> bool:
+    def submit(self, ticket: Ticket, key: Hashable, payload: Payload, most: int | None = None) -> bool:
         """Queue a decoded picture. False, and nothing is kept, if its ticket was cancelled meanwhile.
 
         Args:
             key: pictures of equal keys may share a batch.
+            most: pictures in a batch that this one begins, where that is less than `batch_pictures`.
         """
         if ticket not in self._decoding:
             return False
         self._decoding.remove(ticket)
-        self._waiting[ticket] = Job(ticket, key, payload)
+        self._waiting[ticket] = Job(ticket, key, payload, min(most or self._batch_pictures, self._batch_pictures))
         return True
 
     def expire(self, now: float) -> list[Payload]:
@@ -191,7 +193,7 @@ class Scheduler(Generic[Payload]):
                 break
             jobs.append(job)
             pixels += job.ticket.pixels
-            if len(jobs) == self._batch_pictures:
+            if len(jobs) == jobs[0].most:
                 break
         if not jobs:
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from app.engine.capture import captures_on_cuda, eight_bit
 from app.engine.captures import BATCHES, Shape
 from app.engine.device import Device
 from app.engine.graph import Graph, NonFiniteError, compile_graph
+from app.engine.lanes import Lanes, compile_lanes
 from app.errors import InvalidOption, UnknownStyle
 from app.nets.generators import Generator
 from app.nets.norm import StyleRows
@@ -47,7 +48,7 @@ class Stylizer:
         # Rows are mixed on the CPU: a few thousand values, and finding the rows in use would make a GPU wait.
         self._rows = rows.float().cpu().eval().requires_grad_(False)
         generator = generator.eval().requires_grad_(False)
-        self._graph = self._compile(generator) if device.compiles else None
+        self._graph, self._lanes = self._compile(generator) if device.compiles else (None, None)
         if device.dtype != torch.float32 and self._graph is None:
             generator.load_state_dict(generator.weights(device.dtype), assign=True)
         self._generator = generator.to(device.torch_device)
@@ -59,14 +60,25 @@ class Stylizer:
     @property
     def gains_from_batches(self) -> bool:
         """Whether `paint` is faster with several pictures at once than one after the other."""
-        return self.device.gains_from_batches
+        return self._lanes is not None or self.device.gains_from_batches
+
+    @property
+    def most_at_once(self) -> int | None:
+        """Pictures that `paint` takes at once, the others after them; None: as many as fit into memory."""
+        if self._lanes:
+            return len(self._lanes)
+        return None if self.device.gains_from_batches else 1
+
+    def batch_key(self, height: int, width: int) -> Hashable:
+        """Pictures of equal keys are worth a batch: of one shape, or for lanes, which should end together, one area."""
+        return height * width if self._lanes else (height, width)
 
     @torch.inference_mode()
     def paint(self, pixels: Sequence[Picture], blends: Sequence[Blend]) -> list[Picture]:
-        """Paint pictures of one shape, each in its own style or blend.
+        """Paint pictures, each in its own style or blend.
 
         Args:
-            pixels: pictures (H, W, 3) in sRGB, all of one H and W.
+            pixels: pictures (H, W, 3) in sRGB, all of one `batch_key`.
             blends: for each picture style id -> weight, non-negative, summing to 1.
 
         Returns:
@@ -78,19 +90,27 @@ class Stylizer:
         """
         gammas, betas = zip(*(self._mix(blend) for blend in blends), strict=True)
         gamma, beta = torch.cat(gammas), torch.cat(betas)
-        at_once = len(pixels) if self.gains_from_batches else 1
+        at_once = self.most_at_once or len(pixels)
         paintings: list[Picture] = []
         for start in range(0, len(pixels), at_once):
             part = slice(start, start + at_once)
-            if self._graph is None:
-                paintings += self._paint_together(pixels[part], gamma[part], beta[part])
-            else:
-                paintings += [self._graph.paint(pixels[start], gamma[part], beta[part])]
+            paintings += self._paint_at_once(pixels[part], gamma[part], beta[part])
         return paintings
 
     @torch.inference_mode()
-    def _compile(self, generator: Generator) -> Graph | None:
-        return compile_graph(generator, self.device, *self._mix({self.style_ids[0]: 1.0}))
+    def _compile(self, generator: Generator) -> tuple[Graph | None, Lanes | None]:
+        row = self._mix({self.style_ids[0]: 1.0})
+        graph = compile_graph(generator, self.device, *row)
+        return graph, compile_lanes(generator, self.device, *row) if graph else None
+
+    def _paint_at_once(self, pictures: Sequence[Picture], gamma: Tensor, beta: Tensor) -> list[Picture]:
+        if self._graph is None:
+            return self._paint_together(pictures, gamma, beta)
+        if self._lanes and len(pictures) == len(self._lanes):
+            return self._lanes.paint(pictures, gamma, beta)
+        return [
+            self._graph.paint(*one) for one in zip(pictures, torch.split(gamma, 1), torch.split(beta, 1), strict=True)
+        ]
 
     def _mix(self, blend: Blend) -> tuple[Tensor, Tensor]:
         """Gamma and beta (1, C) of one sample, mixed alone so that a broken row spoils no neighbour."""
@@ -119,9 +139,11 @@ class Stylizer:
         if self._captures:
             sizes = [Shape(batch, WARM_EDGE, WARM_EDGE) for batch in BATCHES if batch <= RECORDED_BATCH]
             self._captures.prepare(sizes)
-        shape = (WARM_BATCH if self.gains_from_batches else 1, WARM_EDGE, WARM_EDGE, 3)
+        shape = (self.most_at_once or WARM_BATCH, WARM_EDGE, WARM_EDGE, 3)
         pictures = list(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
         blends = [{self.style_ids[0]: 1.0}] * len(pictures)
+        if self._lanes:
+            self.paint(pictures[:1], blends[:1])
         for _ in range(batches):
             began = time.perf_counter()
             self.paint(pictures, blends)

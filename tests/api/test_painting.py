@@ -9,6 +9,7 @@ from picture_bytes import encoded, pixels
 
 from app.api.painting import working_size
 from app.engine import stylizer
+from app.engine.device import Device
 from app.engine.stylizer import Stylizer
 from app.imaging.decode import Header
 
@@ -55,7 +56,7 @@ def test_in_a_batch_each_gets_what_it_gets_alone_to_one_step_of_255(connect, ast
         return original(self, pictures, blends)
 
     monkeypatch.setattr(Stylizer, "paint", gated)
-    monkeypatch.setattr(Stylizer, "gains_from_batches", True)
+    monkeypatch.setattr(Device, "gains_from_batches", True)
     with ThreadPoolExecutor(CLIENTS) as crowd:
         futures = [crowd.submit(paint, index) for index in range(CLIENTS)]
         try:

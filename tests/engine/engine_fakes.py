@@ -45,14 +45,17 @@ class ScriptedStylizer:
 
     style_ids = ("plain", "other")
 
-    def __init__(self, gains_from_batches=True, speed=1000.0):
-        self.gains_from_batches = gains_from_batches
+    def __init__(self, most_at_once=None, speed=1000.0):
+        self.most_at_once = most_at_once
         self.megapixels_per_second = speed
         self.script = []
         self.batches = []
         self.entered = threading.Event()
         self.go = threading.Event()
         self.go.set()
+
+    def batch_key(self, height, width):
+        return height, width
 
     def warm(self):
         self.megapixels_per_second = 1000.0

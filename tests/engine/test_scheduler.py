@@ -20,11 +20,11 @@ def make(queue_megapixels=10.0, batch_pictures=4, speed=None, **options):
     return scheduler
 
 
-def queue(scheduler, *names, key="key", megapixels=1.0, deadline=NEVER):
+def queue(scheduler, *names, key="key", megapixels=1.0, deadline=NEVER, most=None):
     tickets = []
     for name in names:
         tickets.append(scheduler.admit(0, megapixels, deadline))
-        assert scheduler.submit(tickets[-1], key, name)
+        assert scheduler.submit(tickets[-1], key, name, most)
     return tickets
 
 
@@ -50,6 +50,17 @@ def test_a_batch_ends_at_its_number_of_pictures():
     assert payloads(first) == [1, 2]
     scheduler.finish(first, 1)
     assert payloads(scheduler.next_batch(0)) == [3]
+
+
+def test_a_batch_ends_at_the_number_that_its_first_picture_allows():
+    scheduler = make(batch_pictures=3)
+    queue(scheduler, 1, 2, 3, most=2)
+    queue(scheduler, 4, 5, 6, 7, most=9)
+    sizes = []
+    while batch := scheduler.next_batch(0):
+        sizes.append(payloads(batch))
+        scheduler.finish(batch, 1)
+    assert sizes == [[1, 2], [3, 4], [5, 6, 7]]
 
 
 def test_a_batch_ends_at_its_megapixels_but_one_picture_may_be_larger():
