@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import mean, median
 
 from contenders import Contender
 from loopback import Answer, Connection, Load, Request, closed_loop, open_loop
@@ -25,7 +25,8 @@ class Overload:
     """What was measured; seconds, megabytes.
 
     Attributes:
-        share_of_peak: good answers a second while the load came, over those of the closed loop.
+        peak_rates: good answers a second of a closed loop, before and after.
+        share_of_peak: good answers a second while the load came, over the mean of these: a machine's own speed drifts.
         without_retry_after: refusals that do not say when to come again.
         other: answers of other kinds by status; 0 are connections that broke.
         refused_p99_seconds: how long a refused client waited for that.
@@ -34,7 +35,7 @@ class Overload:
         normal_after: seconds from the last answer until a request alone took no more than 1.5 times as long as before.
     """
 
-    peak_rate: float
+    peak_rates: tuple[float, float]
     offered_rate: float
     seconds: float
     good: int
@@ -57,9 +58,10 @@ class Overload:
 async def overload(
     server: Contender, requests: Sequence[Request], clients: int, times: float, seconds: float, stops: int
 ) -> Overload:
-    """A closed loop for the peak, `times` as much for `seconds`, then `stops` short ones to test Retry-After."""
+    """`times` the peak for `seconds`, closed loops before and after it, then `stops` short ones to test Retry-After."""
     await closed_loop(server.port, requests, clients, 2)
-    peak = await closed_loop(server.port, requests, clients, max(5.0, seconds / 6))
+    peak_seconds = max(5.0, seconds / 6)
+    peak = await closed_loop(server.port, requests, clients, peak_seconds)
     alone = median([(await Connection(server.port).post(requests[0])).seconds for _ in range(ALONE)])
     before = server.megabytes
     most, load = await watched(server, lambda: open_loop(server.port, requests, times * peak.rate, seconds))
@@ -67,15 +69,17 @@ async def overload(
     slowest = NORMAL * alone
     normal_after = await until(server, requests[0], lambda found: found.status == GOOD and found.seconds <= slowest)
     after = server.megabytes
+    peak_after = await closed_loop(server.port, requests, clients, peak_seconds)
+    peak_rates = (peak.rate, peak_after.rate)
     tests = [await try_retry_after(server, requests, times * peak.rate, seconds) for _ in range(stops)]
     refused = Load([a for a in load.answers if a.status == REFUSED], load.began)
     waits = sorted(answer.seconds for answer in refused.answers)
     return Overload(
-        peak_rate=peak.rate,
+        peak_rates=peak_rates,
         offered_rate=times * peak.rate,
         seconds=seconds,
         good=len(load.good),
-        share_of_peak=load.good_between(load.began, load.began + seconds) / seconds / peak.rate,
+        share_of_peak=load.good_between(load.began, load.began + seconds) / seconds / mean(peak_rates),
         refused=len(waits),
         without_retry_after=sum("retry-after" not in answer.headers for answer in refused.answers),
         other=dict(Counter(a.status for a in load.answers if a.status not in (GOOD, REFUSED))),

@@ -21,7 +21,7 @@ import time
 from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from contenders import COMMANDS, Contender, contender
@@ -101,27 +101,41 @@ async def loops(server: Contender, mix: str, sent: Sequence[Request], args: argp
 
 
 async def beside_slow_ones(server: Contender, mix: str, sent: Sequence[Request], args: argparse.Namespace) -> list[Row]:
-    """The same closed loop without the slow clients, beside them, and after them."""
+    """The same loops without the slow clients, beside them, and after them: all that can be painted, and half of it."""
     await closed_loop(server.port, sent, USUAL_CLIENTS, WARM_UP_SECONDS)
+    peak = await closed_loop(server.port, sent, USUAL_CLIENTS, args.seconds)
 
-    async def loop(name: str) -> Row:
-        return await measured(server, mix, name, closed_loop(server.port, sent, USUAL_CLIENTS, args.seconds))
+    async def loops(name: str) -> list[Row]:
+        full = closed_loop(server.port, sent, USUAL_CLIENTS, args.seconds)
+        half = open_loop(server.port, sent, peak.rate / 2, args.seconds)
+        loaded = (("all", full), ("half", half))
+        return [await measured(server, mix, f"{share}; {name}", loop) for share, loop in loaded]
 
-    before = await loop("no slow clients")
+    before = await loops("no slow clients")
     with slow_clients(server.port, args.slow_clients, sent[0]) as slow:
         await asyncio.sleep(START_SECONDS)  # until all of them are there
         began, cpu = time.monotonic(), slow.cpu_seconds
-        beside = await loop(f"{args.slow_clients} slow clients")
+        beside = await loops(f"{args.slow_clients} slow clients")
         own = (slow.cpu_seconds - cpu) / (time.monotonic() - began)
-    print(slow_sentence(before, beside, own))
-    return [before, beside, await loop("afterwards")]
+    after = await loops("afterwards")
+    print(slow_sentence(before, beside, after, own))
+    return [*before, *beside, *after]
 
 
-def slow_sentence(before: Row, beside: Row, own: float) -> str:
-    """What slow clients cost of a core: the server, and the machine that they run on themselves."""
-    more = (beside.cpu_seconds_a_picture - before.cpu_seconds_a_picture) * beside.pictures_a_second
-    change = beside.pictures_a_second / before.pictures_a_second - 1
-    return f"\nthroughput {change:+.1%}; of a core the server takes {more:.3f} more, the slow clients {own:.3f}\n"
+def slow_sentence(before: Sequence[Row], beside: Sequence[Row], after: Sequence[Row], own: float) -> str:
+    """What slow clients change beside the mean of before and after, and cost of a core: the server, and themselves."""
+    usual_rate, usual_cpu = (
+        mean(getattr(rows[0], name) for rows in (before, after))
+        for name in ("pictures_a_second", "cpu_seconds_a_picture")
+    )
+    rate, cpu = beside[0].pictures_a_second, beside[0].cpu_seconds_a_picture
+    waits = [mean(getattr(rows[1], name) for rows in (before, after)) for name in ("p50_ms", "p99_ms")]
+    return (
+        f"\nthroughput {rate / usual_rate - 1:+.1%}; "
+        f"of a core the server takes {(cpu - usual_cpu) * rate:.3f} more, the slow clients {own:.3f}\n"
+        f"at half of the load: p50 {waits[0]:.0f} -> {beside[1].p50_ms:.0f} ms, "
+        f"p99 {waits[1]:.0f} -> {beside[1].p99_ms:.0f} ms\n"
+    )
 
 
 def style_ids() -> list[str]:
@@ -154,10 +168,11 @@ def run(args: argparse.Namespace, report: Report) -> None:
 def overload_table(mix: str, found: Overload, deadline: float) -> str:
     """What was measured next to what is wanted."""
     pairs = zip(found.retry_after, found.accepted_after, strict=True)
+    before, after = found.peak_rates
     rows = [
         (
             "offered, pictures/s",
-            f"{found.offered_rate:.2f} ({found.seconds:g} s; the peak is {found.peak_rate:.2f})",
+            f"{found.offered_rate:.2f} ({found.seconds:g} s; the peak is {before:.2f} before, {after:.2f} afterwards)",
             "",
         ),
         ("good answers, share of the peak", f"{found.share_of_peak:.3f} ({found.good})", "0.95"),
