@@ -25,7 +25,7 @@ from engine_contenders import BASELINE, CONTENDERS, DTYPES, QUICK, USUAL, Conten
 from markdown_table import table
 from torch.utils.flop_counter import FlopCounterMode
 
-from app.engine.stylizer import Picture
+from app.imaging.picture import Pixels
 from app.settings import usable_cores
 
 PRODUCT_EDGE = 2048
@@ -117,7 +117,7 @@ def times_as_fast(baseline: Sequence[Turn], turns: Sequence[Turn]) -> float:
     return median(b.seconds / t.seconds for b, t in zip(baseline, turns, strict=True))
 
 
-def distance(a: Picture, b: Picture) -> tuple[float, float]:
+def distance(a: Pixels, b: Pixels) -> tuple[float, float]:
     """Mean difference in 8-bit steps, and PSNR in dB."""
     difference = a.astype(float) - b
     mean_square = float(np.square(difference).mean())
@@ -144,13 +144,13 @@ def timed(work: object) -> Turn:
     return Turn(time.perf_counter() - began, time.process_time() - cpu)
 
 
-def photos(case: Case) -> Picture:
+def photos(case: Case) -> Pixels:
     """Smooth, with some noise: an even colour, or noise alone, would leave the norms nothing to do."""
     y, x = np.mgrid[: case.height, : case.width]
     rng = np.random.default_rng(0)
     waves = np.stack([np.sin(x / 17 * f + y / 23) + np.cos(y / 11 * f) for f in (1, 1.3, 0.7)], 2) * 55 + 128
     noisy = waves[None] + rng.normal(0, 8, (case.batch, case.height, case.width, 3))
-    pictures: Picture = noisy.clip(0, 255).astype(np.uint8)
+    pictures: Pixels = noisy.clip(0, 255).astype(np.uint8)
     return pictures
 
 
@@ -205,7 +205,7 @@ def measure(case: Case, subject: Subject, ready: Sequence[Ready], rounds: int, t
 def result(
     case: Case,
     ready: Ready,
-    painted: Mapping[str, Picture],
+    painted: Mapping[str, Pixels],
     turns: Mapping[str, Sequence[Turn]],
     products: Sequence[Turn],
     wanted: int,

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from app.engine.graph import Graph, openvino_core
-from app.engine.stylizer import Picture
+from app.imaging.picture import Pixels
 from app.nets.architectures import ARCHITECTURES
 from app.nets.generators import Generator, Trunk
 from app.registry.repository import Repository
@@ -24,7 +24,7 @@ from app.releases.export import export_onnx
 from app.settings import SHIPPED_MODELS
 
 # Pictures (B, H, W, 3), gamma and beta (B, features) -> paintings (B, H, W, 3).
-Paint = Callable[[Picture, Tensor, Tensor], Picture]
+Paint = Callable[[Pixels, Tensor, Tensor], Pixels]
 Network = Callable[[Tensor, Tensor, Tensor], Tensor]
 USUAL = (512, 512)  # height and width that are prepared for
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -84,10 +84,10 @@ class Contender:
 
 def from_bytes(network: Network, layout: torch.memory_format = torch.contiguous_format) -> Paint:
     @torch.inference_mode()
-    def paint(pictures: Picture, gamma: Tensor, beta: Tensor) -> Picture:
+    def paint(pictures: Pixels, gamma: Tensor, beta: Tensor) -> Pixels:
         x = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(torch.float32, memory_format=layout).div_(255)
         y = network(x, gamma, beta).mul(255).round_().clamp_(0, 255).to(torch.uint8)
-        painted: Picture = y.permute(0, 2, 3, 1).contiguous().numpy()
+        painted: Pixels = y.permute(0, 2, 3, 1).contiguous().numpy()
         return painted
 
     return paint
@@ -156,7 +156,7 @@ def served(subject: Subject, dtype: torch.dtype, threads: int) -> Paint:
     """The graph that the service paints with: one picture after the other."""
     graph = Graph(subject.generator, dtype, threads)
 
-    def paint(pictures: Picture, gamma: Tensor, beta: Tensor) -> Picture:
+    def paint(pictures: Pixels, gamma: Tensor, beta: Tensor) -> Pixels:
         rows = zip(pictures, gamma[:, None], beta[:, None], strict=True)
         return np.stack([graph.paint(picture, g, b) for picture, g, b in rows])
 

@@ -26,7 +26,8 @@ from markdown_table import table
 from straight_line import Line, straight_line
 
 from app.engine.device import choose_device
-from app.engine.stylizer import Picture, Stylizer
+from app.engine.stylizer import Stylizer
+from app.imaging.picture import Pixels
 from app.nets.norm import StyleRows
 from app.registry.repository import Repository
 from app.settings import SHIPPED_MODELS, usable_cores
@@ -103,11 +104,11 @@ def stylizer_of(styles: int) -> Stylizer:
     )
 
 
-def random_picture(height: int, width: int) -> Picture:
+def random_picture(height: int, width: int) -> Pixels:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def timed(stylizer: Stylizer, picture: Picture, blend: Mapping[str, float]) -> tuple[float, float]:
+def timed(stylizer: Stylizer, picture: Pixels, blend: Mapping[str, float]) -> tuple[float, float]:
     """Seconds and CPU seconds."""
     wall, cpu = time.perf_counter(), time.process_time()
     stylizer.paint([picture], [blend])

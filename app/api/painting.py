@@ -9,10 +9,10 @@ from app.api.result_cache import Painting
 from app.api.service import Service
 from app.api.stages import Stages
 from app.api.upload import Photo
-from app.imaging.colour import Pixels, keep_colour, lay_over
+from app.imaging.colour import keep_colour, lay_over
 from app.imaging.decode import Header, decode, probe
 from app.imaging.encode import encode
-from app.imaging.picture import Picture
+from app.imaging.picture import Picture, Pixels
 from app.imaging.resize import fitted, resize
 from app.imaging.stroke import at_size, largest_edge, painted_size
 

@@ -11,15 +11,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from app.engine.captures import Captures, Shape
 from app.engine.graph import NonFiniteError
+from app.imaging.picture import Pixels
 
-Picture = NDArray[np.uint8]
 # (B, 3, H, W) in 0..1, gamma and beta (B, features) -> (B, 3, H, W) in 0..1.
 Network = Callable[[Tensor, Tensor, Tensor], Tensor]
 Play = Callable[[], None]
@@ -53,7 +51,7 @@ class Capture:
 
         self._play = record(run)
 
-    def paint(self, pictures: Sequence[Picture], gamma: Tensor, beta: Tensor) -> list[Picture]:
+    def paint(self, pictures: Sequence[Pixels], gamma: Tensor, beta: Tensor) -> list[Pixels]:
         """Paint as many pictures (H, W, 3) as were recorded, or fewer, with gamma and beta (B, features) on the CPU.
 
         Raises:
@@ -73,7 +71,7 @@ class Capture:
             # A copy: the next batch is painted into the same memory.
             return list(self._painted_here[: len(pictures)].numpy().copy())
 
-    def _fill(self, pictures: Sequence[Picture], gamma: Tensor, beta: Tensor) -> None:
+    def _fill(self, pictures: Sequence[Pixels], gamma: Tensor, beta: Tensor) -> None:
         """The buffers of this side; what is left of the batch repeats the last picture, which changes no other."""
         places, gammas, betas = self._here
         last = len(pictures) - 1

@@ -15,8 +15,9 @@ import structlog
 from app.engine.health import EngineHealth, Vitals
 from app.engine.recovery import Outcome, paint_or_explain
 from app.engine.scheduler import Batch, Scheduler, Ticket
-from app.engine.stylizer import Blend, Picture, Stylizer, check_blend
+from app.engine.stylizer import Blend, Stylizer, check_blend
 from app.errors import DeadlineExceeded, EngineFailed, ModelUnavailable, OutOfMemory, PasticheError
+from app.imaging.picture import Pixels
 
 # How often the idle thread shows that it lives.
 BEAT_SECONDS = 0.5
@@ -32,9 +33,9 @@ class Work:
     """A decoded picture with the stylizer that it was submitted to, which a later swap does not change."""
 
     stylizer: Stylizer
-    picture: Picture
+    picture: Pixels
     blend: Blend
-    future: Future[Picture]
+    future: Future[Pixels]
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Engine:
             self._check_running()
             return self._scheduler.admit(self._clock(), megapixels, deadline, spare)
 
-    def submit(self, ticket: Ticket, stylizer: Stylizer, pixels: Picture, blend: Blend) -> Future[Picture]:
+    def submit(self, ticket: Ticket, stylizer: Stylizer, pixels: Pixels, blend: Blend) -> Future[Pixels]:
         """Queue a decoded picture (H, W, 3). Cancelling the future drops it.
 
         `stylizer` may have been replaced since the request began: it is painted with all the same.
@@ -143,10 +144,10 @@ class Engine:
             self.cancel(ticket)
             raise
 
-    def _submit(self, ticket: Ticket, stylizer: Stylizer, pixels: Picture, blend: Blend) -> Future[Picture]:
+    def _submit(self, ticket: Ticket, stylizer: Stylizer, pixels: Pixels, blend: Blend) -> Future[Pixels]:
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
             raise ValueError(f"A picture is (H, W, 3) of uint8, not {pixels.shape} of {pixels.dtype}.")
-        future: Future[Picture] = Future()
+        future: Future[Pixels] = Future()
         with self._wake:
             self._check_running()
             check_blend(blend, stylizer.style_ids)

@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.engine.device import Device
+from app.imaging.picture import Pixels
 from app.nets.generators import Compact, Generator, Trunk
 from app.nets.noise import grain
-
-Picture = NDArray[np.uint8]
 
 # Kernels that OpenVINO keeps for sizes that it has seen, of all layers; each is small, and made again in some
 # milliseconds. Without a bound it would keep 5,000, and grow by 0.8 MB with every new size.
@@ -77,7 +76,7 @@ class Graph:
         self._compiled = core.compile_model(lower(self._generator), "CPU", self._options)
         self._request = self._compiled.create_infer_request()
 
-    def paint(self, picture: Picture, gamma: Tensor, beta: Tensor) -> Picture:
+    def paint(self, picture: Pixels, gamma: Tensor, beta: Tensor) -> Pixels:
         """Paint (H, W, 3) with gamma and beta (1, features). NonFiniteError: the output is not a number somewhere."""
         # Of itself a NaN would not come through: OpenVINO's ReLU makes a 0 of it.
         if not (gamma.isfinite().all() and beta.isfinite().all()):
@@ -97,7 +96,7 @@ class Graph:
             raise NonFiniteError("The network's output is not finite.")
         return painting
 
-    def _infer(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[float, Picture]:
+    def _infer(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[float, Pixels]:
         """The sum of the values, and the painting (1, H, W, 3) in OpenVINO's memory.
 
         Raises:
@@ -169,7 +168,7 @@ def openvino_core() -> Any:
     return openvino.Core()
 
 
-def padded_to_multiple(picture: Picture, multiple: int, smallest: int) -> Picture:
+def padded_to_multiple(picture: Pixels, multiple: int, smallest: int) -> Pixels:
     """As `pad_to_multiple` has it, for (H, W, 3)."""
     for mode, wanted in (("edge", smallest), ("reflect", multiple)):
         height, width = picture.shape[:2]

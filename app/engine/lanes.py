@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from app.engine.device import Device
-from app.engine.graph import Graph, Picture, compile_graph
+from app.engine.graph import Graph, compile_graph
+from app.imaging.picture import Pixels
 from app.nets.generators import Generator
 
 # More are rarely filled by pictures of one size, and a process for every four to eight threads does better.
@@ -31,7 +32,7 @@ class Lanes:
     def __len__(self) -> int:
         return len(self._graphs)
 
-    def paint(self, pictures: Sequence[Picture], gamma: Tensor, beta: Tensor) -> list[Picture]:
+    def paint(self, pictures: Sequence[Pixels], gamma: Tensor, beta: Tensor) -> list[Pixels]:
         """Paint as many pictures (H, W, 3) as there are lanes, with gamma and beta (B, features).
 
         Raises whatever a graph raises, once all of them have ended.

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import structlog
 
 from app.engine.device import is_out_of_memory, release_memory
-from app.engine.stylizer import Blend, Picture, Stylizer
+from app.engine.stylizer import Blend, Stylizer
 from app.errors import EngineFailed, OutOfMemory, PasticheError
+from app.imaging.picture import Pixels
 
-Outcome = Picture | PasticheError
+Outcome = Pixels | PasticheError
 
 # Memory comes back when the pictures that hold it are done, which takes seconds.
 OUT_OF_MEMORY_RETRY_SECONDS = 5
@@ -19,7 +20,7 @@ _log = structlog.get_logger(__name__)
 
 
 def paint_or_explain(
-    stylizer: Stylizer, pictures: Sequence[Picture], blends: Sequence[Blend], *, again: bool = True
+    stylizer: Stylizer, pictures: Sequence[Pixels], blends: Sequence[Blend], *, again: bool = True
 ) -> list[Outcome]:
     """For each picture the painting, or the problem that its client gets.
 

@@ -8,7 +8,6 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from app.engine.capture import captures_on_cuda, eight_bit
@@ -17,10 +16,10 @@ from app.engine.device import Device
 from app.engine.graph import Graph, NonFiniteError, compile_graph
 from app.engine.lanes import Lanes, compile_lanes
 from app.errors import InvalidOption, UnknownStyle
+from app.imaging.picture import Pixels
 from app.nets.generators import Generator
 from app.nets.norm import StyleRows
 
-Picture = NDArray[np.uint8]
 Blend = Mapping[str, float]
 
 # What a weight sum may be off by: a client's rounded decimals, far below what one 8-bit step shows.
@@ -74,7 +73,7 @@ class Stylizer:
         return height * width if self._lanes else (height, width)
 
     @torch.inference_mode()
-    def paint(self, pixels: Sequence[Picture], blends: Sequence[Blend]) -> list[Picture]:
+    def paint(self, pixels: Sequence[Pixels], blends: Sequence[Blend]) -> list[Pixels]:
         """Paint pictures, each in its own style or blend.
 
         Args:
@@ -91,7 +90,7 @@ class Stylizer:
         gammas, betas = zip(*(self._mix(blend) for blend in blends), strict=True)
         gamma, beta = torch.cat(gammas), torch.cat(betas)
         at_once = self.most_at_once or len(pixels)
-        paintings: list[Picture] = []
+        paintings: list[Pixels] = []
         for start in range(0, len(pixels), at_once):
             part = slice(start, start + at_once)
             paintings += self._paint_at_once(pixels[part], gamma[part], beta[part])
@@ -103,7 +102,7 @@ class Stylizer:
         graph = compile_graph(generator, self.device, *row)
         return graph, compile_lanes(generator, self.device, *row) if graph else None
 
-    def _paint_at_once(self, pictures: Sequence[Picture], gamma: Tensor, beta: Tensor) -> list[Picture]:
+    def _paint_at_once(self, pictures: Sequence[Pixels], gamma: Tensor, beta: Tensor) -> list[Pixels]:
         if self._graph is None:
             return self._paint_together(pictures, gamma, beta)
         if self._lanes and len(pictures) == len(self._lanes):
@@ -120,7 +119,7 @@ class Stylizer:
             weights[0, self._row_of[style]] = weight
         return self._rows.mix(weights)
 
-    def _paint_together(self, pictures: Sequence[Picture], gamma: Tensor, beta: Tensor) -> list[Picture]:
+    def _paint_together(self, pictures: Sequence[Pixels], gamma: Tensor, beta: Tensor) -> list[Pixels]:
         if self._captures and (capture := self._captures.find(len(pictures), *pictures[0].shape[:2])):
             return capture.paint(pictures, gamma, beta)
         device = self.device.torch_device

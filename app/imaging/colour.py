@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from app.imaging.picture import Pixels
 
 # Y of YIQ (ITU-R BT.601), on gamma-encoded values: Gatys et al. 2016, arXiv:1606.05897, section 5.
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)

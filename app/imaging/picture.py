@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Pixels = NDArray[np.uint8]  # sRGB, (H, W, 3)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:

@@ -5,8 +5,7 @@ A generator's strokes have a size in pixels. Painted at half the resolution they
 
 from __future__ import annotations
 
-from app.imaging.colour import Pixels
-from app.imaging.picture import Picture
+from app.imaging.picture import Picture, Pixels
 from app.imaging.resize import fitted, resize
 
 LEAST = 0.5

@@ -21,10 +21,9 @@ from app.errors import DescriptorUnavailable
 from app.gatys.checkpoint import Checkpoint, ForeignCheckpoint
 from app.gatys.options import GatysOptions
 from app.gatys.transfer import Iteration, Transfer
-from app.imaging.colour import Pixels
 from app.imaging.decode import decode
 from app.imaging.encode import FORMATS, encode
-from app.imaging.picture import Picture
+from app.imaging.picture import Picture, Pixels
 from app.jobs.context import JobContext
 from app.jobs.job import Result
 from app.jobs.photo import read_photo

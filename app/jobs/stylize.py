@@ -13,9 +13,9 @@ from app.engine.device import choose_device
 from app.engine.recovery import paint_or_explain
 from app.engine.stylizer import Stylizer
 from app.errors import ModelUnavailable, PasticheError
-from app.imaging.colour import Pixels, keep_colour, lay_over
+from app.imaging.colour import keep_colour, lay_over
 from app.imaging.encode import FORMATS, encode
-from app.imaging.picture import Picture
+from app.imaging.picture import Picture, Pixels
 from app.imaging.stroke import at_size, largest_edge, painted_size
 from app.jobs.context import JobContext
 from app.jobs.job import Result

@@ -10,7 +10,8 @@ import torch
 
 from app.engine.device import Device
 from app.engine.graph import NonFiniteError
-from app.engine.stylizer import Picture, Stylizer
+from app.engine.stylizer import Stylizer
+from app.imaging.picture import Pixels
 from app.registry.repository import InvalidModel, Model
 
 EDGE = 64  # pixels
@@ -23,13 +24,13 @@ TOLERANCE = 6.0
 Golden = Mapping[str, Sequence[float]]
 
 
-def golden_picture() -> Picture:
+def golden_picture() -> Pixels:
     """Gradients, an edge and a fine texture, of whole numbers: the same on every machine."""
     y, x = np.mgrid[0:EDGE, 0:EDGE]
     shade = np.stack([4 * x, 4 * y, 255 - 2 * (x + y)], axis=2)
     shade[16:48, 16:48] = 255 - shade[16:48, 16:48]
     texture = (37 * x * x + 101 * y * y + 59 * x * y) % 64 - 32
-    golden: Picture = np.clip(shade + texture[:, :, None], 0, 255).astype(np.uint8)
+    golden: Pixels = np.clip(shade + texture[:, :, None], 0, 255).astype(np.uint8)
     return golden
 
 
@@ -70,14 +71,14 @@ def check_golden(stylizer: Stylizer, recorded: Any = None) -> None:
             raise InvalidModel(f"The golden picture in {style} is not the one on record.")
 
 
-def _paint(stylizer: Stylizer, styles: Sequence[str]) -> list[Picture]:
+def _paint(stylizer: Stylizer, styles: Sequence[str]) -> list[Pixels]:
     try:
         return stylizer.paint([golden_picture()] * len(styles), [{style: 1.0} for style in styles])
     except NonFiniteError:
         raise InvalidModel(f"The golden picture in {styles[0]} is not finite.") from None
 
 
-def _figures(style: str, painting: Picture) -> list[float]:
+def _figures(style: str, painting: Pixels) -> list[float]:
     if (painting == painting[0, 0]).all():
         raise InvalidModel(f"The golden picture in {style} is of one colour.")
     size = EDGE // CELLS
