@@ -131,7 +131,7 @@ class Measurement:
 
     def descended(self, photo: Photo, style: str, start: Start) -> Descended | None:
         descent, iterations = self.judge.descent(photo, style, start), self.args.iterations
-        if self.args.known:
+        if self.args.known or start not in self.args.starts:
             return self.curves.known(descent, iterations)
         return self.curves.losses(descent, iterations, lambda: self.judge.gatys(photo, style, start, iterations))
 
@@ -224,6 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add_judge_options(parser)
     add_model_options(parser, several=True)
     add_curve_options(parser)
+    parser.add_argument("--starts", nargs="+", choices=STARTS, default=STARTS, help="run those descents alone")
     parser.add_argument("--exact", type=Path, help="blocks 1 to 3 of the exact VGG-19, a safetensors file")
     parser.add_argument("--full", action="store_true", help="every style on all unseen photos, in every part")
     parser.add_argument("--only", nargs="+", choices=["main", "large", "exact"], help="these parts alone")
