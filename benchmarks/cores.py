@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from contenders import Contender, contender
-from loopback import Load, Request, closed_loop
+from loopback import Load, Request, Served, closed_loop, figures
 from markdown_table import table
 from photos_to_send import MIXES, photos, requests
 
@@ -58,24 +58,17 @@ class Split:
         return {"ENGINE_THREADS": str(self.engine_threads), "CODEC_THREADS": str(self.codec_threads)}
 
 
-@dataclass(frozen=True)
-class Row:
+@dataclass(frozen=True, kw_only=True)
+class Row(Served):
     """One load on one split; seconds and megabytes of all its processes."""
 
     cores: int
     split: str
     clients: int
-    pictures_a_second: float
-    p50_ms: float
-    p99_ms: float
-    cpu_seconds_a_picture: float
-    megabytes: float
 
     @property
     def cells(self) -> list[str]:
-        figures = [f"{self.pictures_a_second:.2f}", f"{self.p50_ms:.0f}", f"{self.p99_ms:.0f}"]
-        used = [f"{self.cpu_seconds_a_picture:.3f}", f"{self.megabytes:.0f}"]
-        return [str(self.cores), self.split, str(self.clients), *figures, *used]
+        return [str(self.cores), self.split, str(self.clients), *self.served]
 
 
 def splits(cores: int) -> list[Split]:
@@ -122,9 +115,8 @@ def measure(cores: int, split: Split | None, sent: Sequence[Request], crowd: int
             cpu = sum(server.cpu_seconds for server in running)
             load = asyncio.run(loops(ports, sent, clients, seconds))
             cpu = sum(server.cpu_seconds for server in running) - cpu
-            figures = (load.rate, load.p50 * 1000, load.p99 * 1000, cpu / max(1, len(load.good)))
-            megabytes = sum(server.megabytes for server in running)
-            rows.append(Row(cores, str(split or "none"), clients, *figures, megabytes))
+            found = figures(load, cpu, sum(server.megabytes for server in running))
+            rows.append(Row(*found, cores=cores, split=str(split or "none"), clients=clients))
             print(f"| {' | '.join(rows[-1].cells)} |", flush=True)
     return rows
 

@@ -120,6 +120,35 @@ class Load:
         return quantiles(waits, n=100, method="inclusive")[98] if len(waits) > 1 else self.p50
 
 
+@dataclass(frozen=True)
+class Served:
+    """What a load was served, and what that took of the server; `megabytes` are resident at its end."""
+
+    pictures_a_second: float
+    p50_ms: float
+    p99_ms: float
+    cpu_seconds_a_picture: float
+    megabytes: float
+
+    @property
+    def served(self) -> list[str]:
+        """Cells of a table."""
+        waits = [f"{self.p50_ms:.0f}", f"{self.p99_ms:.0f}"]
+        return [
+            f"{self.pictures_a_second:.2f}",
+            *waits,
+            f"{self.cpu_seconds_a_picture:.3f}",
+            f"{self.megabytes:.0f}",
+        ]
+
+
+def figures(load: Load, cpu_seconds: float, megabytes: float) -> tuple[float, ...]:
+    """Of a `Served`; `cpu_seconds` are all that the load took."""
+    each = cpu_seconds / len(load.good) if load.good else float("nan")
+    waits = (round(load.p50 * 1000, 1), round(load.p99 * 1000, 1))
+    return (round(load.rate, 3), *waits, round(each, 4), round(megabytes, 1))
+
+
 async def closed_loop(port: int, requests: Sequence[Request], clients: int, seconds: float) -> Load:
     """So many clients, each of which asks again when it is answered."""
     load, turn = Load(), itertools.cycle(requests)

@@ -25,7 +25,7 @@ from statistics import mean, median
 from typing import Any
 
 from contenders import COMMANDS, Contender, contender
-from loopback import Load, Request, closed_loop, open_loop
+from loopback import Load, Request, Served, closed_loop, figures, open_loop
 from markdown_table import table
 from network_alone import network_alone
 from overload import Overload, overload
@@ -41,26 +41,19 @@ WARM_UP_SECONDS = 2.0
 HEADINGS = ("contender", "mix", "load", "good", "failed", "pictures/s", "p50 ms", "p99 ms", "CPU s/picture", "MB")
 
 
-@dataclass(frozen=True)
-class Row:
-    """One load on one contender. `megabytes` is what is resident at its end."""
+@dataclass(frozen=True, kw_only=True)
+class Row(Served):
+    """One load on one contender."""
 
     contender: str
     mix: str
     load: str
     good: int
     failed: int
-    pictures_a_second: float
-    p50_ms: float
-    p99_ms: float
-    cpu_seconds_a_picture: float
-    megabytes: float
 
     @property
     def cells(self) -> list[str]:
-        figures = [f"{self.pictures_a_second:.2f}", f"{self.p50_ms:.0f}", f"{self.p99_ms:.0f}"]
-        used = [f"{self.cpu_seconds_a_picture:.3f}", f"{self.megabytes:.0f}"]
-        return [self.contender, self.mix, self.load, str(self.good), str(self.failed), *figures, *used]
+        return [self.contender, self.mix, self.load, str(self.good), str(self.failed), *self.served]
 
 
 @dataclass
@@ -77,11 +70,9 @@ async def measured(server: Contender, mix: str, name: str, loading: Coroutine[An
     """A row of the load that `loading` puts on the server."""
     cpu = server.cpu_seconds
     load = await loading
-    used = server.cpu_seconds - cpu
-    good = len(load.good)
-    each = used / good if good else float("nan")
-    figures = (round(load.rate, 3), round(load.p50 * 1000, 1), round(load.p99 * 1000, 1), round(each, 4))
-    row = Row(server.name, mix, name, good, len(load.answers) - good, *figures, round(server.megabytes, 1))
+    found = figures(load, server.cpu_seconds - cpu, server.megabytes)
+    good, failed = len(load.good), len(load.answers) - len(load.good)
+    row = Row(*found, contender=server.name, mix=mix, load=name, good=good, failed=failed)
     print(f"| {' | '.join(row.cells)} |", flush=True)
     return row
 

@@ -13,7 +13,7 @@ from app.machine import affinity
 
 
 def row(cores: int, split: str, clients: int, rate: float) -> Row:
-    return Row(cores, split, clients, rate, 1, 1, 1, 1)
+    return Row(rate, 1, 1, 1, 1, cores=cores, split=split, clients=clients)
 
 
 def test_one_core_is_shared_in_one_way() -> None:
