@@ -127,24 +127,15 @@ def test_pictures_of_one_shape_that_wait_together_form_batches_and_others_do_not
     assert stylizer.batches == [[0], [1, 2, 4, 5], [3], [6]]
 
 
-def test_a_stylizer_that_gains_nothing_from_batches_gets_single_pictures_in_order(start):
-    stylizer = ScriptedStylizer(most_at_once=1)
+@pytest.mark.parametrize(("most", "batches"), [(1, [[1], [2], [3]]), (2, [[1, 2], [3]])])
+def test_a_batch_has_no_more_pictures_than_are_painted_at_once(start, most, batches):
+    stylizer = ScriptedStylizer(most_at_once=most)
     engine = start(stylizer)
     hold_with_one_running(engine, stylizer)
     futures = [send(engine, value) for value in (1, 2, 3)]
     stylizer.go.set()
     [future.result(SECONDS) for future in futures]
-    assert stylizer.batches == [[0], [1], [2], [3]]
-
-
-def test_a_batch_has_no_more_pictures_than_are_painted_at_once(start):
-    stylizer = ScriptedStylizer(most_at_once=2)
-    engine = start(stylizer)
-    hold_with_one_running(engine, stylizer)
-    futures = [send(engine, value) for value in (1, 2, 3)]
-    stylizer.go.set()
-    [future.result(SECONDS) for future in futures]
-    assert stylizer.batches == [[0], [1, 2], [3]]
+    assert stylizer.batches == [[0], *batches]
 
 
 def test_two_models_never_share_a_batch(start):
