@@ -15,10 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.engine.graph import Graph, openvino_core
+from app.engine.device import Device
+from app.engine.graph import openvino_core
+from app.engine.stylizer import Stylizer
 from app.imaging.picture import Pixels
 from app.nets.architectures import ARCHITECTURES
 from app.nets.generators import Generator, Trunk
+from app.nets.norm import StyleRows
 from app.registry.repository import Repository
 from app.releases.export import export_onnx
 from app.settings import SHIPPED_MODELS
@@ -153,12 +156,14 @@ def openvino_from_onnx(subject: Subject, dtype: torch.dtype, threads: int) -> Pa
 
 
 def served(subject: Subject, dtype: torch.dtype, threads: int) -> Paint:
-    """The graph that the service paints with: one picture after the other."""
-    graph = Graph(subject.generator, dtype, threads)
+    """What the service paints with: a graph, or as many pictures side by side as there are threads."""
+    rows = StyleRows(1, subject.generator.features)
+    rows.load_state_dict({"gamma": subject.gamma, "beta": subject.beta})
+    device = Device(torch.device("cpu"), dtype, "cpu", threads, compiles=True)
+    stylizer = Stylizer(copy.deepcopy(subject.generator), rows, ("style",), device)
 
     def paint(pictures: Pixels, gamma: Tensor, beta: Tensor) -> Pixels:
-        rows = zip(pictures, gamma[:, None], beta[:, None], strict=True)
-        return np.stack([graph.paint(picture, g, b) for picture, g, b in rows])
+        return np.stack(stylizer.paint(list(pictures), [{"style": 1.0}] * len(pictures)))
 
     return paint
 
