@@ -32,6 +32,7 @@ class Overload:
         refused_p99_seconds: how long a refused client waited for that.
         retry_after: what the last refusals said, one for each time the load was stopped on one.
         accepted_after: seconds until an equal request was accepted then, nothing else coming.
+        megabytes: before, in the middle of the load, at the most, and after it.
         normal_after: seconds from the last answer until a request alone took no more than 1.5 times as long as before.
     """
 
@@ -48,9 +49,7 @@ class Overload:
     accepted_p99_seconds: float
     drained_after: float
     normal_after: float
-    megabytes_before: float
-    megabytes_most: float
-    megabytes_after: float
+    megabytes: tuple[float, float, float, float]
     retry_after: list[int]
     accepted_after: list[float]
 
@@ -64,7 +63,8 @@ async def overload(
     peak = await closed_loop(server.port, requests, clients, peak_seconds)
     alone = median([(await Connection(server.port).post(requests[0])).seconds for _ in range(ALONE)])
     before = server.megabytes
-    most, load = await watched(server, lambda: open_loop(server.port, requests, times * peak.rate, seconds))
+    seen, load = await watched(server, lambda: open_loop(server.port, requests, times * peak.rate, seconds))
+    halfway = seen[int(seconds / 2 / MEMORY_EVERY_SECONDS)]
     last = max(answer.ended for answer in load.answers)
     slowest = NORMAL * alone
     normal_after = await until(server, requests[0], lambda found: found.status == GOOD and found.seconds <= slowest)
@@ -88,21 +88,19 @@ async def overload(
         accepted_p99_seconds=load.p99,
         drained_after=last - load.began - seconds,
         normal_after=normal_after,
-        megabytes_before=before,
-        megabytes_most=most,
-        megabytes_after=after,
+        megabytes=(before, halfway, max(seen), after),
         retry_after=[said for said, _ in tests if said],
         accepted_after=[took for said, took in tests if said],
     )
 
 
-async def watched(server: Contender, load: Callable[[], Awaitable[Load]]) -> tuple[float, Load]:
-    """The load, and the most megabytes that were seen meanwhile."""
-    task, most = asyncio.ensure_future(load()), 0.0
+async def watched(server: Contender, load: Callable[[], Awaitable[Load]]) -> tuple[list[float], Load]:
+    """The load, and the megabytes that were seen meanwhile."""
+    task, seen = asyncio.ensure_future(load()), []
     while not task.done():
-        most = max(most, server.megabytes)
+        seen.append(server.megabytes)
         await asyncio.wait({task}, timeout=MEMORY_EVERY_SECONDS)
-    return most, task.result()
+    return seen, task.result()
 
 
 async def until(server: Contender, request: Request, wanted: Callable[[Answer], bool]) -> float:

@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from app.api.stages import Stages
@@ -19,6 +21,7 @@ Result = TypeVar("Result")
 # real bound, does not notice; pictures of a few pixels and encoders slower than the engine come against this one.
 WAITING_PER_THREAD = 32
 RETRY_SECONDS = 1
+NAME = "codec"
 
 
 class CodecThreads:
@@ -29,7 +32,7 @@ class CodecThreads:
     """
 
     def __init__(self, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="codec")
+        self._pool = ThreadPoolExecutor(threads, NAME, name_this_thread)
         self._bound = threads * (1 + WAITING_PER_THREAD)
         self._pending = 0
         self._lock = threading.Lock()  # guards the count, which threads bring down
@@ -70,3 +73,9 @@ class CodecThreads:
 
     def stop(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def name_this_thread() -> None:
+    """Tell the system the name, too, which Python does from 3.14 on: `top -H` then shows what decoding costs."""
+    with suppress(OSError):  # on other systems than Linux there is no such file
+        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(NAME)
