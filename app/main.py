@@ -46,6 +46,7 @@ from app.errors import LedgerUnavailable, Unauthorized
 from app.jobs.supervisor import TRAINING_WORKER, Supervisor
 from app.logs import configure_logging
 from app.machine import allow_files, this_machine
+from app.registry.repository import Repository
 from app.releases.releases import open_releases
 from app.settings import Settings, SettingsError
 
@@ -145,7 +146,8 @@ def build_service(settings: Settings) -> Service:
     # Before the database is made: a device that is not there should leave nothing behind.
     device = choose_device(settings.device, settings.precision, settings.engine_threads)
     desk = build_desk(settings)
-    following = Following(settings.models, open_releases(settings), device, settings.models_follow_seconds)
+    models = Repository(settings.models_dir).expand(settings.models)
+    following = Following(models, open_releases(settings), device, settings.models_follow_seconds)
     catalogue = following.open()
     engine = Engine(
         catalogue.stylizers,

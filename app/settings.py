@@ -50,8 +50,9 @@ class Settings(BaseSettings):
     admin_token: SecretStr | None = Field(None, min_length=32, max_length=1000)
 
     models_dir: Path = SHIPPED_MODELS
-    # Names of the models to load; the first is the default of `model=`. `name@version` pins a version.
-    models: Annotated[tuple[str, ...], NoDecode] = ("compact",)
+    # Names of the models to load; the first is the default of `model=`. `name@version` pins a version, and `*` stands
+    # for all others in models_dir.
+    models: Annotated[tuple[str, ...], NoDecode] = ("compact", "*")
     # How often each process looks which versions are active.
     models_follow_seconds: float = Field(0.5, gt=0, le=60)
 
@@ -135,9 +136,9 @@ class Settings(BaseSettings):
 
     @field_validator("models")
     @classmethod
-    def at_least_one_model(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value:
-            raise ValueError("name at least one model")
+    def a_default_model(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or value[0] == "*":
+            raise ValueError("name a model first, which is the default")
         return value
 
     @field_validator("job_lease_seconds")

@@ -20,6 +20,8 @@ from app.settings import Settings, SettingsError, load_settings
         ("storage_url", "file://relative/path"),
         ("s3_endpoint_url", "host:9000"),
         ("workers", "-1"),
+        ("models", ","),
+        ("models", "*,compact"),
         ("job_attempts", "0"),
         ("job_lease_seconds", "2"),
         ("job_expiry_hours", "nan"),

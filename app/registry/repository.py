@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from app.registry.manifest import MODEL_NAME, File, Manifest, Version
 
 WEIGHTS = "model.safetensors"
 MANIFEST = "manifest.json"
+ALL = "*"  # for a reference: every other model
 # A manifest holds names and figures. More than this is not one.
 MANIFEST_BYTES = 4_000_000
 SENTENCE_CHARACTERS = 500
@@ -61,6 +63,12 @@ class Repository:
     def names(self) -> list[str]:
         """Models that have at least one version."""
         return sorted(path.name for path in self.root.glob("*") if self.versions(path.name))
+
+    def expand(self, entries: Sequence[str]) -> tuple[str, ...]:
+        """References to load: `ALL` among the entries stands for every model that none of them names."""
+        named = {entry.partition("@")[0] for entry in entries}
+        others = [name for name in self.names() if name not in named]
+        return tuple(name for entry in entries for name in (others if entry == ALL else [entry]))
 
     def versions(self, name: str) -> list[int]:
         """Published versions, ascending. The manifest is written last, so a folder without one is not a version."""

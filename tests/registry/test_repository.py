@@ -65,6 +65,15 @@ def test_names_are_those_with_a_version(root):
     assert Repository(root / "nowhere").names() == []
 
 
+def test_a_star_stands_for_every_model_that_is_not_named(root):
+    publish_tiny(root, name="another")
+    publish_tiny(root, name="more")
+    repository = Repository(root)
+    assert repository.expand(["tiny@1", "*", "more"]) == ("tiny@1", "another", "more")
+    assert repository.expand(["tiny"]) == ("tiny",)
+    assert repository.expand(["absent", "*"]) == ("absent", "another", "more", "tiny")
+
+
 @pytest.mark.parametrize(
     "reference",
     [
