@@ -59,7 +59,7 @@ class Stylizer:
     @property
     def gains_from_batches(self) -> bool:
         """Whether `paint` is faster with several pictures at once than one after the other."""
-        return self._lanes is not None or self.device.gains_from_batches
+        return self.most_at_once != 1
 
     @property
     def most_at_once(self) -> int | None:
