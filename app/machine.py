@@ -47,8 +47,13 @@ class Machine:
 
     @property
     def codec_threads(self) -> int:
-        """For threads of their own pictures, which may well take turns: everything, the begun core included."""
-        return self.allowed if self.quota is None else max(1, min(self.allowed, math.ceil(self.quota)))
+        """For threads that decode and encode: half of everything, begun cores included.
+
+        They have a tenth of the network's work to do, and each more of them takes a core away from it in the middle of
+        a picture: on two cores the second one cost 2 to 13 % of the throughput (three runs of `benchmarks/cores.py`).
+        """
+        usable = self.allowed if self.quota is None else min(self.allowed, self.quota)
+        return max(1, math.ceil(usable / 2))
 
     def share_of_memory(self, usual: float) -> float:
         """The part of the memory there is over `usual` bytes, 1 at most: what a bound made for `usual` shrinks by."""

@@ -111,13 +111,13 @@ def test_hardware_threads_of_one_core_are_one_core(tmp_path: Path) -> None:
     tree(tmp_path, {path.format(number): f"{pair}\n" for number, pair in siblings.items()})
     found = look(tmp_path, frozenset(siblings))
     assert (found.allowed, found.cores) == (4, 2)
-    assert (found.network_threads, found.codec_threads) == (2, 4)
+    assert (found.network_threads, found.codec_threads) == (2, 2)
 
 
 @pytest.mark.parametrize(
-    ("quota", "network", "codec"), [(None, 8, 8), (0.2, 1, 1), (1.0, 1, 1), (1.5, 1, 2), (4.0, 4, 4), (99.0, 8, 8)]
+    ("quota", "network", "codec"), [(None, 8, 4), (0.2, 1, 1), (1.5, 1, 1), (2.5, 2, 2), (4.0, 4, 2), (99.0, 8, 4)]
 )
-def test_a_network_gets_whole_cores_of_the_quota_and_codecs_the_begun_one_too(
+def test_a_network_gets_whole_cores_of_the_quota_and_codecs_half_of_it_rounded_up(
     quota: float | None, network: int, codec: int
 ) -> None:
     found = machine(quota=quota)
@@ -133,7 +133,7 @@ def test_defaults_come_from_the_machine_and_a_setting_wins(monkeypatch: pytest.M
     small = machine(cores=4, quota=2.5, memory_bytes=1_000_000_000)
     monkeypatch.setattr("app.settings.this_machine", lambda: small)
     found = Settings()
-    assert (found.engine_threads, found.codec_threads, found.worker_threads) == (2, 3, 2)
+    assert (found.engine_threads, found.codec_threads, found.worker_threads) == (2, 2, 2)
     assert (found.queue_megapixels, found.uploads_megabytes, found.result_cache_megabytes) == (32, 128, 32)
     monkeypatch.setenv("PASTICHE_ENGINE_THREADS", "7")
     monkeypatch.setenv("PASTICHE_QUEUE_MEGAPIXELS", "64")

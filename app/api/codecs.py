@@ -17,9 +17,9 @@ from app.errors import Overloaded
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
-# Steps that may wait for each thread. At some 10 ms a step this is a third of a second, which the engine's queue, the
+# Steps that may wait for each thread. At some 5 ms a step this is a third of a second, which the engine's queue, the
 # real bound, does not notice; pictures of a few pixels and encoders slower than the engine come against this one.
-WAITING_PER_THREAD = 32
+WAITING_PER_THREAD = 64
 RETRY_SECONDS = 1
 NAME = "codec"
 
