@@ -14,7 +14,7 @@ sources := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 
 help:
-	@echo 'make serve    run the service on 127.0.0.1:8000 (PASTICHE_PORT and the other settings apply)'
+	@echo 'make serve    run the service with all models on 127.0.0.1:8000 (PASTICHE_PORT and the other settings apply)'
 	@echo 'make test     lint, types and all tests'
 	@echo 'make lint     ruff: rules and format'
 	@echo 'make types    mypy'
@@ -24,7 +24,7 @@ help:
 
 serve: $(VENV)/.installed
 	@echo '==> pastiche serve'
-	@exec $(bin)/pastiche serve
+	@PASTICHE_MODELS="$${PASTICHE_MODELS:-compact,*}" exec $(bin)/pastiche serve
 
 test: lint types
 	@echo '==> Tests'

@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     models_dir: Path = SHIPPED_MODELS
     # Names of the models to load; the first is the default of `model=`. `name@version` pins a version, and `*` stands
     # for all others in models_dir.
-    models: Annotated[tuple[str, ...], NoDecode] = ("compact", "*")
+    models: Annotated[tuple[str, ...], NoDecode] = ("compact",)
     # How often each process looks which versions are active.
     models_follow_seconds: float = Field(0.5, gt=0, le=60)
 

@@ -17,7 +17,7 @@ from app.machine import Machine
 from app.settings import Settings
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
-DESCRIBED = {"api_keys": "none", "models_dir": "`models` beside `app`", "models": "`compact,*`"}
+DESCRIBED = {"api_keys": "none", "models_dir": "`models` beside `app`", "models": "`compact`"}
 
 
 def rows(first_column: str) -> list[list[str]]:
