@@ -50,7 +50,7 @@ class StyleTrainer(Trainer):
         self.objective = objective.to(device)
         self.objective.descriptor.narrow(self.dtype)
         if device.type == "cpu":
-            # Three quarters of the time of a step, in bfloat16: no convolution turns its pictures around and back.
+            # A fifth less time for a step, in bfloat16: no convolution turns its pictures around and back.
             self.generator.to(memory_format=self.generator.memory_format)  # type: ignore[call-overload]
             self.objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

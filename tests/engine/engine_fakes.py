@@ -7,6 +7,7 @@ from torch import nn
 
 from app.engine.device import Device
 from app.engine.stylizer import Stylizer
+from app.nets.generators import Compact
 from app.nets.norm import StyleRows
 
 CPU = Device(torch.device("cpu"), torch.float32, "cpu")
@@ -34,6 +35,17 @@ def affine_stylizer(styles=("plain",), gamma=1.0, beta=0.0, device=CPU):
         rows.gamma.copy_(torch.as_tensor(gamma).reshape(-1, 1))
         rows.beta.copy_(torch.as_tensor(beta).reshape(-1, 1))
     return Stylizer(Affine(), rows, styles, device)
+
+
+def random_stylizer(device=CPU, styles=("a", "b", "c")):
+    """The default generator with the same random weights and rows every time."""
+    torch.manual_seed(0)
+    generator = Compact()
+    rows = StyleRows(len(styles), generator.features)
+    with torch.no_grad():
+        rows.gamma.normal_(1, 0.3)
+        rows.beta.normal_(0, 0.3)
+    return Stylizer(generator, rows, styles, device)
 
 
 class ScriptedStylizer:

@@ -6,15 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from engine_fakes import CPU
+from engine_fakes import CPU, random_stylizer
 
 from app.engine import lanes
 from app.engine.device import can_compile
 from app.engine.graph import Graph
 from app.engine.lanes import MOST_LANES, Lanes, compile_lanes
-from app.engine.stylizer import Stylizer
 from app.nets.generators import Compact
-from app.nets.norm import StyleRows
 
 compiled = pytest.mark.skipif(not can_compile(), reason="OpenVINO is not installed")
 
@@ -31,16 +29,6 @@ class Meeting:
     def paint(self, picture, gamma, beta):
         self.barrier.wait(20)
         return picture + int(gamma)
-
-
-def stylizer(device, styles=("a", "b")):
-    torch.manual_seed(0)
-    generator = Compact()
-    rows = StyleRows(len(styles), generator.features)
-    with torch.no_grad():
-        rows.gamma.normal_(1, 0.3)
-        rows.beta.normal_(0, 0.3)
-    return Stylizer(generator, rows, styles, device)
 
 
 def pictures(*shapes):
@@ -90,7 +78,7 @@ def test_where_one_graph_cannot_be_used_there_are_no_lanes(monkeypatch):
 @compiled
 @torch.inference_mode()
 def test_a_full_batch_is_painted_side_by_side_and_what_is_left_over_by_all_threads(monkeypatch):
-    made = stylizer(TWO)
+    made = random_stylizer(TWO)
     calls = []
 
     def paint(graph, picture, gamma, beta, original=Graph.paint):
@@ -103,7 +91,7 @@ def test_a_full_batch_is_painted_side_by_side_and_what_is_left_over_by_all_threa
     together = made.paint(three, blends)
     assert set(calls[:2]).isdisjoint(calls[2:])
     assert len(set(calls)) == 3
-    exact = stylizer(CPU).paint
+    exact = random_stylizer(CPU).paint
     for picture, blend, painting in zip(three, blends, together, strict=True):
         # Other numbers of threads sum in another order, which in float32 decides the rounding of a few values.
         difference = np.abs(exact([picture], [blend])[0].astype(int) - painting)
@@ -113,12 +101,12 @@ def test_a_full_batch_is_painted_side_by_side_and_what_is_left_over_by_all_threa
 
 @compiled
 def test_pictures_of_one_area_share_a_batch_whatever_their_shape():
-    made = stylizer(TWO)
+    made = random_stylizer(TWO)
     assert made.most_at_once == 2
     assert made.batch_key(48, 64) == made.batch_key(64, 48) != made.batch_key(48, 65)
 
 
 def test_without_lanes_a_cpu_paints_one_picture_at_a_time():
-    made = stylizer(CPU)
+    made = random_stylizer(CPU)
     assert made.most_at_once == 1
     assert not made.gains_from_batches

@@ -7,15 +7,12 @@ import numpy as np
 import pytest
 import skimage
 import torch
-from engine_fakes import CPU, Affine, affine_stylizer
+from engine_fakes import CPU, Affine, affine_stylizer, random_stylizer
 from PIL import Image
 
 from app.engine.device import Device, supports_bfloat16
 from app.engine.graph import NonFiniteError
-from app.engine.stylizer import Stylizer
 from app.errors import InvalidOption, UnknownStyle
-from app.nets.generators import Compact
-from app.nets.norm import StyleRows
 
 ALL_BYTES = np.arange(256 * 3, dtype=np.int64).reshape(16, 16, 3).astype(np.uint8)
 
@@ -27,15 +24,8 @@ def photos():
     return [np.asarray(picture.resize((96, 80))) for picture in pictures]
 
 
-def real_stylizer(dtype=torch.float32, styles=("a", "b", "c")):
-    """The default generator with the same random weights and rows every time."""
-    torch.manual_seed(0)
-    generator = Compact()
-    rows = StyleRows(len(styles), generator.features)
-    with torch.no_grad():
-        rows.gamma.normal_(1, 0.3)
-        rows.beta.normal_(0, 0.3)
-    return Stylizer(generator, rows, styles, dataclasses.replace(CPU, dtype=dtype))
+def real_stylizer(dtype=torch.float32):
+    return random_stylizer(dataclasses.replace(CPU, dtype=dtype))
 
 
 def in_one_batch(stylizer):

@@ -169,7 +169,9 @@ def test_a_broken_model_stops_the_start_with_a_sentence(models_dir, tmp_path):
     with (broken / "compact" / "1" / "model.safetensors").open("r+b") as file:
         file.seek(-1, 2)
         file.write(b"\x7f")
-    environment = os.environ | {"PASTICHE_MODELS_DIR": str(broken), "PASTICHE_PORT": "0"}
+    # A data folder that a service has used remembers another version, which would be served instead.
+    data = {"PASTICHE_DATA_DIR": str(tmp_path / "data")}
+    environment = os.environ | {"PASTICHE_MODELS_DIR": str(broken), "PASTICHE_PORT": "0"} | data
     ended = subprocess.run(
         [sys.executable, "-m", "app.cli", "serve"], env=environment, capture_output=True, text=True, timeout=60
     )
