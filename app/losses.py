@@ -81,7 +81,9 @@ def border_step(x: Tensor, width: int = 8, inside: int = 24) -> Tensor:
     return torch.stack(steps).square().mean(dim=(0, 2))
 
 
-def halo_step(x: Tensor, area: Tensor, cell: int = 4, rings: tuple[int, ...] = (1, 2, 4, 7), far: int = 10) -> Tensor:
+def halo_step(
+    x: Tensor, area: Tensor, cell: int = 4, rings: tuple[int, ...] = (0, 1, 2, 4, 7), far: int = 10
+) -> Tensor:
     """How much x (B, C, H, W) differs, near the edge of an area and on either side of it, from the same side far away.
 
     Args:

@@ -165,19 +165,20 @@ def test_masked_means_are_those_of_the_places_within_and_0_of_none():
     torch.testing.assert_close(masked_mean(x, masks), torch.tensor([[[0.5, 12.5], [0, 0]]]))
 
 
-def half_and_half(ring=0.0, size=160):
-    """The left half is the area; on the right of it stands a ring, from 8 to 16 px off the edge."""
+def half_and_half(ring=0.0, size=160, near=8, far=16):
+    """The left half is the area; on the right of it stands a ring, from `near` to `far` px off the edge."""
     area = torch.zeros(1, 1, size, size, dtype=torch.float64)
     area[..., : size // 2] = 1
     x = area.expand(1, 3, size, size).clone()
-    x[:, 1, :, size // 2 + 8 : size // 2 + 16] += ring
+    x[:, 1, :, size // 2 + near : size // 2 + far] += ring
     return x, area
 
 
-def test_a_halo_counts_by_its_ring_its_side_and_its_channel():
-    x, area = half_and_half(ring=0.3)
-    # One ring of three, on one side of two, in one channel of three.
-    torch.testing.assert_close(halo_step(x, area), torch.tensor([0.3**2 / 18], dtype=torch.float64))
+@pytest.mark.parametrize(("near", "far"), [(0, 4), (4, 8), (8, 16), (16, 28)])
+def test_a_halo_counts_by_its_ring_its_side_and_its_channel(near, far):
+    x, area = half_and_half(0.3, near=near, far=far)
+    # One ring of four, on one side of two, in one channel of three.
+    torch.testing.assert_close(halo_step(x, area), torch.tensor([0.3**2 / 24], dtype=torch.float64))
     torch.testing.assert_close(halo_step(x, 1 - area), halo_step(x, area))
 
 

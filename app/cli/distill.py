@@ -11,10 +11,11 @@ import typer
 from app.cli.complaint import console
 from app.cli.course import check_device, check_name, explained, follow, processes, read_descriptor, read_recipe
 from app.nets.descriptor import Descriptor
-from app.registry.descriptors import publish_descriptor
+from app.registry.descriptors import load_label, publish_descriptor
 from app.settings import SHIPPED_MODELS
 from app.training.distillation import Agreement, DistillRecipe, DistillTrainer, Teacher, compare, unit_teacher
 from app.training.photos import Photos, list_photos, read_picture, usable_pictures
+from app.training.recipe import UnusableRecipe
 from app.training.run import Run
 
 # Photos over which the teacher's scale is taken, and the longer edge at which unseen photos are compared.
@@ -36,13 +37,16 @@ def distill(
     recipe: Annotated[Path | None, typer.Option(help="JSON file of recipe members.", exists=True)] = None,
     steps: Annotated[int | None, typer.Option(help="Steps in all, also when a run is continued.")] = None,
     batch: Annotated[int | None, typer.Option(help="Pictures a step, over all processes.")] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Loss network to start from, such as slim@2; in the repository.")
+    ] = None,
     crop: Annotated[int | None, typer.Option(help="Edge of the training crops in pixels.")] = None,
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.", callback=check_device)] = "cpu",
 ) -> None:
     """Train a slim loss network and publish it. An interrupted run continues from its folder to the same result."""
     with explained("distill"):
-        given = {"steps": steps, "batch": batch, "crop": crop, "precision": precision}
+        given = {"steps": steps, "base": base, "batch": batch, "crop": crop, "precision": precision}
         chosen = read_recipe(DistillRecipe, recipe, given)
         excluded = exclude.read_text().splitlines() if exclude else []
         unseen = usable_pictures(photos / file for file in excluded if (photos / file).is_file())
@@ -52,6 +56,8 @@ def distill(
             scale = torch.cat([pool.sample(step).photos for step in range(SCALE_PHOTOS)])
             teacher = unit_teacher(read_descriptor(exact), read_descriptor(deep), scale)
             trainer = DistillTrainer(chosen, teacher, pool, place)
+            if chosen.base:
+                start_from(trainer, models, chosen.base)
             follow(Run(run, trainer))
             if trainer.rank == 0:
                 slim = trainer.averaged()
@@ -68,6 +74,13 @@ def distill(
                 console.print(f"Published {manifest.label} in {models}.")
 
 
+def start_from(trainer: DistillTrainer, models: Path, base: str) -> None:
+    try:
+        trainer.start_from(load_label(models, base))
+    except ValueError as error:
+        raise UnusableRecipe(f"{base} cannot be the base: {error}") from None
+
+
 def agree(slim: Descriptor, teacher: Teacher, unseen: tuple[Path, ...], device: torch.device) -> dict[str, Agreement]:
     """Agreement on the unseen photos; none where there are too few to compare."""
     teacher.exact.narrow(torch.float32)
@@ -81,10 +94,11 @@ def write_card(
 ) -> str:
     recipe = trainer.recipe
     values = sum(p.numel() for p in trainer.parameters.values())
+    start = f"from `{recipe.base}` " if recipe.base else ""
     parts = [
         f"# {name}",
         f"A loss network of {values:,} values (widths {', '.join(map(str, recipe.widths))}, mirror padding), trained "
-        f"for {trainer.step} steps of {recipe.batch} crops of {recipe.crop} px to give the features of "
+        f"{start}for {trainer.step} steps of {recipe.batch} crops of {recipe.crop} px to give the features of "
         f"{' and '.join(f'`{teacher}`' for teacher in teachers)} through one linear head a layer, on "
         f"{len(trainer.photos.paths)} photos and paintings, a share of {recipe.spoilt:g} mixed with noise. The "
         f"teachers' features are scaled to unit variance, so losses in the papers' absolute units differ from VGG's.",

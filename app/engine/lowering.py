@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from openvino import opset15 as op
 from torch import Tensor
 
-from app.nets.generators import Compact, ConvNorm, Residual, Trunk
+from app.nets.generators import Compact, ConvNorm, Hourglass, Residual, Trunk
 from app.nets.norm import EPSILON, BatchNorm, Norm
 
 PICTURE, GAMMA, BETA, TICKET, GRAIN = "picture", "gamma", "beta", "ticket", "grain"
@@ -85,11 +85,20 @@ class Lowering:
         x = op.relu(self.conv_norm(self._trunk.entry, x))
         for layer in cast(Iterable[ConvNorm], self._trunk.down):
             x = op.relu(self.conv_norm(layer, x))
+        for hourglass in cast(Iterable[Hourglass], self._trunk.deep):
+            x = self.hourglass(hourglass, x)
         for block in cast(Iterable[Residual], self._trunk.blocks):
             x = self.residual(block, x)
         for layer in cast(Iterable[ConvNorm], self._trunk.up):
             x = op.relu(self.conv_norm(layer, x))
         return op.sigmoid(self.conv_norm(self._trunk.last, x))
+
+    def hourglass(self, block: Hourglass, x: Node) -> Node:
+        change = x
+        for layer in cast(Iterable[ConvNorm], block.down):
+            change = op.relu(self.conv_norm(layer, change))
+        change = self.conv_norm(block.back, self.residual(block.block, change))
+        return op.add(x, enlarged(change, block.factor, "linear_onnx", "half_pixel"))
 
     def residual(self, block: Residual, x: Node) -> Node:
         return op.add(x, self.conv_norm(block.second, op.relu(self.conv_norm(block.first, x))))
@@ -172,16 +181,16 @@ def pieces(row: Node, widths: Sequence[int]) -> list[Node]:
     return [op.unsqueeze(parts.output(index), axes(2, 3)) for index in range(len(widths))]
 
 
-def enlarged(x: Node, factor: int) -> Node:
-    """By nearest neighbour, as `torch.nn.functional.interpolate` does it."""
+def enlarged(x: Node, factor: int, mode: str = "nearest", places: str = "asymmetric") -> Node:
+    """By nearest neighbour, or linearly with "linear_onnx" and "half_pixel": as `F.interpolate` of torch does it."""
     scales = op.constant(np.full(2, factor, np.float32))
     return op.interpolate(
         x,
         scales,
-        "nearest",
+        mode,
         "scales",
         axes=axes(2, 3),
-        coordinate_transformation_mode="asymmetric",
+        coordinate_transformation_mode=places,
         nearest_mode="floor",
     )
 

@@ -19,6 +19,7 @@ from app.nets.noise import grain
 from app.nets.norm import BatchNorm, InstanceNorm, NormName, build_norm
 
 SMALLEST_EDGE = 16
+SMALLEST_DEEP_EDGE = 32
 # Bounds of what a recipe or a manifest may ask for, an order of magnitude above every published generator.
 WIDEST = 1024
 MOST_BLOCKS = 64
@@ -68,6 +69,32 @@ class Residual(nn.Module):
         return x + change
 
 
+class Hourglass(nn.Module):
+    """A residual block that computes its change at lower resolution (1603.06937): each width halves it once more.
+
+    It sees four times as far as a block at the trunk's resolution, for half of its work and six times its weights.
+    """
+
+    def __init__(self, channels: int, widths: tuple[int, ...], norm: NormName = "instance") -> None:
+        super().__init__()
+        self.down = nn.ModuleList(ConvNorm(a, b, 3, norm=norm, stride=2) for a, b in pairwise((channels, *widths)))
+        self.block = Residual(widths[-1], norm)
+        self.back = ConvNorm(widths[-1], channels, 1, norm=norm)
+
+    @property
+    def factor(self) -> int:
+        """How much lower the lowest resolution is."""
+        return 1 << len(self.down)
+
+    def forward(self, x: Tensor, rows: Rows) -> Tensor:
+        change = x
+        for layer in self.down:
+            change = F.relu(layer(change, rows))
+        change = self.back(self.block(change, rows), rows)
+        # Bilinear: edges of whole squares of 16 pixels would be too large for the layers that follow to hide.
+        return x + F.interpolate(change, scale_factor=self.factor, mode="bilinear")
+
+
 class Generator(nn.Module):
     """What all generators share: any size in and the same size out, rows handed to the norms in order.
 
@@ -95,9 +122,14 @@ class Generator(nn.Module):
         return any(isinstance(m, BatchNorm) for m in self.modules())
 
     @property
+    def norms(self) -> dict[str, int]:
+        """Channels of every norm by its name, in the order in which they run."""
+        return {name: m.channels for name, m in self.named_modules() if isinstance(m, InstanceNorm | BatchNorm)}
+
+    @property
     def widths(self) -> list[int]:
         """Channels of every norm, in the order in which they run."""
-        return [m.channels for m in self.modules() if isinstance(m, InstanceNorm | BatchNorm)]
+        return list(self.norms.values())
 
     @property
     def features(self) -> int:
@@ -146,11 +178,16 @@ def pad_to_multiple(x: Tensor, multiple: int, smallest: int = SMALLEST_EDGE) -> 
 
 
 class Trunk(Generator):
-    """Narrowing convolutions, residual blocks, widening convolutions and a normalised last one with a sigmoid."""
+    """Narrowing convolutions, residual blocks, widening convolutions and a normalised last one with a sigmoid.
+
+    Attributes:
+        deep: an `Hourglass`, or nothing.
+    """
 
     memory_format = torch.channels_last
     entry: ConvNorm
     down: nn.ModuleList
+    deep: nn.ModuleList
     blocks: nn.ModuleList
     up: nn.ModuleList
 
@@ -159,7 +196,7 @@ class Trunk(Generator):
         x = F.relu(self.entry(x, rows))
         for layer in self.down:
             x = F.relu(layer(x, rows))
-        for block in self.blocks:
+        for block in (*self.deep, *self.blocks):
             x = block(x, rows)
         for layer in self.up:
             x = F.relu(layer(x, rows))
@@ -176,6 +213,7 @@ class Paper(Trunk):
         super().__init__(multiple=2 ** (len(widths) - 1))
         self.entry = ConvNorm(3, widths[0], 9, norm=norm)
         self.down = nn.ModuleList(ConvNorm(a, b, 3, norm=norm, stride=2) for a, b in pairwise(widths))
+        self.deep = nn.ModuleList()
         self.blocks = nn.ModuleList(Residual(widths[-1], norm) for _ in range(blocks))
         self.up = nn.ModuleList(ConvNorm(a, b, 3, norm=norm, enlarge=2) for a, b in pairwise(reversed(widths)))
         self.last = ConvNorm(widths[0], 3, 9, norm=norm)
@@ -200,16 +238,26 @@ class Compact(Trunk):
 
     One more input channel is `grain`, as in Texture Networks (1603.03417): a flat sky has nothing to make brush strokes
     from, and the network would make them from the only thing left, the phases of its own enlargements, as a grid.
+
+    `deep` names the widths of an hourglass in front of the residual blocks, each at half the resolution of the one
+    before; without any, there is none.
     """
 
     def __init__(
-        self, widths: tuple[int, ...] = (32, 64), blocks: int = 5, fine: int = 16, *, norm: NormName = "instance"
+        self,
+        widths: tuple[int, ...] = (32, 64),
+        blocks: int = 5,
+        fine: int = 16,
+        deep: tuple[int, ...] = (),
+        *,
+        norm: NormName = "instance",
     ) -> None:
         check_sizes(widths, blocks)
-        check_sizes((fine,), blocks)
-        super().__init__(multiple=2 ** len(widths))
+        check_sizes((*deep, fine), blocks)
+        super().__init__(2 ** len((*widths, *deep)), SMALLEST_DEEP_EDGE if deep else SMALLEST_EDGE)
         self.entry = ConvNorm(12 + 1, widths[0], 3, norm=norm)
         self.down = nn.ModuleList(ConvNorm(a, b, 3, norm=norm, stride=2) for a, b in pairwise(widths))
+        self.deep = nn.ModuleList([Hourglass(widths[-1], deep, norm)] if deep else [])
         self.blocks = nn.ModuleList(Residual(widths[-1], norm) for _ in range(blocks))
         narrowing = (*reversed(widths), fine)
         self.up = nn.ModuleList(ConvNorm(a, b, 3, norm=norm, enlarge=2) for a, b in pairwise(narrowing))

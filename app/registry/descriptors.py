@@ -75,6 +75,13 @@ def load_published(root: Path, name: str) -> Descriptor:
     return load_network(folder)
 
 
+def load_label(root: Path, label: str) -> Descriptor:
+    """The loss network `name@version`, verified. Raises InvalidModel."""
+    if label not in networks(root):
+        raise InvalidModel(f"There is no loss network {label}.")
+    return load_network(root.joinpath(*label.split("@")))
+
+
 def networks(root: Path) -> list[str]:
     """Labels of all loss networks, `name@version`. Nothing in them is checked."""
     return [

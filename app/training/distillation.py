@@ -35,6 +35,8 @@ class DistillRecipe(Schedule):
     widths: tuple[int, int, int, int, int] = (32, 64, 128, 128, 160)
     # The share of samples that are noisy, blurred or mixed: a loss network also sees pictures that are half painted.
     spoilt: float = Field(0.3, ge=0, le=1)
+    # A published loss network to start from, `name@version`.
+    base: str | None = None
 
 
 def untrained_slim(widths: Sequence[int], heads: Mapping[str, int], seed: int) -> Descriptor:
@@ -115,6 +117,16 @@ class DistillTrainer(Trainer):
         self.teacher = teacher.to(device)
         teacher.exact.narrow(self.dtype)
         teacher.deep.narrow(self.dtype)
+
+    @torch.no_grad()
+    def start_from(self, slim: Descriptor) -> None:
+        """Take over the weights of another slim descriptor. ValueError: its widths or heads are others."""
+        try:
+            self.student.slim.load_state_dict(slim.state_dict())
+        except RuntimeError as error:
+            raise ValueError("The loss network to start from has other widths or heads.") from error
+        self.average = self.copies()
+        self.good = self.checkpoint()
 
     def losses(self, sample: Sample) -> Mapping[str, Tensor]:
         random = torch.Generator().manual_seed(hash((self.recipe.seed, self.step, self.rank)) % 2**63)

@@ -18,6 +18,8 @@ LOSSES = "losses.jsonl"
 SHEETS = "sheets"
 # Recipe members that may change when a run is continued; any other change would make it another training.
 CHANGEABLE = frozenset({"steps"})
+# Of the time of a training, what drawing sheets takes at the most: a large network paints many styles for a minute.
+SHEET_SHARE = 0.03
 
 
 class UnusableRun(Exception):
@@ -29,7 +31,7 @@ class Run:
 
     Args:
         draw_samples: a sheet that shows what has been learned, where there is something to see.
-        checkpoint_seconds, sheet_seconds: how far apart they are written.
+        checkpoint_seconds, sheet_seconds: how far apart they are written, sheets farther if they take long to draw.
         clock: seconds, monotonic.
     """
 
@@ -87,21 +89,24 @@ class Run:
             return
         (self.folder / SHEETS).mkdir(parents=True, exist_ok=True)
         saved = drawn = self.clock()
+        pause = self.sheet_seconds
         for step in self.trainer.run():
             self.record(step)
             if self.clock() - saved >= self.checkpoint_seconds:
                 self.save()
                 saved = self.clock()
-            if self.clock() - drawn >= self.sheet_seconds:
+            if (begun := self.clock()) - drawn >= pause:
                 self.draw()
                 drawn = self.clock()
+                pause = max(self.sheet_seconds, (drawn - begun) / SHEET_SHARE)
             try:
                 yield step
             except GeneratorExit:
                 self.save()
                 raise
         self.save()
-        self.draw()
+        if not self.trainer.stopping:  # whoever stopped it waits for its end
+            self.draw()
 
     def record(self, step: Step) -> None:
         """Append a step's losses to the series."""

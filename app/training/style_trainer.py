@@ -26,6 +26,10 @@ SETTLING_STEPS = 24
 # Salts the draw of their photos: no retreat gets so far.
 SETTLING_SALT = 3_000_000
 
+# What names of weights begin with that belong to an hourglass, and the norm that it ends with.
+HOURGLASS = "deep."
+LAST_OF_HOURGLASS = "deep.0.back.norm"
+
 
 class StyleTrainer(Trainer):
     """A generator and the rows of its styles, which are the targets.
@@ -67,20 +71,30 @@ class StyleTrainer(Trainer):
     def start_from(self, generator: Generator, rows: StyleRows, styles: Sequence[str]) -> None:
         """Take over another model's weights and the rows of its `styles`; styles that are new get its mean row.
 
+        An hourglass that only this generator has changes nothing at first: the norm it ends with gives 0.
+
         Raises:
-            ValueError: if the generators differ.
+            ValueError: if the generators differ in more.
         """
+        given = generator.state_dict()
+        grown = {name: weight for name, weight in self.generator.state_dict().items() if name.startswith(HOURGLASS)}
         try:
-            self.generator.load_state_dict(generator.state_dict())
+            self.generator.load_state_dict(given if given.keys() & grown.keys() else given | grown)
         except RuntimeError as error:
             raise ValueError("The model to start from has another architecture.") from error
+        self.rows.gamma[:, self.features(LAST_OF_HOURGLASS)] = 0
+        shared = self.features(*generator.norms)
         known = {style: row for row, style in enumerate(styles)}
         for place, style in enumerate(self.targets):
             row = [known[style]] if style in known else list(range(len(styles)))
-            self.rows.gamma[place] = rows.gamma[row].mean(dim=0)
-            self.rows.beta[place] = rows.beta[row].mean(dim=0)
+            self.rows.gamma[place, shared] = rows.gamma[row].mean(dim=0)
+            self.rows.beta[place, shared] = rows.beta[row].mean(dim=0)
         self.average = self.copies()
         self.good = self.checkpoint()
+
+    def features(self, *norms: str) -> Tensor:
+        """Which values of a row belong to these norms: (features,) of bool."""
+        return torch.tensor([name in norms for name, width in self.generator.norms.items() for _ in range(width)])
 
     def losses(self, sample: Sample) -> Mapping[str, Tensor]:
         inputs = self.inputs(self.rows, sample, self.step)

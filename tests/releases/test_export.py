@@ -13,7 +13,7 @@ from app.nets.architectures import ARCHITECTURES, build_generator
 from app.releases.export import ExportUnavailable, export_onnx
 
 SMALL = {
-    "compact": {"widths": (4, 8), "blocks": 1, "fine": 4},
+    "compact": {"widths": (4, 8), "blocks": 1, "fine": 4, "deep": (6, 10)},
     "johnson": {"widths": (4, 8), "blocks": 1},
     "paper": {"widths": (4, 8, 8), "blocks": 1},
     "texture": {"scales": 1, "width": 4},

@@ -92,6 +92,21 @@ def test_distilling_explains_more_of_every_layer(trainer):
         assert steps[-1].losses[layer] < 0.8 * steps[0].losses[layer]
 
 
+def test_a_distillation_from_a_base_begins_with_its_weights(trainer):
+    first = next(trainer.run()).losses["total"]
+    list(trainer.run())
+    slim = trainer.averaged()
+    further = DistillTrainer(trainer.recipe, trainer.teacher, trainer.photos, torch.device("cpu"))
+    further.start_from(slim)
+    assert all(torch.equal(weight, slim.get_parameter(name[5:])) for name, weight in further.average.items())
+    assert next(further.run()).losses["total"] < 0.8 * first
+
+
+def test_a_base_with_other_widths_is_refused(trainer):
+    with pytest.raises(ValueError, match="other widths"):
+        trainer.start_from(network((4, 4, 6, 6, 9)))
+
+
 def test_comparing_a_network_with_itself_gives_perfect_agreement(trainer):
     pictures = [torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(seed)) for seed in range(4)]
     teacher = trainer.teacher

@@ -1,6 +1,7 @@
 """A training in a folder: stopped anywhere, it goes on to the same result, to the bit."""
 
 import json
+from itertools import count
 
 import pytest
 import torch
@@ -157,6 +158,31 @@ def test_checkpoints_and_sheets_come_at_their_intervals(inputs, tmp_path):
     sheets = sorted(path.name for path in (tmp_path / "sheets").iterdir())
     assert sheets[-1] == "0000008.jpg"
     assert len(sheets) >= 2
+
+
+def test_sheets_that_take_long_are_drawn_seldom(inputs, tmp_path):
+    seconds = count()
+    trainer = make_run(inputs, tmp_path).trainer
+
+    def draw():
+        for _ in range(60):
+            next(seconds)
+        return Image.new("RGB", (8, 8))
+
+    list(Run(tmp_path, trainer, draw, sheet_seconds=3, clock=lambda: next(seconds)).steps())
+    sheets = sorted(path.stem for path in (tmp_path / "sheets").iterdir())
+    assert len(sheets) == 2  # a minute is 3 % of more time than there is; the last one comes in any case
+    assert sheets[-1] == "0000008"
+
+
+def test_a_stopped_run_does_not_wait_for_a_sheet(inputs, tmp_path):
+    trainer = make_run(inputs, tmp_path).trainer
+    run = Run(tmp_path, trainer, lambda: Image.new("RGB", (8, 8)))
+    for step in run.steps():
+        if step.step == 3:
+            trainer.stop()
+    assert checkpoint(tmp_path).step == 3
+    assert list((tmp_path / "sheets").iterdir()) == []
 
 
 def test_a_checkpoint_is_replaced_whole(inputs, tmp_path, monkeypatch):

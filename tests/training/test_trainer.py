@@ -222,6 +222,32 @@ def test_a_training_from_a_base_begins_with_its_weights_and_rows(inputs):
     assert next(trainer.run()).losses["total"] < next(make_trainer(inputs, seed=9).run()).losses["total"]
 
 
+def test_an_hourglass_that_the_base_lacks_changes_nothing_at_first_and_learns(inputs):
+    base = make_trainer(inputs)
+    list(base.run())
+    generator, rows = base.averaged()
+    trainer = make_trainer(inputs, options={**MEMBERS["options"], "deep": (6, 10)})
+    trainer.start_from(generator, rows, base.targets)
+    photo, style = torch.rand(1, 3, 64, 64), torch.tensor([1])
+    grown, grown_rows = trainer.averaged()
+    torch.testing.assert_close(grown(photo, *grown_rows(style)), generator(photo, *rows(style)))
+    before = {name: weight.clone() for name, weight in trainer.parameters.items()}
+    list(trainer.run())
+    # With a gamma of 0 behind them, its convolutions learn from the second step on.
+    assert all(not torch.equal(weight, before[name]) for name, weight in trainer.parameters.items())
+
+
+def test_an_hourglass_that_both_have_is_taken_over(inputs):
+    options = {**MEMBERS["options"], "deep": (6, 10)}
+    base = make_trainer(inputs, options=options)
+    list(base.run())
+    generator, rows = base.averaged()
+    trainer = make_trainer(inputs, options=options, seed=9)
+    trainer.start_from(generator, rows, base.targets)
+    assert torch.equal(trainer.rows.gamma, rows.gamma)
+    assert all(torch.equal(w, trainer.average[f"generator.{name}"]) for name, w in generator.state_dict().items())
+
+
 def test_a_base_of_another_architecture_is_refused(inputs):
     wider = make_trainer(inputs, options={"widths": (4, 12), "blocks": 1, "fine": 4})
     generator, rows = wider.averaged()
