@@ -132,14 +132,17 @@ def test_a_size_that_fits_is_not_touched():
 
 def test_a_constant_picture_stays_constant_up_to_the_borders(generator):
     """Zero padding anywhere would put a frame around it. Without grain, which is there to break constancy."""
-    generator = generator.double()  # the norms enlarge errors of rounding, which are not the same at every position
+    gamma, beta = random_rows(generator)(torch.tensor([0]))
+    photo = torch.full((1, 3, 40, 52), 0.7)
+    if any(isinstance(module, Hourglass) for module in generator.modules()):
+        # Between equal values, too, a bilinear enlargement rounds, each position in its own way: the norms enlarge it.
+        generator, photo, gamma, beta = generator.double(), photo.double(), gamma.double(), beta.double()
     if isinstance(generator, Compact):
         generator.entry.conv.weight[:, 12:] = 0
-    gamma, beta = (row.double() for row in random_rows(generator)(torch.tensor([0])))
-    painted = generator(torch.full((1, 3, 40, 52), 0.7).double(), gamma, beta)
+    painted = generator(photo, gamma, beta)
     # Nothing but rounding is left of a constant channel after its norm: the last layer's beta decides.
     expected = torch.sigmoid(beta[0, -3:]).reshape(1, 3, 1, 1).expand_as(painted)
-    torch.testing.assert_close(painted, expected, atol=2e-2, rtol=0)
+    torch.testing.assert_close(painted, expected, atol=2e-3, rtol=0)
 
 
 @pytest.mark.parametrize("mode", ["zeros", "reflect"])
