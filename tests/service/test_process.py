@@ -55,7 +55,10 @@ def idle(server):
 
 
 def test_clients_that_leave_free_the_queue_before_they_would_be_painted(slow, photo):
-    connections = [send(slow, photo) for _ in range(4)]
+    # One first, and alone: two that are there together are painted side by side.
+    connections = [send(slow, photo)]
+    slow.wait_for(lambda: slow.gauge("batch_pictures") == 1)
+    connections += [send(slow, photo) for _ in range(3)]
     slow.wait_for(lambda: slow.gauge("queue_pictures") == 3)
     assert slow.gauge("queue_megapixels") == pytest.approx(4 * 128 * 128 / 1e6)
     for connection in connections:
