@@ -5,7 +5,7 @@ After Johnson et al. (1603.08155, section 3), with the random style of every sam
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -143,11 +143,14 @@ def whole(generator: Generator, rows: StyleRows) -> nn.ModuleDict:
     return nn.ModuleDict({"generator": generator, "rows": rows})
 
 
-def evaluate(objective: Objective, generator: nn.Module, rows: StyleRows, photos: Sequence[Tensor]) -> Iterator[Tensor]:
-    """For every style, mean style and content loss over photos (1, 3, H, W), as a (2,) tensor."""
-    styles = rows.gamma.shape[0]
-    for style in range(styles):
-        index = torch.tensor([style], device=rows.gamma.device)
-        with torch.inference_mode():
-            losses = [objective(generator(photo, *rows(index)), photo, index) for photo in photos]
-        yield torch.stack([torch.cat([loss.style, loss.content]) for loss in losses]).mean(dim=0)
+@torch.inference_mode()
+def evaluate(objective: Objective, generator: nn.Module, rows: StyleRows, photos: Sequence[Tensor]) -> Tensor:
+    """Mean style and content loss of every style over photos (1, 3, H, W): (styles, 2)."""
+    losses = []
+    for photo in photos:
+        contents = objective.contents(photo)  # of the photo alone: the same for all styles
+        for style in range(rows.gamma.shape[0]):
+            index = torch.tensor([style], device=rows.gamma.device)
+            painted = generator(photo, *rows(index))
+            losses.append(torch.cat(objective.distances(painted, contents, index)))
+    return torch.stack(losses).reshape(len(photos), -1, 2).mean(dim=0)
