@@ -25,7 +25,7 @@ COMPARED_EDGE = 320
 
 def distill(
     photos: Annotated[Path, typer.Option(help="Folder of photos.", exists=True, file_okay=False)],
-    exact: Annotated[Path, typer.Option(help="VGG-19, at least conv1_1 to conv3_3; safetensors.", exists=True)],
+    exact: Annotated[Path, typer.Option(help="VGG-19, at least conv1_1 to conv3_4; safetensors.", exists=True)],
     deep: Annotated[Path, typer.Option(help="Network with heads for relu4_1 and relu5_1; safetensors.", exists=True)],
     run: Annotated[Path, typer.Option(help="Folder of this run; a run that is there is continued.")],
     paintings: Annotated[Path | None, typer.Option(help="Folder of paintings to learn from too.", exists=True)] = None,

@@ -1,7 +1,9 @@
 """Distillation: a slim loss network learns to give the features of a large one (after Wang et al., CVPR 2020).
 
 The teacher comes in two parts, since no more of VGG-19 may be at hand: `exact` has the convolutions of the first
-blocks, `deep` any network with linear heads that map its own deeper features to the full VGG-19's.
+blocks, `deep` any network with linear heads that map its own deeper features to the full VGG-19's. Every
+layer is taught, also those between the ones that losses ask for: hints on the way help a deep network to learn (Romero
+et al., 1412.6550).
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ from app.training.recipe import Schedule
 from app.training.trainer import Trainer
 
 DEEPEST = "5_1"
-EXACT_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu3_3")
-DEEP_LAYERS = ("relu4_1", "relu5_1")
+EXACT_LAYERS = ("relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1", "relu3_2", "relu3_3", "relu3_4")
+DEEP_LAYERS = ("relu4_1", "relu4_2", "relu4_3", "relu4_4", "relu5_1")
 LAYERS = EXACT_LAYERS + DEEP_LAYERS
 
 
@@ -69,7 +71,10 @@ def random_convolution(outputs: int, inputs: int, kernel: int, random: torch.Gen
 
 
 class Teacher(nn.Module):
-    """Features of the large network, scaled to unit variance: exact ones where it is given, else mapped ones."""
+    """Features of the large network, scaled to unit variance: exact ones where it is given, else mapped ones.
+
+    A layer of `deep` without a head is taught as it is.
+    """
 
     def __init__(self, exact: Descriptor, deep: Descriptor, scales: Mapping[str, float]) -> None:
         super().__init__()
@@ -80,7 +85,8 @@ class Teacher(nn.Module):
     @torch.no_grad()
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Features (B, C, H, W) float32 of x (B, 3, H, W) in 0..1 by layer name."""
-        features = self.exact(x, EXACT_LAYERS) | self.deep.mapped(self.deep(x, DEEP_LAYERS))
+        deep = self.deep(x, DEEP_LAYERS)
+        features = self.exact(x, EXACT_LAYERS) | deep | self.deep.mapped(deep)
         return {layer: feature.float() / self.scales.get(layer, 1.0) for layer, feature in features.items()}
 
 
@@ -120,9 +126,15 @@ class DistillTrainer(Trainer):
 
     @torch.no_grad()
     def start_from(self, slim: Descriptor) -> None:
-        """Take over the weights of another slim descriptor. ValueError: its widths or heads are others."""
+        """Take over the weights of another slim descriptor, and keep those of heads that it lacks.
+
+        Raises:
+            ValueError: its widths or heads are others.
+        """
+        own = self.student.slim
+        heads = {name: weight for name, weight in own.state_dict().items() if name.startswith("heads.")}
         try:
-            self.student.slim.load_state_dict(slim.state_dict())
+            own.load_state_dict(heads | slim.state_dict())
         except RuntimeError as error:
             raise ValueError("The loss network to start from has other widths or heads.") from error
         self.average = self.copies()

@@ -65,8 +65,8 @@ def test_slim_has_the_convolutions_of_vgg19_up_to_relu5_1():
 
 
 def test_the_default_slim_network_has_under_two_million_values():
-    heads = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu3_3": 256, "relu4_1": 512, "relu5_1": 512}
-    slim = untrained_slim(DistillRecipe().widths, heads, 0)
+    vgg19 = (64, 128, 256, 512, 512)
+    slim = untrained_slim(DistillRecipe().widths, {layer: vgg19[int(layer[4]) - 1] for layer in LAYERS}, 0)
     assert sum(p.numel() for p in slim.parameters()) < 2_000_000
 
 
@@ -75,6 +75,12 @@ def test_the_teachers_layers_have_unit_variance(trainer):
     assert tuple(features) == LAYERS
     for feature in features.values():
         assert feature.std().item() == pytest.approx(1, rel=1e-4)
+
+
+def test_a_deep_layer_without_a_head_is_taught_as_it_is(trainer):
+    teacher, pictures = trainer.teacher, trainer.photos.sample(0).photos
+    own = teacher.deep(pictures, ["relu4_2"])["relu4_2"]
+    torch.testing.assert_close(teacher(pictures)["relu4_2"], own / own.std())
 
 
 def test_spoiling_leaves_the_other_pictures_alone():
@@ -100,6 +106,16 @@ def test_a_distillation_from_a_base_begins_with_its_weights(trainer):
     further.start_from(slim)
     assert all(torch.equal(weight, slim.get_parameter(name[5:])) for name, weight in further.average.items())
     assert next(further.run()).losses["total"] < 0.8 * first
+
+
+def test_a_base_that_lacks_a_head_is_given_one(trainer):
+    state = trainer.averaged().state_dict()
+    own = {f"heads.relu4_2.{name}": state.pop(f"heads.relu4_2.{name}") for name in ("weight", "bias")}
+    trainer.start_from(load_descriptor({name: weight + 1 for name, weight in state.items()}))
+    started = trainer.averaged().state_dict()
+    for name, weight in own.items():
+        assert torch.equal(started[name], weight)
+    assert all(torch.equal(started[name], weight + 1) for name, weight in state.items())
 
 
 def test_a_base_with_other_widths_is_refused(trainer):
