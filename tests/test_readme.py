@@ -1,4 +1,4 @@
-"""The tables of the README say what the code says."""
+"""The tables of the README say what the code says, and its links and those of the other pages lead somewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from app.errors import PasticheError
 from app.machine import Machine
 from app.settings import Settings
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/*.md"))]
 DESCRIBED = {"api_keys": "none", "models_dir": "`models` beside `app`", "models": "`compact`"}
 
 
@@ -77,3 +79,9 @@ def test_the_options_shown_are_those_of_the_command() -> None:
     commands = (["stylize"], ["train", "full"], ["train", "add"])
     helps = "".join(CliRunner().invoke(cli, [*command, "--help"]).output for command in commands)
     assert shown <= set(re.findall(r"--\w+|-\w\b", helps))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_files_that_a_page_links_to_exist(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)", page.read_text())
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
