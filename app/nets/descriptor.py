@@ -6,6 +6,7 @@ go in as RGB in 0..1; each layout's own colour order and scale are folded into a
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
@@ -76,8 +77,16 @@ class Descriptor(nn.Module):
         """Names of all layers, from the first to the deepest."""
         return tuple(f"relu{name}" for name in self.convolutions)
 
-    def forward(self, x: Tensor, layers: Iterable[str] = STYLE_LAYERS) -> dict[str, Tensor]:
-        """Features (B, C, H, W) by layer name, of x (B, 3, H, W) RGB in 0..1.
+    def padded(self, padding: Padding) -> Descriptor:
+        """A copy with another padding around every convolution."""
+        other = copy.deepcopy(self)
+        for module in other.convolutions.modules():
+            if isinstance(module, nn.Conv2d):
+                module.padding_mode = padding
+        return other
+
+    def forward(self, x: Tensor, layers: Iterable[str] = STYLE_LAYERS, *, rectified: bool = True) -> dict[str, Tensor]:
+        """Features (B, C, H, W) by layer name, of x (B, 3, H, W) RGB in 0..1; or what they are rectified from.
 
         Raises:
             KeyError: if a layer is not in the network.
@@ -95,14 +104,16 @@ class Descriptor(nn.Module):
             if name[0] != block:
                 block = name[0]
                 h = F.max_pool2d(h, 2)
-            h = F.relu(convolution(h))
+            z = convolution(h)
+            h = F.relu(z)
             if (layer := f"relu{name}") in wanted:
-                features[layer] = h
+                features[layer] = h if rectified else z
         return features
 
-    def mapped(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The features that have a head, mapped to the larger network's channels and rectified."""
-        return {layer: F.relu(self.heads[layer](h)) for layer, h in features.items() if layer in self.heads}
+    def mapped(self, features: Mapping[str, Tensor], *, rectified: bool = True) -> dict[str, Tensor]:
+        """The features that have a head, mapped to the larger network's channels; rectified or not."""
+        mapped = {layer: self.heads[layer](h) for layer, h in features.items() if layer in self.heads}
+        return {layer: F.relu(z) for layer, z in mapped.items()} if rectified else mapped
 
 
 def check_channels(

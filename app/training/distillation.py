@@ -33,8 +33,10 @@ LAYERS = EXACT_LAYERS + DEEP_LAYERS
 class DistillRecipe(Schedule):
     """The training of a slim loss network."""
 
-    # Channels of the five blocks. With its heads this one has 1.6 million values; VGG-19 up to relu5_1 has 12.9.
-    widths: tuple[int, int, int, int, int] = (32, 64, 128, 128, 160)
+    # Channels of the five blocks. With its heads this one has 1.7 million values; VGG-19 up to relu5_1 has 12.9.
+    widths: tuple[int, int, int, int, int] = (32, 64, 176, 80, 96)
+    # Pictures that the layers are first fitted on (see app.training.layer_fit); with 0, the start is random.
+    fitted: int = Field(224, ge=0, le=10_000)
     # The share of samples that are noisy, blurred or mixed: a loss network also sees pictures that are half painted.
     spoilt: float = Field(0.3, ge=0, le=1)
     # A published loss network to start from, `name@version`.
@@ -73,7 +75,8 @@ def random_convolution(outputs: int, inputs: int, kernel: int, random: torch.Gen
 class Teacher(nn.Module):
     """Features of the large network, scaled to unit variance: exact ones where it is given, else mapped ones.
 
-    A layer of `deep` without a head is taught as it is.
+    A layer of `deep` without a head is taught as it is. The exact network should have the student's padding: a frame
+    of zeros is a dark edge, which leaves traces that no student with mirrored borders can follow.
     """
 
     def __init__(self, exact: Descriptor, deep: Descriptor, scales: Mapping[str, float]) -> None:
@@ -82,12 +85,23 @@ class Teacher(nn.Module):
         self.deep = deep
         self.scales = dict(scales)
 
-    @torch.no_grad()
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Features (B, C, H, W) float32 of x (B, 3, H, W) in 0..1 by layer name."""
-        deep = self.deep(x, DEEP_LAYERS)
-        features = self.exact(x, EXACT_LAYERS) | deep | self.deep.mapped(deep)
-        return {layer: feature.float() / self.scales.get(layer, 1.0) for layer, feature in features.items()}
+        return {layer: F.relu(goal) for layer, goal in self.goals(x).items()}
+
+    @torch.no_grad()
+    def goals(self, x: Tensor) -> dict[str, Tensor]:
+        """What the features are rectified from."""
+        own = self.deep(x, DEEP_LAYERS, rectified=False)
+        mapped = self.deep.mapped({layer: F.relu(z) for layer, z in own.items()}, rectified=False)
+        goals = self.exact(x, EXACT_LAYERS, rectified=False) | own | mapped
+        return {layer: goal.float() / self.scales.get(layer, 1.0) for layer, goal in goals.items()}
+
+    @torch.no_grad()
+    def channels(self, x: Tensor) -> dict[str, tuple[Tensor, ...]]:
+        """What each network that has a layer rectifies there, unscaled."""
+        networks = (self.exact(x, EXACT_LAYERS, rectified=False), self.deep(x, LAYERS, rectified=False))
+        return {layer: tuple(own[layer].float() for own in networks if layer in own) for layer in LAYERS}
 
 
 def unit_teacher(exact: Descriptor, deep: Descriptor, pictures: Tensor) -> Teacher:
@@ -117,12 +131,14 @@ class DistillTrainer(Trainer):
     recipe: DistillRecipe
 
     def __init__(self, recipe: DistillRecipe, teacher: Teacher, photos: Photos, device: torch.device) -> None:
-        heads = {layer: feature.shape[1] for layer, feature in teacher(torch.zeros(1, 3, 32, 32)).items()}
+        heads = {
+            layer: feature.shape[1] for layer, feature in teacher(torch.zeros(1, 3, 32, 32, device=device)).items()
+        }
         self.student = Student(untrained_slim(recipe.widths, heads, recipe.seed))
         super().__init__(recipe, LAYERS, self.student, photos, device)
-        self.teacher = teacher.to(device)
-        teacher.exact.narrow(self.dtype)
-        teacher.deep.narrow(self.dtype)
+        self.teacher = copy.deepcopy(teacher).to(device)
+        self.teacher.exact.narrow(self.dtype)
+        self.teacher.deep.narrow(self.dtype)
 
     @torch.no_grad()
     def start_from(self, slim: Descriptor) -> None:
@@ -137,8 +153,7 @@ class DistillTrainer(Trainer):
             own.load_state_dict(heads | slim.state_dict())
         except RuntimeError as error:
             raise ValueError("The loss network to start from has other widths or heads.") from error
-        self.average = self.copies()
-        self.good = self.checkpoint()
+        self.begin()
 
     def losses(self, sample: Sample) -> Mapping[str, Tensor]:
         random = torch.Generator().manual_seed(hash((self.recipe.seed, self.step, self.rank)) % 2**63)

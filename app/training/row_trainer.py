@@ -86,16 +86,15 @@ class RowTrainer(Trainer):
         self.objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.rows = StyleRows(len(styles), generator.features)
         super().__init__(recipe, styles, nn.ModuleDict({"rows": self.rows}), photos, device)
-        self.begin(self.choose_starts(copy.deepcopy(rows).to(device), tell))
+        self.start_from(self.choose_starts(copy.deepcopy(rows).to(device), tell))
 
     @torch.no_grad()
-    def begin(self, starts: Sequence[Start]) -> None:
+    def start_from(self, starts: Sequence[Start]) -> None:
         self.starts = tuple(starts)
         for place, start in enumerate(starts):
             self.rows.gamma[place] = start.gamma
             self.rows.beta[place] = start.beta
-        self.average = self.copies()
-        self.good = self.checkpoint()
+        self.begin()
 
     def losses(self, sample: Sample) -> Mapping[str, Tensor]:
         painted = self.paint(sample.photos, *self.rows(sample.styles))

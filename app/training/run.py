@@ -53,18 +53,22 @@ class Run:
         self.clock = clock
         self.recorded = trainer.step
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is a checkpoint to continue from."""
+        return (self.folder / CHECKPOINT).exists()
+
     def resume(self) -> bool:
         """Continue from the folder's checkpoint, where there is one.
 
         Raises:
             UnusableRun: if it was made with another recipe or other styles, or is broken.
         """
-        path = self.folder / CHECKPOINT
-        if not path.exists():
+        if not self.begun:
             self.forget_losses_after(0)
             return False
         try:
-            state = Checkpoint.load(path)
+            state = Checkpoint.load(self.folder / CHECKPOINT)
             before = type(self.trainer.recipe).model_validate_json(state.recipe).model_dump()
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
             raise UnusableRun(f"The checkpoint in {self.folder} cannot be read; a new folder starts anew.") from error

@@ -89,8 +89,7 @@ class StyleTrainer(Trainer):
             row = [known[style]] if style in known else list(range(len(styles)))
             self.rows.gamma[place, shared] = rows.gamma[row].mean(dim=0)
             self.rows.beta[place, shared] = rows.beta[row].mean(dim=0)
-        self.average = self.copies()
-        self.good = self.checkpoint()
+        self.begin()
 
     def features(self, *norms: str) -> Tensor:
         """Which values of a row belong to these norms: (features,) of bool."""

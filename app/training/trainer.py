@@ -71,11 +71,15 @@ class Trainer:
         self.parameters = {name: p for name, p in learner.to(device).named_parameters() if p.requires_grad}
         self.statistics = dict(learner.named_buffers())
         self.values = self.parameters | self.statistics
-        self.average = self.copies()
         self.optimiser = torch.optim.Adam(self.parameters.values(), recipe.learning_rate, recipe.betas)
         self.step = 0
         self.retreats = 0
         self.asked_to_stop = self.stopping = False
+        self.begin()
+
+    def begin(self) -> None:
+        """Start from the values as they are now: the average does, and the guard steps back to them."""
+        self.average = self.copies()
         self.good = self.checkpoint()
 
     def run(self) -> Iterator[Step]:

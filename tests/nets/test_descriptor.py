@@ -276,3 +276,24 @@ def test_a_head_without_its_layer_is_refused(distilled_parts):
 def test_a_picture_of_one_pixel_has_features_up_to_the_first_pooling(descriptor):
     features = descriptor(torch.rand(1, 3, 1, 1), ["relu1_2"])
     assert np.isfinite(features["relu1_2"].numpy()).all()
+
+
+def test_features_before_they_are_rectified(picture):
+    descriptor = load_descriptor(original(random_convolutions(["1_1", "1_2", "2_1"])))
+    layers = ["relu1_2", "relu2_1"]
+    raw, features = descriptor(picture, layers, rectified=False), descriptor(picture, layers)
+    for layer in layers:
+        assert raw[layer].min() < 0
+        assert torch.equal(raw[layer].clamp_min(0), features[layer])
+
+
+def test_other_padding_changes_the_borders_and_nothing_else(picture):
+    convolutions = random_convolutions(["1_1", "1_2"])
+    descriptor = load_descriptor(original(convolutions))
+    mirrored = descriptor.padded("reflect")
+    expected = by_definition(255 * picture[:, [2, 1, 0]] - channels(MEAN_BGR), convolutions, "reflect")["relu1_2"]
+    feature = mirrored(picture, ["relu1_2"])["relu1_2"]
+    torch.testing.assert_close(feature, expected, atol=2e-3, rtol=1e-5)
+    own = descriptor(picture, ["relu1_2"])["relu1_2"]  # the given one is as it was
+    torch.testing.assert_close(feature[..., 2:-2, 2:-2], own[..., 2:-2, 2:-2])
+    assert not torch.allclose(feature, own)
