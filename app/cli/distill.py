@@ -113,7 +113,8 @@ def fitted(trainer: DistillTrainer, teacher: Teacher) -> Descriptor:
     steps = range(math.ceil(recipe.fitted / recipe.batch))
     drawn = (trainer.photos.sample(step, FIT_SALT).photos.to(trainer.device) for step in steps)
     slim = copy.deepcopy(trainer.student.slim).requires_grad_(False)
-    console.print(f"Fitting layer by layer on {len(steps) * recipe.batch} pictures.")
+    if trainer.rank == 0:
+        console.print(f"Fitting layer by layer on {len(steps) * recipe.batch} pictures.")
     fit(slim, teacher, [spoil(pictures, recipe.spoilt, random) for pictures in drawn], random)
     return slim
 
