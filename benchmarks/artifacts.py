@@ -7,7 +7,8 @@ and light on dark, are painted in every style. Reported:
   the same figure of the style's own painting; a grid of the network's stands out where the painting has none;
 - shared grain: the same excess at every frequency, averaged over all styles. Styles have nothing in common but the
   network, so that chance alone leaves it below about 4 dB;
-- border: mean brightness of the outer 8 pixels less the inside, in 8-bit steps;
+- border: mean brightness of the outer 8 pixels less the inside, in 8-bit steps, and on the flat picture their standard
+  deviation as a multiple of that of the inside: strokes that meet their own mirror image close to a mesh;
 - halos: how much lighter the light side is beside a strong edge than far from it, and how much darker the dark side, in
   8-bit steps, next to what the same figure is far from the edge by chance; and of the mean over all styles;
 - dots: isolated extrema per megapixel, and of the painting.
@@ -60,6 +61,7 @@ class Traces:
     peaks: list[float]
     painting_peaks: list[float]
     border: float
+    border_contrast: float
     light_halo: float
     dark_halo: float
     chance_halo: float
@@ -92,6 +94,12 @@ def border(luma: Array) -> float:
     inside = luma[BORDER:-BORDER, BORDER:-BORDER]
     outside = (luma.sum() - inside.sum()) / (luma.size - inside.size)
     return float(outside - inside.mean())
+
+
+def border_contrast(luma: Array) -> float:
+    outside = np.ones(luma.shape, bool)
+    outside[BORDER:-BORDER, BORDER:-BORDER] = False
+    return float(luma[outside].std() / luma[~outside].std())
 
 
 def strongest(shared: Array) -> tuple[float, float]:
@@ -130,6 +138,7 @@ def measure(subject: Subject, folder: Path) -> dict[str, object]:
             peaks=[max(peak(spectrum, period) for spectrum in spectra) for period in PERIODS],
             painting_peaks=[peak(own, period) for period in PERIODS],
             border=max((border(luma) for luma in lumas), key=abs),
+            border_contrast=border_contrast(lumas[0]),
             light_halo=edges[-1].light_halo,
             dark_halo=edges[-1].dark_halo,
             chance_halo=edges[-1].chance,
@@ -152,8 +161,15 @@ def report(found: dict[str, object]) -> str:
         peaks = [f"{a:.0f} ({b:.0f})" for a, b in zip(traces["peaks"], traces["painting_peaks"], strict=True)]
         halo = f"{traces['light_halo']:+.1f} / {traces['dark_halo']:+.1f} ({traces['chance_halo']:.1f})"
         counts = f"{traces['dots']:.0f} ({traces['painting_dots']:.0f})"
-        rows.append([style, *peaks, f"{traces['border']:+.1f}", halo, counts])
-    headings = ("style", *(f"{period} px" for period in PERIODS), "border", "halo: light / dark", "dots")
+        border = f"{traces['border']:+.1f} / {traces['border_contrast']:.2f}"
+        rows.append([style, *peaks, border, halo, counts])
+    headings = (
+        "style",
+        *(f"{period} px" for period in PERIODS),
+        "border: step / contrast",
+        "halo: light / dark",
+        "dots",
+    )
     shared, halo = found["shared"], found["shared_halo"]
     return (
         f"{table(headings, rows)}\n\n"

@@ -81,15 +81,15 @@ class Graph:
         # Of itself a NaN would not come through: OpenVINO's ReLU makes a 0 of it.
         if not (gamma.isfinite().all() and beta.isfinite().all()):
             raise NonFiniteError("The style's values are not finite.")
-        height, width = picture.shape[:2]
-        padded = padded_to_multiple(picture, self._generator.multiple, self._generator.smallest)
+        (height, width), margin = picture.shape[:2], self._generator.margin
+        padded = padded_to_multiple(picture, self._generator.multiple, self._generator.smallest, margin)
         inputs = {"picture": padded[None], "gamma": gamma.numpy(), "beta": beta.numpy()}
         if self._has_grain:
             inputs["grain"] = grain_of(padded.shape[0] // 2, padded.shape[1] // 2)[None, None]
         with self._turn:
             total, painting = self._infer(inputs)
             # A copy: the next picture is painted into the same memory.
-            painting = painting[0, :height, :width].copy()
+            painting = painting[0, margin : margin + height, margin : margin + width].copy()
             if height * width > KEPT_MEGAPIXELS * 1e6:
                 self._compiled.release_memory()
         if not math.isfinite(total):
@@ -168,16 +168,14 @@ def openvino_core() -> Any:
     return openvino.Core()
 
 
-def padded_to_multiple(picture: Pixels, multiple: int, smallest: int) -> Pixels:
+def padded_to_multiple(picture: Pixels, multiple: int, smallest: int, margin: int) -> Pixels:
     """As `pad_to_multiple` has it, for (H, W, 3)."""
-    for mode, wanted in (("edge", smallest), ("reflect", multiple)):
-        height, width = picture.shape[:2]
-        if mode == "edge":
-            rest = (max(0, wanted - height), max(0, wanted - width))
-        else:
-            rest = (-height % wanted, -width % wanted)
-        if any(rest):
-            picture = np.pad(picture, ((0, rest[0]), (0, rest[1]), (0, 0)), mode=mode)  # type: ignore[call-overload]
+    short = [(0, max(0, smallest - edge)) for edge in picture.shape[:2]]
+    if np.any(short):
+        picture = np.pad(picture, (*short, (0, 0)), mode="edge")
+    rest = [(margin, margin + -(edge + 2 * margin) % multiple) for edge in picture.shape[:2]]
+    if np.any(rest):
+        picture = np.pad(picture, (*rest, (0, 0)), mode="reflect")
     return np.ascontiguousarray(picture)
 
 

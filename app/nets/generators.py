@@ -101,6 +101,7 @@ class Generator(nn.Module):
     Attributes:
         multiple: what the strides need height and width to be divisible by, in pixels.
         smallest: edge in pixels to which smaller pictures are enlarged.
+        margin: pixels by which the picture is mirrored on every side and the painting is cut off again.
         features: values of gamma (and of beta) that a style has.
         one_style: whether it is for one style only, whose row it has all the same.
         memory_format: of its weights, and so of all that it computes, with which a CPU learns it soonest.
@@ -109,13 +110,17 @@ class Generator(nn.Module):
     last: ConvNorm
     memory_format = torch.contiguous_format
 
-    def __init__(self, multiple: int, smallest: int = SMALLEST_EDGE) -> None:
+    def __init__(self, multiple: int, smallest: int = SMALLEST_EDGE, margin: int = 0) -> None:
         super().__init__()
         # Mirroring by one pixel needs two, in the smallest picture at the lowest resolution too.
         if multiple > smallest // 2:
             raise ValueError(f"a generator may halve the resolution {int(math.log2(smallest // 2))} times at most")
+        # What is mirrored must be there: the margin and, at the right and the bottom, what is missing to the multiple.
+        if not 0 <= margin <= smallest - multiple:
+            raise ValueError(f"the margin must be 0 to {smallest - multiple} pixels")
         self.multiple = multiple
         self.smallest = smallest
+        self.margin = margin
 
     @property
     def one_style(self) -> bool:
@@ -145,9 +150,12 @@ class Generator(nn.Module):
         Returns:
             (B, 3, H, W) float32 sRGB in 0..1.
         """
-        height, width = x.shape[-2:]
-        painted = self.paint(pad_to_multiple(x, self.multiple, self.smallest), self.split(gamma, beta))
-        return painted[..., :height, :width]
+        padded = pad_to_multiple(x, self.multiple, self.smallest, self.margin)
+        return self.within(self.paint(padded, self.split(gamma, beta)), *x.shape[-2:])
+
+    def within(self, painted: Tensor, height: int, width: int) -> Tensor:
+        """What `pad_to_multiple` has put around (..., H, W), cut off."""
+        return painted[..., self.margin : self.margin + height, self.margin : self.margin + width]
 
     def split(self, gamma: Tensor, beta: Tensor) -> Rows:
         """(B, features) each -> the values of one norm after the other."""
@@ -167,14 +175,17 @@ class Generator(nn.Module):
         return weights | dict(self.named_buffers())
 
 
-def pad_to_multiple(x: Tensor, multiple: int, smallest: int = SMALLEST_EDGE) -> Tensor:
-    """Enlarge (B, C, H, W) at the right and the bottom: by edge values, then mirrored to the multiple."""
+def pad_to_multiple(x: Tensor, multiple: int, smallest: int = SMALLEST_EDGE, margin: int = 0) -> Tensor:
+    """Enlarge (B, C, H, W): at the right and the bottom by edge values to the smallest size, then mirrored by a margin.
+
+    The right and the bottom margin are larger by what is missing to the multiple.
+    """
     height, width = x.shape[-2:]
     short = (max(0, smallest - width), max(0, smallest - height))
     if any(short):
         x = F.pad(x, (0, short[0], 0, short[1]), mode="replicate")
-    rest = (-x.shape[-1] % multiple, -x.shape[-2] % multiple)
-    return F.pad(x, (0, rest[0], 0, rest[1]), mode="reflect") if any(rest) else x
+    right, bottom = (margin + -(edge + 2 * margin) % multiple for edge in (x.shape[-1], x.shape[-2]))
+    return F.pad(x, (margin, right, margin, bottom), mode="reflect") if right or bottom else x
 
 
 class Trunk(Generator):
@@ -241,6 +252,9 @@ class Compact(Trunk):
 
     `deep` names the widths of an hourglass in front of the residual blocks, each at half the resolution of the one
     before; without any, there is none.
+
+    `margin` is the remedy of Johnson et al. (1603.08155: 40 pixels) for borders: in the outer pixels mirrored strokes
+    meet themselves and close to a mesh, which is cut off with it.
     """
 
     def __init__(
@@ -249,12 +263,13 @@ class Compact(Trunk):
         blocks: int = 5,
         fine: int = 16,
         deep: tuple[int, ...] = (),
+        margin: int = 0,
         *,
         norm: NormName = "instance",
     ) -> None:
         check_sizes(widths, blocks)
         check_sizes((*deep, fine), blocks)
-        super().__init__(2 ** len((*widths, *deep)), SMALLEST_DEEP_EDGE if deep else SMALLEST_EDGE)
+        super().__init__(2 ** len((*widths, *deep)), SMALLEST_DEEP_EDGE if deep else SMALLEST_EDGE, margin)
         self.entry = ConvNorm(12 + 1, widths[0], 3, norm=norm)
         self.down = nn.ModuleList(ConvNorm(a, b, 3, norm=norm, stride=2) for a, b in pairwise(widths))
         self.deep = nn.ModuleList([Hourglass(widths[-1], deep, norm)] if deep else [])

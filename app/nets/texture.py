@@ -85,9 +85,8 @@ class MultiScale(Generator):
 
     def forward(self, x: Tensor, gamma: Tensor, beta: Tensor, seeds: Tensor | None = None) -> Tensor:
         """As in all generators; `seeds` (B,) or (1,) of int64 are the noise's, 0 where there are none."""
-        height, width = x.shape[-2:]
-        padded = pad_to_multiple(x, self.multiple, self.smallest)
-        return self.paint(padded, self.split(gamma, beta), seeds)[..., :height, :width]
+        padded = pad_to_multiple(x, self.multiple, self.smallest, self.margin)
+        return self.within(self.paint(padded, self.split(gamma, beta), seeds), *x.shape[-2:])
 
     def paint(self, x: Tensor, rows: Rows, seeds: Tensor | None = None) -> Tensor:
         seeds = torch.zeros(1, dtype=torch.int64, device=x.device) if seeds is None else seeds

@@ -40,16 +40,17 @@ class AnySize(nn.Module):
 
     def forward(self, picture: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
         """As `Generator.forward` has it."""
-        height, width = picture.shape[-2:]
         padded = self.enlarged(self.enlarged(picture, -2), -1)
-        return self.generator.paint(padded, self.generator.split(gamma, beta))[..., :height, :width]
+        painted = self.generator.paint(padded, self.generator.split(gamma, beta))
+        return self.generator.within(painted, *picture.shape[-2:])
 
     def enlarged(self, x: Tensor, dim: int) -> Tensor:
         """As `pad_to_multiple` has it, along one dimension."""
-        multiple = self.generator.multiple
+        multiple, margin = self.generator.multiple, self.generator.margin
         edge = x.shape[dim]
         repeated = torch.sym_max(edge, self.generator.smallest)  # type: ignore[no-untyped-call]
-        index = torch.arange((repeated + multiple - 1) // multiple * multiple, device=x.device)
+        enlarged = (repeated + 2 * margin + multiple - 1) // multiple * multiple
+        index = (torch.arange(enlarged, device=x.device) - margin).abs()
         mirrored = torch.where(index < repeated, index, 2 * (repeated - 1) - index)
         return x.index_select(dim, mirrored.clamp(max=edge - 1))
 

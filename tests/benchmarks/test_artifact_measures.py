@@ -33,6 +33,14 @@ def test_a_grid_stands_out_at_its_period_alone(period):
     assert (found, level > 25) == (pytest.approx(period, rel=0.02), True)
 
 
+def test_a_mesh_along_the_border_has_more_contrast_than_the_inside():
+    luma = np.tile([100.0, 110.0], (EDGE, EDGE // 2))  # a standard deviation of 5 everywhere
+    assert artifacts.border_contrast(luma) == pytest.approx(1)
+    luma[:8] = luma[-8:] = luma[0] * 3 - 210
+    luma[:, :8] = luma[:, -8:] = np.tile([90.0, 120.0], (EDGE, 4))
+    assert artifacts.border_contrast(luma) == pytest.approx(3)
+
+
 def test_a_border_is_lighter_or_darker_than_the_inside():
     luma = np.full((EDGE, EDGE), 100.0)
     assert artifacts.border(luma) == 0

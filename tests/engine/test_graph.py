@@ -28,6 +28,7 @@ COMPILING = Device(torch.device("cpu"), torch.float32, "cpu", threads=1, compile
 NETWORKS = {
     "compact": Compact,
     "compact, an hourglass": lambda: Compact(deep=(96, 128)),
+    "compact, a margin": lambda: Compact(deep=(96, 128), margin=8),
     "compact, no block": lambda: Compact((16,), 0, 8),
     "paper": lambda: Paper((16, 32, 64), 2),
     "paper, full resolution": lambda: Paper((16,), 1),
@@ -102,7 +103,9 @@ def test_the_shipped_model_in_bfloat16_is_within_a_step_in_the_mean_and_45_decib
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 9), (16, 16), (17, 100), (64, 31), (102, 34)])
-@pytest.mark.parametrize("name", ["compact", "compact, an hourglass", "paper", "paper, full resolution"])
+@pytest.mark.parametrize(
+    "name", ["compact", "compact, an hourglass", "compact, a margin", "paper", "paper, full resolution"]
+)
 def test_one_graph_paints_every_size(name, size, photo):
     generator, gamma, beta = network(name)
     graph = Graph(generator, torch.float32, 1)

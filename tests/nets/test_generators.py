@@ -17,6 +17,7 @@ NARROW = {
     "paper": lambda: Paper(widths=(4, 6, 8), blocks=1),
     "compact": lambda: Compact(widths=(4, 8), blocks=1, fine=4),
     "compact with an hourglass": lambda: Compact(widths=(4, 8), blocks=1, fine=4, deep=(6, 10)),
+    "compact with a margin": lambda: Compact(widths=(4, 8), blocks=1, fine=4, margin=6),
 }
 
 
@@ -123,6 +124,31 @@ def test_padding_repeats_edges_up_to_16_and_mirrors_to_the_multiple():
     padded = pad_to_multiple(x, 4)[0, 0].numpy()
     expected = np.pad(np.pad(x[0, 0].numpy(), ((0, 13), (0, 0)), mode="edge"), ((0, 0), (0, 2)), mode="reflect")
     np.testing.assert_array_equal(padded, expected)
+
+
+def test_a_margin_is_mirrored_on_every_side_and_the_rest_to_the_multiple_is_right_and_below():
+    x = torch.arange(5 * 18, dtype=torch.float32).reshape(1, 1, 5, 18)
+    padded = pad_to_multiple(x, 4, 16, 6)[0, 0].numpy()
+    enlarged = np.pad(x[0, 0].numpy(), ((0, 11), (0, 0)), mode="edge")
+    np.testing.assert_array_equal(padded, np.pad(enlarged, ((6, 6), (6, 8)), mode="reflect"))
+
+
+def test_a_margin_is_cut_off_again():
+    torch.manual_seed(0)
+    plain, wide = (Compact(widths=(4, 8), blocks=1, fine=4, margin=m).eval().requires_grad_(False) for m in (0, 6))
+    wide.load_state_dict(plain.state_dict())
+    rows = random_rows(plain)(torch.tensor([0]))
+    photo = torch.rand(1, 3, 21, 30, generator=torch.Generator().manual_seed(1))
+    # 21 + 12 + 3 and 30 + 12 + 2 are multiples of 4.
+    mirrored = F.pad(photo, (6, 8, 6, 9), mode="reflect")
+    assert torch.equal(wide(photo, *rows), plain(mirrored, *rows)[..., 6:27, 6:36])
+
+
+def test_a_margin_that_small_pictures_could_not_mirror_is_refused():
+    assert Compact(margin=12).margin == 12
+    for margin in (-1, 13):
+        with pytest.raises(ValueError, match="the margin must be 0 to 12 pixels"):
+            Compact(margin=margin)
 
 
 def test_a_size_that_fits_is_not_touched():

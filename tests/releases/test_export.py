@@ -14,6 +14,7 @@ from app.releases.export import ExportUnavailable, export_onnx
 
 SMALL = {
     "compact": {"widths": (4, 8), "blocks": 1, "fine": 4, "deep": (6, 10)},
+    "compact, margin": {"widths": (4, 8), "blocks": 1, "fine": 4, "deep": (6, 10), "margin": 7},
     "johnson": {"widths": (4, 8), "blocks": 1},
     "paper": {"widths": (4, 8, 8), "blocks": 1},
     "texture": {"scales": 1, "width": 4},
@@ -29,7 +30,7 @@ def pair(request, tmp_path_factory):
     """A generator, and the session of its graph."""
     with torch.random.fork_rng():
         torch.manual_seed(4)
-        generator = build_generator(request.param, SMALL[request.param], NORMS[request.param])
+        generator = build_generator(request.param.split(",")[0], SMALL[request.param], NORMS[request.param])
         generator = generator.eval().requires_grad_(False)
     file = tmp_path_factory.mktemp("export") / "model.onnx"
     export_onnx(generator, file)
