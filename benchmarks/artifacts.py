@@ -91,15 +91,19 @@ def peak(spectrum: Array, period: int) -> float:
 
 
 def border(luma: Array) -> float:
-    inside = luma[BORDER:-BORDER, BORDER:-BORDER]
-    outside = (luma.sum() - inside.sum()) / (luma.size - inside.size)
-    return float(outside - inside.mean())
+    outside, inside = outside_and_inside(luma)
+    return float(outside.mean() - inside.mean())
 
 
 def border_contrast(luma: Array) -> float:
-    outside = np.ones(luma.shape, bool)
-    outside[BORDER:-BORDER, BORDER:-BORDER] = False
-    return float(luma[outside].std() / luma[~outside].std())
+    outside, inside = outside_and_inside(luma)
+    return float(outside.std() / inside.std())
+
+
+def outside_and_inside(luma: Array) -> tuple[Array, Array]:
+    outer = np.ones(luma.shape, bool)
+    outer[BORDER:-BORDER, BORDER:-BORDER] = False
+    return luma[outer], luma[~outer]
 
 
 def strongest(shared: Array) -> tuple[float, float]:

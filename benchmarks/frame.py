@@ -18,6 +18,7 @@ from unseen import unseen
 
 from app.cli.course import read_descriptor
 from app.nets.descriptor import Descriptor
+from app.training.distillation import squares
 from app.training.photos import read_picture
 
 
@@ -28,8 +29,9 @@ def explained(framed: Descriptor, mirrored: Descriptor, photos: Sequence[Tensor]
     for photo in photos:
         others = mirrored(photo, mirrored.layers)
         for layer, feature in framed(photo, framed.layers).items():
-            errors[layer] += float((others[layer] - feature).square().sum())
-            spreads[layer] += float((feature - feature.mean(dim=(2, 3), keepdim=True)).square().sum())
+            error, spread = squares(others[layer], feature)
+            errors[layer] += error.item()
+            spreads[layer] += spread.item()
     return {layer: 1 - errors[layer] / spreads[layer] for layer in framed.layers}
 
 

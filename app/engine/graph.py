@@ -22,7 +22,7 @@ from torch import Tensor
 
 from app.engine.device import Device
 from app.imaging.picture import Pixels
-from app.nets.generators import Compact, Generator, Trunk
+from app.nets.generators import Compact, Generator, Trunk, mirrored
 from app.nets.noise import grain
 
 # Kernels that OpenVINO keeps for sizes that it has seen, of all layers; each is small, and made again in some
@@ -173,7 +173,7 @@ def padded_to_multiple(picture: Pixels, multiple: int, smallest: int, margin: in
     short = [(0, max(0, smallest - edge)) for edge in picture.shape[:2]]
     if np.any(short):
         picture = np.pad(picture, (*short, (0, 0)), mode="edge")
-    rest = [(margin, margin + -(edge + 2 * margin) % multiple) for edge in picture.shape[:2]]
+    rest = [mirrored(edge, multiple, margin) for edge in picture.shape[:2]]
     if np.any(rest):
         picture = np.pad(picture, (*rest, (0, 0)), mode="reflect")
     return np.ascontiguousarray(picture)

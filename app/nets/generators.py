@@ -184,8 +184,13 @@ def pad_to_multiple(x: Tensor, multiple: int, smallest: int = SMALLEST_EDGE, mar
     short = (max(0, smallest - width), max(0, smallest - height))
     if any(short):
         x = F.pad(x, (0, short[0], 0, short[1]), mode="replicate")
-    right, bottom = (margin + -(edge + 2 * margin) % multiple for edge in (x.shape[-1], x.shape[-2]))
-    return F.pad(x, (margin, right, margin, bottom), mode="reflect") if right or bottom else x
+    (top, bottom), (left, right) = (mirrored(edge, multiple, margin) for edge in x.shape[-2:])
+    return F.pad(x, (left, right, top, bottom), mode="reflect") if right or bottom else x
+
+
+def mirrored(edge: int, multiple: int, margin: int) -> tuple[int, int]:
+    """How many pixels an edge is mirrored by at its beginning and at its end."""
+    return margin, margin + -(edge + 2 * margin) % multiple
 
 
 class Trunk(Generator):

@@ -87,21 +87,20 @@ class Teacher(nn.Module):
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Features (B, C, H, W) float32 of x (B, 3, H, W) in 0..1 by layer name."""
-        return {layer: F.relu(goal) for layer, goal in self.goals(x).items()}
-
-    @torch.no_grad()
-    def goals(self, x: Tensor) -> dict[str, Tensor]:
-        """What the features are rectified from."""
-        own = self.deep(x, DEEP_LAYERS, rectified=False)
-        mapped = self.deep.mapped({layer: F.relu(z) for layer, z in own.items()}, rectified=False)
-        goals = self.exact(x, EXACT_LAYERS, rectified=False) | own | mapped
-        return {layer: goal.float() / self.scales.get(layer, 1.0) for layer, goal in goals.items()}
+        return {layer: F.relu(goal) for layer, goal in self.goals(self.channels(x)).items()}
 
     @torch.no_grad()
     def channels(self, x: Tensor) -> dict[str, tuple[Tensor, ...]]:
-        """What each network that has a layer rectifies there, unscaled."""
+        """What each network that has a layer, the exact one first, rectifies there, unscaled."""
         networks = (self.exact(x, EXACT_LAYERS, rectified=False), self.deep(x, LAYERS, rectified=False))
-        return {layer: tuple(own[layer].float() for own in networks if layer in own) for layer in LAYERS}
+        return {layer: tuple(own[layer] for own in networks if layer in own) for layer in LAYERS}
+
+    @torch.no_grad()
+    def goals(self, channels: Mapping[str, tuple[Tensor, ...]]) -> dict[str, Tensor]:
+        """What the features are rectified from, of the channels of all layers."""
+        first = {layer: networks[0] for layer, networks in channels.items()}
+        mapped = self.deep.mapped({layer: F.relu(first[layer]) for layer in DEEP_LAYERS}, rectified=False)
+        return {layer: goal.float() / self.scales.get(layer, 1.0) for layer, goal in (first | mapped).items()}
 
 
 def unit_teacher(exact: Descriptor, deep: Descriptor, pictures: Tensor) -> Teacher:
@@ -181,8 +180,14 @@ def spoil(pictures: Tensor, share: float, random: torch.Generator) -> Tensor:
 
 def unexplained(F_student: Tensor, F_teacher: Tensor) -> Tensor:
     """1 - R^2 of one layer, centred per channel: sum (S - T)^2 / sum (T - mean T)^2. (B, C, H, W) twice -> ()."""
+    error, spread = squares(F_student, F_teacher)
+    return error / spread.clamp_min(1e-12)
+
+
+def squares(F_student: Tensor, F_teacher: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums of squares, () each: of the student's errors, and of the teacher's features, centred per channel."""
     centred = F_teacher - F_teacher.mean(dim=(0, 2, 3), keepdim=True)
-    return (F_student - F_teacher).square().sum() / centred.square().sum().clamp_min(1e-12)
+    return (F_student - F_teacher).square().sum(), centred.square().sum()
 
 
 @dataclass(frozen=True)
@@ -207,8 +212,8 @@ def compare(slim: Descriptor, teacher: Teacher, pictures: Sequence[Tensor]) -> d
         thin, targets = slim(picture, LAYERS), teacher(picture)
         mapped = slim.mapped(thin)
         for layer, target in targets.items():
-            spread = (target - target.mean(dim=(2, 3), keepdim=True)).square().sum()
-            errors[layer].append(((mapped[layer] - target).square().sum().item(), spread.item()))
+            error, spread = squares(mapped[layer], target)
+            errors[layer].append((error.item(), spread.item()))
             grams[layer].append((mean_gram(thin[layer])[0].flatten(), mean_gram(target)[0].flatten()))
     return {
         layer: Agreement(

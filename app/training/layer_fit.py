@@ -77,8 +77,8 @@ def prepare(teacher: Teacher, batches: Sequence[Tensor], random: torch.Generator
     """The lesson of every layer."""
     gathered: dict[str, list[tuple[Tensor, Tensor, tuple[Tensor, ...]]]] = {layer: [] for layer in LAYERS}
     for batch in batches:
-        goals, channels = teacher.goals(batch), teacher.channels(batch)
-        for layer, goal in goals.items():
+        channels = teacher.channels(batch)
+        for layer, goal in teacher.goals(channels).items():
             count = goal[:, 0].numel()
             places = torch.randperm(count, generator=random)[: MOST_PLACES // len(batches)].to(goal.device)
             at_places = tuple(pixels(own)[places] for own in channels[layer])

@@ -15,7 +15,7 @@ from app.training.checkpoint import Checkpoint
 from app.training.distillation import EXACT_LAYERS, LAYERS, untrained_slim
 
 RECIPE = {
-    "widths": (4, 5, 6, 6, 8),
+    "widths": (9, 9, 9, 9, 9),  # room for both teachers
     "steps": 2,
     "batch": 2,
     "crop": 64,

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from app.training.distillation import EXACT_LAYERS, LAYERS, compare, unit_teacher, untrained_slim
-from app.training.layer_fit import fit, most_telling, rectified_least_squares
+from app.training.layer_fit import fit, most_telling, pixels, rectified_least_squares
 
 EXACT, DEEP = (3, 4, 5, 5, 5), (2, 3, 4, 6, 6)
 
@@ -56,7 +56,7 @@ def test_a_narrow_network_explains_more_than_random_features_behind_the_same_hea
 
 
 def at_all_places(slim, teacher, batches, layer):
-    flat = [h.movedim(1, -1).flatten(0, 2) for b in batches for h in (slim(b, [layer])[layer], teacher.goals(b)[layer])]
+    flat = [pixels(h) for b in batches for h in (slim(b, [layer])[layer], teacher.goals(teacher.channels(b))[layer])]
     return F.pad(torch.cat(flat[::2]), (0, 1), value=1.0), torch.cat(flat[1::2])
 
 
