@@ -6,6 +6,8 @@ the painted picture. Features are (B, C, H, W); N = C channels, M = H W position
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
@@ -69,6 +71,41 @@ def grid_energy(x: Tensor, period: int = 4, window: int = 64) -> Tensor:
     whole = x[..., : rows * window, : columns * window]
     tile = whole.reshape(batch, channels, rows, tiles, period, columns, tiles, period).mean(dim=(3, 6))
     return (tile - tile.mean(dim=(3, 5), keepdim=True)).square().mean(dim=(1, 2, 3, 4, 5))
+
+
+def power_spectrum(x: Tensor, window: int = 32) -> Tensor:
+    """Mean power spectrum of the windows of x (B, C, H, W): Welch's estimate, by Hann windows that overlap by half.
+
+    -> (B, C, window, window // 2 + 1), frequencies as of `torch.fft.rfft2`; noise of a variance v has v at every one.
+    A picture smaller than a window is repeated until it fills one.
+    """
+    short = [-(-window // edge) for edge in x.shape[2:]]
+    if max(short) > 1:
+        x = x.repeat(1, 1, *short)
+    hann = torch.hann_window(window, dtype=x.dtype, device=x.device)
+    taper = hann[:, None] * hann
+    windows = x.unfold(2, window, window // 2).unfold(3, window, window // 2)
+    waves = torch.fft.rfft2((windows - windows.mean(dim=(4, 5), keepdim=True)) * taper)
+    power: Tensor = (waves.real.square() + waves.imag.square()).mean(dim=(2, 3))
+    return power / taper.square().sum()
+
+
+def spectrum_excess(spectrum: Tensor, target: Tensor, allowance: float = 1.5, longest: float = 10.0) -> Tensor:
+    """How far a power spectrum stands above another one: the grain that a network adds to every style.
+
+    Args:
+        spectrum, target: (B, C, K, K // 2 + 1) twice, of pictures in 0..1, as of `power_spectrum`.
+        allowance: the factor that counts as no excess. Nor does what drowns in noise of two 8-bit steps.
+        longest: period in pixels up to which it counts; longer ones are strokes and what the photo shows.
+
+    Returns:
+        (B,): mean of the excess in nepers of power, over channels and frequencies.
+    """
+    size, noise = spectrum.shape[2], (2 / 255) ** 2
+    down, across = (make(size, device=spectrum.device) for make in (torch.fft.fftfreq, torch.fft.rfftfreq))
+    fine = torch.hypot(down[:, None], across) >= 1 / longest
+    over = torch.log((spectrum + noise) / (target + noise)) - math.log(allowance)
+    return functional.relu(over[..., fine]).mean(dim=(1, 2))
 
 
 def border_step(x: Tensor, width: int = 8, inside: int = 24) -> Tensor:

@@ -3,12 +3,16 @@
 Three pictures with nothing in them (grey with noise of 2/255, a gradient, a sky), and a disc and a bar, dark on light
 and light on dark, are painted in every style. Reported:
 
-- peaks: how far the spectrum of luminance stands above its surroundings at periods of 2, 4 and 8 pixels, in dB, next to
-  the same figure of the style's own painting; a grid of the network's stands out where the painting has none;
-- shared grain: the same excess at every frequency, averaged over all styles. Styles have nothing in common but the
-  network, so that chance alone leaves it below about 4 dB;
-- border: mean brightness of the outer 8 pixels less the inside, in 8-bit steps, and on the flat picture their standard
-  deviation as a multiple of that of the inside: strokes that meet their own mirror image close to a mesh;
+- grids: the standard deviation, in 8-bit steps, of the pattern that repeats every 2, 4 and 8 pixels all over the
+  picture, and how far the spectrum of luminance stands above its surroundings there, in dB; each next to the same
+  figure of the style's own painting. The first says whether one can see a grid, the second whether there is one;
+- shared peaks: the second at every frequency, averaged over all styles. Styles have nothing in common but the network,
+  so that chance alone leaves it below about 4 dB;
+- shared grain: how far the spectrum, in cells of 1/32 cycle a pixel, stands above that of the style's own painting, in
+  dB, averaged over all styles, in periods up to 10 pixels: a hatching or a weave is too broad for a peak;
+- border: mean brightness of the outer 8 pixels less the inside, in 8-bit steps, next to the same of a frame 32 pixels
+  further inside, where there is no border; and on the flat picture their standard deviation as a multiple of that of
+  the inside: strokes that meet their own mirror image close to a mesh;
 - halos: how much lighter the light side is beside a strong edge than far from it, and how much darker the dark side, in
   8-bit steps, next to what the same figure is far from the edge by chance; and of the mean over all styles;
 - dots: isolated extrema per megapixel, and of the painting.
@@ -25,6 +29,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from blank_pictures import (
     DARK,
     EDGE,
@@ -45,11 +50,15 @@ from markdown_table import table
 from scipy.ndimage import median_filter
 from subject import Subject, add_model_options
 
+from app.losses import power_spectrum
 from app.training.paintings import list_paintings
 from app.training.photos import read_picture
 
 PERIODS = (2, 4, 8)
 BORDER = 8
+INSET = 32
+LONGEST_GRAIN = 10.0  # pixels
+UNSEEN = 2.0  # 8-bit steps of noise, in which grain drowns
 SURROUNDINGS = 15  # bins of the window whose median a bin is compared with
 SEED = 0
 
@@ -58,9 +67,12 @@ SEED = 0
 class Traces:
     """What was found in one style's pictures: the worst of the blank ones, the mean of the shapes."""
 
+    grids: list[float]
+    painting_grids: list[float]
     peaks: list[float]
     painting_peaks: list[float]
     border: float
+    inner_border: float
     border_contrast: float
     light_halo: float
     dark_halo: float
@@ -88,6 +100,29 @@ def peak(spectrum: Array, period: int) -> float:
     places = [(0, steps[1]), (steps[0], 0), (steps[0], steps[1]), (steps[0], -steps[1])]
     around = [(y + dy, x + dx) for y, x in places for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
     return float(max(spectrum[y % spectrum.shape[0], x % spectrum.shape[1]] for y, x in around))
+
+
+def grid(luma: Array, period: int) -> float:
+    """Standard deviation over one tile of what repeats in every tile of period x period pixels."""
+    rows, columns = (edge // period for edge in luma.shape)
+    tiles = luma[: rows * period, : columns * period].reshape(rows, period, columns, period)
+    return float(tiles.mean(axis=(0, 2)).std())
+
+
+def grain(luma: Array, painting: Array) -> Array:
+    """Power spectrum in dB above the painting's, (K, K // 2 + 1); see `app.losses.power_spectrum`."""
+    own, its = (power_spectrum(torch.from_numpy(x)[None, None])[0, 0].numpy() + UNSEEN**2 for x in (luma, painting))
+    return np.asarray(10 * np.log10(own / its))
+
+
+def strongest_grain(shared: Array) -> tuple[float, float, float]:
+    """The largest excess of `grain`, and its frequency in cycles a pixel, down and across."""
+    size = shared.shape[0]
+    down, across = np.meshgrid(np.fft.fftfreq(size), np.fft.rfftfreq(size), indexing="ij")
+    place = np.unravel_index(
+        np.argmax(np.where(np.hypot(down, across) >= 1 / LONGEST_GRAIN, shared, -np.inf)), shared.shape
+    )
+    return float(shared[place]), float(down[place]), float(across[place])
 
 
 def border(luma: Array) -> float:
@@ -130,18 +165,23 @@ def measure(subject: Subject, folder: Path) -> dict[str, object]:
     works = {work.id: work for work in list_paintings(folder, subject.style_ids)}
     styles: dict[str, Traces] = {}
     edges: list[Profiles] = []
-    shared = np.zeros((EDGE, EDGE))
+    shared: list[Array] = []
+    grains: list[Array] = []
     for style in subject.style_ids:
         lumas = [luminance(subject.paint(blank, {style: 1.0})) for blank in blanks]
         painting = luminance(read_picture(works[style].path, EDGE))
         spectra = [excess(luma) for luma in lumas]
         own = excess(painting)
-        shared += sum(spectra)
+        shared += spectra
+        grains += [grain(luma, painting) for luma in lumas]
         edges.append(shape_profiles(subject, style))
         styles[style] = Traces(
+            grids=[max(grid(luma, period) for luma in lumas) for period in PERIODS],
+            painting_grids=[grid(painting, period) for period in PERIODS],
             peaks=[max(peak(spectrum, period) for spectrum in spectra) for period in PERIODS],
             painting_peaks=[peak(own, period) for period in PERIODS],
             border=max((border(luma) for luma in lumas), key=abs),
+            inner_border=max((border(luma[INSET:-INSET, INSET:-INSET]) for luma in lumas), key=abs),
             border_contrast=border_contrast(lumas[0]),
             light_halo=edges[-1].light_halo,
             dark_halo=edges[-1].dark_halo,
@@ -149,24 +189,19 @@ def measure(subject: Subject, folder: Path) -> dict[str, object]:
             dots=max(dots(luma) for luma in lumas),
             painting_dots=dots(painting),
         )
-    level, period = strongest(shared / (len(styles) * len(blanks)))
+    level, period = strongest(np.mean(shared, axis=0))
+    excess_db, down, across = strongest_grain(np.mean(grains, axis=0))
     both = mean_of(edges)
     return {
         "styles": {style: asdict(traces) for style, traces in styles.items()},
         "shared": {"db": level, "period": period},
+        "shared_grain": {"db": excess_db, "down": down, "across": across},
         "shared_halo": {"light": both.light_halo, "dark": both.dark_halo, "chance": both.chance},
     }
 
 
 def report(found: dict[str, object]) -> str:
     styles: dict[str, dict] = found["styles"]  # type: ignore[assignment]
-    rows = []
-    for style, traces in styles.items():
-        peaks = [f"{a:.0f} ({b:.0f})" for a, b in zip(traces["peaks"], traces["painting_peaks"], strict=True)]
-        halo = f"{traces['light_halo']:+.1f} / {traces['dark_halo']:+.1f} ({traces['chance_halo']:.1f})"
-        counts = f"{traces['dots']:.0f} ({traces['painting_dots']:.0f})"
-        border = f"{traces['border']:+.1f} / {traces['border_contrast']:.2f}"
-        rows.append([style, *peaks, border, halo, counts])
     headings = (
         "style",
         *(f"{period} px" for period in PERIODS),
@@ -174,12 +209,44 @@ def report(found: dict[str, object]) -> str:
         "halo: light / dark",
         "dots",
     )
-    shared, halo = found["shared"], found["shared_halo"]
+    shared, grained, halo = (found[name] for name in ("shared", "shared_grain", "shared_halo"))
     return (
-        f"{table(headings, rows)}\n\n"
-        f"shared grain: {shared['db']:.1f} dB at a period of {shared['period']:.2f} px\n"  # type: ignore[index]
+        f"{table(headings, [cells(style, traces) for style, traces in styles.items()])}\n\n"
+        f"{means([*styles.values()])}\n"
+        f"shared peaks: {shared['db']:.1f} dB at a period of {shared['period']:.2f} px\n"  # type: ignore[index]
+        f"shared grain: {grained['db']:+.1f} dB at {grained['down']:+.2f}, {grained['across']:.2f} cycles a pixel\n"  # type: ignore[index]
         f"shared halo: {halo['light']:+.1f} / {halo['dark']:+.1f}, by chance {halo['chance']:.1f}"  # type: ignore[index]
     )
+
+
+def cells(style: str, traces: dict) -> list[str]:
+    grids = [
+        f"{step:.2f} ({its_step:.2f}), {level:.0f} dB ({its_level:.0f})"
+        for step, its_step, level, its_level in zip(
+            *(traces[name] for name in ("grids", "painting_grids", "peaks", "painting_peaks")), strict=True
+        )
+    ]
+    return [
+        style,
+        *grids,
+        f"{traces['border']:+.1f} ({traces['inner_border']:+.1f}) / {traces['border_contrast']:.2f}",
+        f"{traces['light_halo']:+.1f} / {traces['dark_halo']:+.1f} ({traces['chance_halo']:.1f})",
+        f"{traces['dots']:.0f} ({traces['painting_dots']:.0f})",
+    ]
+
+
+def means(styles: Sequence[dict]) -> str:
+    """A line for the means over the styles; of borders, of their sizes."""
+    per_period = {name: np.mean([traces[name] for traces in styles], axis=0) for name in ("grids", "painting_grids")}
+    levels = {name: np.mean([traces[name] for traces in styles], axis=0) for name in ("peaks", "painting_peaks")}
+    sizes = {name: np.mean(np.abs([traces[name] for traces in styles])) for name in ("border", "inner_border")}
+    grids = ", ".join(
+        f"{period} px {per_period['grids'][k]:.2f} ({per_period['painting_grids'][k]:.2f}) "
+        f"and {levels['peaks'][k]:.0f} dB ({levels['painting_peaks'][k]:.0f})"
+        for k, period in enumerate(PERIODS)
+    )
+    contrast = np.mean([traces["border_contrast"] for traces in styles])
+    return f"means: {grids}; border {sizes['border']:.1f} ({sizes['inner_border']:.1f}), contrast {contrast:.2f}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -190,10 +257,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     subject = Subject(args)
     found = measure(subject, args.paintings)
-    print(
-        f"{subject.label}: peaks in dB, border and halos in 8-bit steps, dots a megapixel; in brackets the painting's"
-    )
-    print(f"(peaks, dots) or what chance gives (halos)\n\n{report(found)}")
+    print(f"{subject.label}: grids, borders and halos in 8-bit steps, dots a megapixel; in brackets the painting's")
+    print(f"(grids, dots), the same further inside (borders) or what chance gives (halos)\n\n{report(found)}")
     if args.json:
         args.json.write_text(json.dumps(found, indent=2) + "\n")
 

@@ -16,7 +16,9 @@ from app.losses import (
     halo_step,
     masked_mean,
     mean_gram,
+    power_spectrum,
     reached,
+    spectrum_excess,
     style_loss,
 )
 
@@ -138,6 +140,40 @@ def test_grid_energy_is_blind_to_what_does_not_repeat():
     torch.testing.assert_close(grid_energy(noise), torch.tensor([1 / 256]), rtol=0.15, atol=0)
     stripes = torch.arange(128).div(8, rounding_mode="floor").remainder(2).float().expand(1, 3, 128, 128)
     assert grid_energy(stripes).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_the_power_spectrum_is_the_mean_over_tapered_windows():
+    x = np.random.default_rng(0).normal(size=(2, 3, 40, 50))
+    hann = np.hanning(17)[:16]
+    taper = np.outer(hann, hann)
+    windows = [x[..., y : y + 16, z : z + 16] for y in range(0, 25, 8) for z in range(0, 35, 8)]
+    waves = [np.fft.rfft2((window - window.mean(axis=(2, 3), keepdims=True)) * taper) for window in windows]
+    expected = np.mean(np.abs(waves) ** 2, axis=0) / (taper**2).sum()
+    np.testing.assert_allclose(power_spectrum(torch.from_numpy(x), window=16), expected)
+
+
+def test_noise_has_its_variance_at_every_frequency_of_the_power_spectrum():
+    noise = 0.1 * torch.randn(1, 1, 1024, 1024, generator=torch.Generator().manual_seed(0))
+    without_mean = power_spectrum(noise)[0, 0, 2:-1]  # what the windows' means and the taper leave at 0 is less
+    torch.testing.assert_close(without_mean, torch.full_like(without_mean, 0.01), rtol=0.15, atol=0)
+
+
+def test_a_picture_smaller_than_a_window_is_repeated_to_fill_it():
+    tile = torch.rand(1, 3, 8, 16, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(power_spectrum(tile), power_spectrum(tile.repeat(1, 1, 4, 2)))
+
+
+def test_the_spectrum_excess_is_that_of_fine_periods_beyond_the_allowance():
+    rng = torch.Generator().manual_seed(0)
+    target = torch.rand(2, 3, 32, 17, generator=rng) + 0.5
+    assert spectrum_excess(1.4 * target, target).tolist() == [0, 0]
+    assert spectrum_excess(0.1 * target, target).tolist() == [0, 0]
+    torch.testing.assert_close(spectrum_excess(3 * target, target), torch.full((2,), np.log(2)), rtol=1e-3, atol=0)
+    coarse = target.clone()
+    coarse[..., :3, :3] *= 100  # periods of 32 / hypot(2, 2) = 11.3 pixels and more
+    assert spectrum_excess(coarse, target).tolist() == [0, 0]
+    faint = torch.full((1, 1, 32, 17), 1e-9)
+    assert spectrum_excess(1000 * faint, faint).tolist() == [0]
 
 
 def test_border_step_is_the_mean_of_four_squared_steps():

@@ -16,6 +16,8 @@ from app.losses import (
     halo_step,
     masked_mean,
     mean_gram,
+    power_spectrum,
+    spectrum_excess,
 )
 from app.nets.descriptor import Descriptor
 from app.training.recipe import Aim
@@ -73,6 +75,7 @@ class Objective(nn.Module):
         self.content_layer = recipe.content_layer
         self.content_weight = recipe.content_weight
         self.grid_weight = recipe.grid_weight
+        self.spectrum_weight = recipe.spectrum_weight
         self.border_weight = recipe.border_weight
         self.halo_weight = recipe.halo_weight
         self.register_buffer("weights", torch.tensor(weights))
@@ -80,6 +83,8 @@ class Objective(nn.Module):
             seen = [descriptor(painting, {*self.style_layers, self.content_layer}) for painting in paintings]
             grams = [self.grams(features) for features in seen]
             energies = [features[self.content_layer].float().square().mean() for features in seen]
+            spectra = [power_spectrum(painting) for painting in paintings]
+        self.register_buffer("spectra", torch.cat(spectra))
         self.register_buffer("least_energy", LEAST_ENERGY * torch.stack(energies).mean())
         for layer in self.style_layers:
             self.register_buffer(f"target_{layer}", torch.cat([gram[layer] for gram in grams]))
@@ -98,13 +103,15 @@ class Objective(nn.Module):
             nothing = torch.zeros_like(style)
             return Losses(self.weighted(style, nothing, styles), style, nothing, nothing)
         style, content = self.distances(painted, self.contents(photos), styles)
-        traces = self.traces(painted, photos)
+        traces = self.traces(painted, photos, styles)
         return Losses(self.weighted(style, content, styles) + traces, style, content, traces)
 
-    def traces(self, painted: Tensor, photos: Tensor) -> Tensor:
+    def traces(self, painted: Tensor, photos: Tensor, styles: Tensor) -> Tensor:
         area, alone = lone_area(photos)
+        spectra = self.get_buffer("spectra")[styles]
         return (
             self.grid_weight * grid_energy(painted)
+            + self.spectrum_weight * spectrum_excess(power_spectrum(painted), spectra)
             + self.border_weight * flat(photos) * border_step(painted)
             + self.halo_weight * alone * halo_step(painted, area)
         )

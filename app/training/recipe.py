@@ -16,7 +16,7 @@ StyleId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=6
 Factor = Annotated[float, Field(gt=0, le=100)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 # What keeps flat places free of traces of the network.
-TRACES = ("grid_weight", "border_weight", "halo_weight", "plain")
+TRACES = ("grid_weight", "spectrum_weight", "border_weight", "halo_weight", "plain")
 # What new rows have in common with the ones that are there, so that all styles of a model look alike in scale.
 INHERITED = ("stroke", "style_layers", "content_layer", "content_weight", *TRACES)
 
@@ -71,9 +71,10 @@ class Aim(Schedule):
     style_layers: tuple[str, ...] = Field(STYLE_LAYERS, min_length=1)
     content_layer: str = "relu4_2"
     content_weight: float = Field(0.1, ge=0, le=100)
-    # Against what the network leaves of itself in flat places: a grid of its enlargements, borders, rings around strong
-    # edges (see app.losses).
+    # Against what the network leaves of itself: a grid of its enlargements, a grain that the painting does not have,
+    # borders of flat places, rings around strong edges (see app.losses).
     grid_weight: float = Field(100.0, ge=0, le=10_000)
+    spectrum_weight: float = Field(0.03, ge=0, le=10_000)
     border_weight: float = Field(5.0, ge=0, le=10_000)
     halo_weight: float = Field(20.0, ge=0, le=10_000)
     plain: float = Field(0.15, ge=0, le=1)

@@ -33,6 +33,25 @@ def test_a_grid_stands_out_at_its_period_alone(period):
     assert (found, level > 25) == (pytest.approx(period, rel=0.02), True)
 
 
+@pytest.mark.parametrize("period", artifacts.PERIODS)
+def test_a_grid_is_as_strong_as_its_pattern_whatever_lies_over_it(period):
+    assert artifacts.grid(textured(), period) < 0.8
+    pattern = np.tile(rng().normal(0, 5, (period, period)), (EDGE // period, EDGE // period))
+    assert artifacts.grid(100 + pattern[: EDGE - 1, : EDGE - 3], period) == pytest.approx(pattern.std())
+    assert artifacts.grid(textured() + pattern, period) == pytest.approx(pattern.std(), rel=0.2)
+
+
+def test_grain_that_the_painting_lacks_is_found_at_its_frequency():
+    down, across = np.mgrid[:EDGE, :EDGE]
+    waves = rng().normal(0, 0.3, EDGE).cumsum()  # phases that wander, so that no peak is narrow
+    hatching = 8 * np.cos(2 * np.pi * (0.375 * down - 0.125 * across) + waves)
+    painting, other = textured(), textured()[::-1].copy()
+    assert artifacts.strongest_grain(artifacts.grain(other, painting))[0] < 3
+    level, *frequency = artifacts.strongest_grain(artifacts.grain(other + hatching, painting))
+    assert level > 3
+    assert frequency in ([pytest.approx(-0.375), pytest.approx(0.125)], [pytest.approx(0.375), pytest.approx(0.125)])
+
+
 def test_a_mesh_along_the_border_has_more_contrast_than_the_inside():
     luma = np.tile([100.0, 110.0], (EDGE, EDGE // 2))  # a standard deviation of 5 everywhere
     assert artifacts.border_contrast(luma) == pytest.approx(1)

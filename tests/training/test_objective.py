@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny_training import MEMBERS, random_vgg
 
-from app.losses import border_step, grid_energy, halo_step
+from app.losses import border_step, grid_energy, halo_step, power_spectrum, spectrum_excess
 from app.nets.descriptor import load_descriptor
 from app.training.objective import MissingLayer, Objective, lone_area
 from app.training.recipe import Recipe
@@ -26,7 +26,8 @@ def gram(feature):
 
 
 def test_losses_are_those_of_each_samples_own_style(paintings):
-    objective = make_objective(paintings, weights=(2.0, 0.5), content_weight=0.3, grid_weight=0, border_weight=0)
+    bare = {"grid_weight": 0, "spectrum_weight": 0, "border_weight": 0}
+    objective = make_objective(paintings, weights=(2.0, 0.5), content_weight=0.3, **bare)
     descriptor = load_descriptor(random_vgg())
     painted, photos, styles = torch.rand(3, 3, 32, 32), torch.rand(3, 3, 32, 32), [1, 0, 1]
     losses = objective(painted, photos, torch.tensor(styles))
@@ -52,7 +53,8 @@ def test_the_painting_itself_has_no_style_loss_and_the_photo_no_content_loss(pai
 
 
 def test_the_grid_counts_in_every_picture_and_the_border_where_the_photo_is_flat(paintings):
-    bare, both = (make_objective(paintings, grid_weight=g, border_weight=b) for g, b in ((0, 0), (50, 5)))
+    weights = ((0, 0), (50, 5))
+    bare, both = (make_objective(paintings, grid_weight=g, spectrum_weight=0, border_weight=b) for g, b in weights)
     painted = torch.rand(2, 3, 64, 64)
     photos = torch.stack([torch.rand(3, 64, 64), torch.full((3, 64, 64), 0.4)])
     styles = torch.tensor([0, 1])
@@ -60,6 +62,17 @@ def test_the_grid_counts_in_every_picture_and_the_border_where_the_photo_is_flat
     border = torch.tensor([0.0, 5.0]) * border_step(painted)
     torch.testing.assert_close(losses.traces, 50 * grid_energy(painted) + border)
     torch.testing.assert_close(losses.total, bare(painted, photos, styles).total + losses.traces)
+
+
+def test_grain_counts_where_the_samples_own_painting_has_less(paintings):
+    objective = make_objective(paintings, grid_weight=0, spectrum_weight=2, border_weight=0)
+    smooth = torch.rand(2, 3, 64, 64) * torch.tensor([0.01, 1.0])[:, None, None, None]
+    losses = objective(smooth, torch.rand(2, 3, 64, 64), torch.tensor([0, 0]))
+    assert losses.traces[0] == 0
+    assert objective(10 * smooth, torch.rand(2, 3, 64, 64), torch.tensor([0, 0])).traces[1] > 1
+    swapped = objective(smooth, torch.rand(2, 3, 64, 64), torch.tensor([0, 1]))
+    expected = 2 * spectrum_excess(power_spectrum(smooth[1:]), power_spectrum(paintings[1]))
+    torch.testing.assert_close(swapped.traces[1:], expected)
 
 
 def scene_with_bar(sides=(0.3, 0.7), noise=0.01):

@@ -14,7 +14,7 @@ from app.cli import cli
 from app.engine.device import Device
 from app.engine.stylizer import Stylizer
 from app.registry.repository import Repository
-from app.training.recipe import Recipe
+from app.training.recipe import TRACES, Recipe
 
 OPTIONS = {"scales": 3, "width": 4}
 TEXTURE = {name: value for name, value in MEMBERS.items() if name != "plain"}
@@ -151,7 +151,7 @@ def test_a_run_that_is_given_up_continues_to_the_same_texture(root, tmp_path):
     assert same(second.trainer.checkpoint(), whole.trainer.checkpoint())
 
 
-@pytest.mark.parametrize("member", ["content_weight", "grid_weight", "border_weight", "halo_weight", "plain"])
+@pytest.mark.parametrize("member", ["content_weight", *TRACES])
 def test_a_texture_has_no_photo_to_be_like(member):
     assert getattr(Recipe.model_validate(TEXTURE), member) == 0
     with pytest.raises(ValidationError, match="a texture has no photo"):
