@@ -237,16 +237,22 @@ def cells(style: str, traces: dict) -> list[str]:
 
 def means(styles: Sequence[dict]) -> str:
     """A line for the means over the styles; of borders, of their sizes."""
-    per_period = {name: np.mean([traces[name] for traces in styles], axis=0) for name in ("grids", "painting_grids")}
-    levels = {name: np.mean([traces[name] for traces in styles], axis=0) for name in ("peaks", "painting_peaks")}
-    sizes = {name: np.mean(np.abs([traces[name] for traces in styles])) for name in ("border", "inner_border")}
-    grids = ", ".join(
-        f"{period} px {per_period['grids'][k]:.2f} ({per_period['painting_grids'][k]:.2f}) "
-        f"and {levels['peaks'][k]:.0f} dB ({levels['painting_peaks'][k]:.0f})"
+    grids, its_grids, peaks, its_peaks = (
+        np.mean([traces[name] for traces in styles], axis=0)
+        for name in ("grids", "painting_grids", "peaks", "painting_peaks")
+    )
+    step, its_step, contrast, found, its_dots = (
+        np.mean(np.abs([traces[name] for traces in styles]))
+        for name in ("border", "inner_border", "border_contrast", "dots", "painting_dots")
+    )
+    per_period = ", ".join(
+        f"{period} px {grids[k]:.2f} ({its_grids[k]:.2f}) and {peaks[k]:.0f} dB ({its_peaks[k]:.0f})"
         for k, period in enumerate(PERIODS)
     )
-    contrast = np.mean([traces["border_contrast"] for traces in styles])
-    return f"means: {grids}; border {sizes['border']:.1f} ({sizes['inner_border']:.1f}), contrast {contrast:.2f}"
+    return (
+        f"means: {per_period}; border {step:.1f} ({its_step:.1f}), contrast {contrast:.2f}; "
+        f"dots {found:.0f} ({its_dots:.0f})"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
