@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from dataclasses import replace
 
 import pytest
@@ -116,6 +117,14 @@ def test_the_few_pairs_are_from_all_over_the_catalogue():
     assert [style for style, _ in pairs] == ["s0", "s3", "s7", "s11", "s14", "s18"]
     assert {photo for _, photo in pairs} == set(unseen.FIRST)
     assert len(quality.spread(["a", "b"], 6)) == 2
+
+
+def test_all_pairs_are_every_style_on_every_unseen_photo_in_every_part(tmp_path):
+    args = Namespace(full=True, edge=512, descriptor=tmp_path, exact=tmp_path, pairs=None)
+    every = {(style, photo) for style in ("a", "b") for photo in unseen.NAMES}
+    parts = list(quality.parts(args, ["a", "b"]))
+    assert [(part.name, part.edge) for part in parts] == [("main", 512), ("large", 1024), ("exact", 512)]
+    assert all(set(part.pairs) == every and len(part.pairs) == 80 for part in parts)
 
 
 def test_more_unseen_photos_begin_with_the_same_two():
