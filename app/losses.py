@@ -79,9 +79,9 @@ def power_spectrum(x: Tensor, window: int = 32) -> Tensor:
     -> (B, C, window, window // 2 + 1), frequencies as of `torch.fft.rfft2`; noise of a variance v has v at every one.
     A picture smaller than a window is repeated until it fills one.
     """
-    short = [-(-window // edge) for edge in x.shape[2:]]
-    if max(short) > 1:
-        x = x.repeat(1, 1, *short)
+    repeats = [-(-window // edge) for edge in x.shape[2:]]
+    if max(repeats) > 1:
+        x = x.repeat(1, 1, *repeats)
     hann = torch.hann_window(window, dtype=x.dtype, device=x.device)
     taper = hann[:, None] * hann
     windows = x.unfold(2, window, window // 2).unfold(3, window, window // 2)
@@ -90,21 +90,37 @@ def power_spectrum(x: Tensor, window: int = 32) -> Tensor:
     return power / taper.square().sum()
 
 
-def spectrum_excess(spectrum: Tensor, target: Tensor, allowance: float = 1.5, longest: float = 10.0) -> Tensor:
-    """How far a power spectrum stands above another one: the grain that a network adds to every style.
+def fine_frequencies(size: int, longest: float = 10.0, device: torch.device | None = None) -> Tensor:
+    """Which frequencies of a `power_spectrum` are those of grain, (size, size // 2 + 1) of bool.
+
+    Args:
+        longest: period in pixels up to which they are; longer ones are strokes and what the photo shows.
+    """
+    down, across = (make(size, device=device) for make in (torch.fft.fftfreq, torch.fft.rfftfreq))
+    return torch.hypot(down[:, None], across) >= 1 / longest
+
+
+def spectrum_ratio(spectrum: Tensor, target: Tensor, unseen: float = 2 / 255) -> Tensor:
+    """How far a power spectrum stands above another one of its shape, in nepers of power, frequency by frequency.
+
+    Args:
+        unseen: standard deviation of the noise, on the pictures' scale, in which both are taken to lie.
+    """
+    return torch.log((spectrum + unseen**2) / (target + unseen**2))
+
+
+def spectrum_excess(spectrum: Tensor, target: Tensor, allowance: float = 1.5) -> Tensor:
+    """The grain that a network adds to every style: the excess of a power spectrum over another one.
 
     Args:
         spectrum, target: (B, C, K, K // 2 + 1) twice, of pictures in 0..1, as of `power_spectrum`.
-        allowance: the factor that counts as no excess. Nor does what drowns in noise of two 8-bit steps.
-        longest: period in pixels up to which it counts; longer ones are strokes and what the photo shows.
+        allowance: the factor that counts as no excess.
 
     Returns:
-        (B,): mean of the excess in nepers of power, over channels and frequencies.
+        (B,): mean of the excess in nepers of power, over channels and fine frequencies.
     """
-    size, noise = spectrum.shape[2], (2 / 255) ** 2
-    down, across = (make(size, device=spectrum.device) for make in (torch.fft.fftfreq, torch.fft.rfftfreq))
-    fine = torch.hypot(down[:, None], across) >= 1 / longest
-    over = torch.log((spectrum + noise) / (target + noise)) - math.log(allowance)
+    over = spectrum_ratio(spectrum, target) - math.log(allowance)
+    fine = fine_frequencies(spectrum.shape[2], device=spectrum.device)
     return functional.relu(over[..., fine]).mean(dim=(1, 2))
 
 

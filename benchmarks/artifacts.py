@@ -50,15 +50,13 @@ from markdown_table import table
 from scipy.ndimage import median_filter
 from subject import Subject, add_model_options
 
-from app.losses import power_spectrum
+from app.losses import fine_frequencies, power_spectrum, spectrum_ratio
 from app.training.paintings import list_paintings
 from app.training.photos import read_picture
 
 PERIODS = (2, 4, 8)
 BORDER = 8
 INSET = 32
-LONGEST_GRAIN = 10.0  # pixels
-UNSEEN = 2.0  # 8-bit steps of noise, in which grain drowns
 SURROUNDINGS = 15  # bins of the window whose median a bin is compared with
 SEED = 0
 
@@ -111,18 +109,15 @@ def grid(luma: Array, period: int) -> float:
 
 def grain(luma: Array, painting: Array) -> Array:
     """Power spectrum in dB above the painting's, (K, K // 2 + 1); see `app.losses.power_spectrum`."""
-    own, its = (power_spectrum(torch.from_numpy(x)[None, None])[0, 0].numpy() + UNSEEN**2 for x in (luma, painting))
-    return np.asarray(10 * np.log10(own / its))
+    own, its = (power_spectrum(torch.from_numpy(x / 255)[None, None])[0, 0] for x in (luma, painting))
+    return np.asarray(10 / np.log(10) * spectrum_ratio(own, its).numpy())
 
 
 def strongest_grain(shared: Array) -> tuple[float, float, float]:
     """The largest excess of `grain`, and its frequency in cycles a pixel, down and across."""
     size = shared.shape[0]
-    down, across = np.meshgrid(np.fft.fftfreq(size), np.fft.rfftfreq(size), indexing="ij")
-    place = np.unravel_index(
-        np.argmax(np.where(np.hypot(down, across) >= 1 / LONGEST_GRAIN, shared, -np.inf)), shared.shape
-    )
-    return float(shared[place]), float(down[place]), float(across[place])
+    place = np.unravel_index(np.argmax(np.where(fine_frequencies(size), shared, -np.inf)), shared.shape)
+    return float(shared[place]), float(np.fft.fftfreq(size)[place[0]]), float(np.fft.rfftfreq(size)[place[1]])
 
 
 def border(luma: Array) -> float:
