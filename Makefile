@@ -51,9 +51,9 @@ PAPERS_OUT ?= runs/papers
 
 papers: $(VENV)/.installed
 	@echo '==> The papers, in $(PAPERS_OUT)'
-	@$(bin)/python benchmarks/papers.py --out $(PAPERS_OUT) $(if $(PHOTOS),--photos $(PHOTOS)) \
+	@$(bin)/python -m benchmarks.papers --out $(PAPERS_OUT) $(if $(PHOTOS),--photos $(PHOTOS)) \
 		$(if $(PAINTINGS),--paintings $(PAINTINGS)) $(if $(DESCRIPTOR),--descriptor $(DESCRIPTOR))
-	@$(bin)/python benchmarks/papers.py --out $(PAPERS_OUT) --report $(PAPERS_OUT)/papers.md
+	@$(bin)/python -m benchmarks.papers --out $(PAPERS_OUT) --report $(PAPERS_OUT)/papers.md
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

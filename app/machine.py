@@ -17,7 +17,7 @@ ROOT = Path("/")
 # What version 1 says for "no limit" is a number near 2^63, rounded down to a page.
 UNLIMITED_BYTES = 1 << 60
 # Open files and connections of a server: some 40 kB each while a body comes, so that memory is no issue.
-MOST_FILES = 16_384
+MAX_FILES = 16_384
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class Machine:
         """For threads that decode and encode: half of everything, begun cores included.
 
         They have a tenth of the network's work to do, and each more of them takes a core away from it in the middle of
-        a picture: on two cores the second one cost 2 to 13 % of the throughput (three runs of `benchmarks/cores.py`).
+        a picture: on two cores the second one cost 2 to 13 % of the throughput (three runs of
+        `benchmarks/service/cores.py`).
         """
         usable = self.allowed if self.quota is None else min(self.allowed, self.quota)
         return max(1, math.ceil(usable / 2))
@@ -75,7 +76,7 @@ def allow_files() -> int | None:
     except ImportError:
         return None
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    most = MAX_FILES if hard == resource.RLIM_INFINITY else min(MAX_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < most:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

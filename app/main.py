@@ -14,40 +14,34 @@ import uvicorn
 from fastapi import Depends, FastAPI
 
 from app import __version__
-from app.api import (
-    admin_models,
-    admin_styles,
-    admin_trainings,
-    health,
-    job_creation,
-    job_events,
-    job_pictures,
-    jobs,
-    styles,
-    stylize,
-)
-from app.api.audit import Audit
-from app.api.auth import recognise_admin, require_admin, require_key
-from app.api.body import UploadBudget
+from app.api import health, styles
+from app.api.admin import models as admin_models
+from app.api.admin import styles as admin_styles
+from app.api.admin import trainings as admin_trainings
+from app.api.admin.audit import Audit
 from app.api.codecs import CodecThreads
-from app.api.following import Following
-from app.api.head import Head
-from app.api.job_desk import JobDesk
+from app.api.http.auth import recognise_admin, require_admin, require_key
+from app.api.http.body import UploadBudget
+from app.api.http.head import Head
+from app.api.http.openapi import complete_document, problems
+from app.api.http.problems import answer_errors_as_problems
+from app.api.http.request_id import RequestId
+from app.api.http.request_log import RequestLog
+from app.api.jobs import creation, events, results, routes
+from app.api.jobs.gateway import JobGateway
 from app.api.metrics import Metrics
-from app.api.openapi import complete_document, problems
-from app.api.problems import answer_errors_as_problems
-from app.api.request_id import RequestId
-from app.api.request_log import RequestLog
-from app.api.result_cache import ResultCache
 from app.api.service import Service
+from app.api.stylize import route as stylize
+from app.api.stylize.result_cache import ResultCache
 from app.engine.device import choose_device
 from app.engine.engine import Engine
 from app.errors import LedgerUnavailable, Unauthorized
 from app.jobs.supervisor import TRAINING_WORKER, Supervisor
 from app.logs import configure_logging
 from app.machine import allow_files, this_machine
+from app.model_store.store import open_model_store
 from app.registry.repository import Repository
-from app.releases.releases import open_releases
+from app.serving.model_watcher import ModelWatcher
 from app.settings import Settings, SettingsError
 
 # After the last request could have ended: the answer still has to reach its client.
@@ -55,10 +49,10 @@ SHUTDOWN_MARGIN_SECONDS = 5
 PUBLIC = (
     stylize.router,
     styles.router,
-    job_creation.router,
-    jobs.router,
-    job_events.router,
-    job_pictures.router,
+    creation.router,
+    routes.router,
+    events.router,
+    results.router,
 )
 ADMIN = (admin_styles.router, admin_trainings.router, admin_models.router)
 
@@ -147,7 +141,7 @@ def build_service(settings: Settings) -> Service:
     device = choose_device(settings.device, settings.precision, settings.engine_threads)
     desk = build_desk(settings)
     models = Repository(settings.models_dir).expand(settings.models)
-    following = Following(models, open_releases(settings), device, settings.models_follow_seconds)
+    following = ModelWatcher(models, open_model_store(settings), device, settings.models_follow_seconds)
     catalogue = following.open()
     engine = Engine(
         catalogue.stylizers,
@@ -163,10 +157,10 @@ def build_service(settings: Settings) -> Service:
     return Service(settings, catalogue, engine, device.name, codecs, uploads, results, measured, desk, following)
 
 
-def build_desk(settings: Settings) -> JobDesk:
+def build_desk(settings: Settings) -> JobGateway:
     """Without its database the service starts all the same, for the fast path. Raises as `create_app`."""
     try:
-        desk = JobDesk(settings)
+        desk = JobGateway(settings)
     except (OSError, ModuleNotFoundError) as error:
         raise SettingsError(f"PASTICHE_DATA_DIR or PASTICHE_STORAGE_URL: {error}.") from error
     try:

@@ -27,14 +27,15 @@ ARROWS = {
     "registry": GROUND | {"nets", "losses"},
     "training": GROUND | {"nets", "losses"},
     "sql": {"app", "errors"},
-    "releases": GROUND | {"sql", "nets", "losses", "engine", "registry", "training"},
-    "jobs": GROUND | {"sql", "nets", "losses", "engine", "registry", "training", "gatys", "releases"},
+    "model_store": GROUND | {"sql", "nets", "engine", "registry"},
+    "model_builds": GROUND | {"nets", "losses", "engine", "registry", "training"},
+    "serving": GROUND | {"engine", "registry", "model_store"},
+    "jobs": GROUND | {"sql", "nets", "engine", "registry", "training", "gatys", "model_store", "model_builds"},
     "gatys": GROUND | {"nets", "losses"},
-    "api": GROUND | {"sql", "releases", "nets", "losses", "engine", "registry", "training", "gatys", "jobs"},
-    "main": GROUND
-    | {"sql", "releases", "nets", "losses", "engine", "registry", "training", "jobs", "logs", "machine", "api"},
+    "api": GROUND | {"sql", "nets", "engine", "registry", "training", "gatys", "model_store", "serving", "jobs"},
+    "main": GROUND | {"engine", "registry", "model_store", "serving", "jobs", "logs", "machine", "api"},
     "cli": GROUND
-    | {"sql", "releases", "nets", "losses", "engine", "registry", "training", "gatys", "jobs", "logs", "main"},
+    | {"sql", "nets", "engine", "registry", "training", "model_store", "model_builds", "jobs", "logs", "main"},
 }
 
 WEB = {"fastapi", "starlette", "uvicorn"}
@@ -46,7 +47,7 @@ FILE_CALLS = {"open", "torch.load", "torch.save", "np.load", "np.fromfile", "num
 FILELESS_ROOMS = {"nets", "losses"}
 ENVIRONMENT = {"os.environ", "os.getenv", "os.environb"}
 # torchrun tells its processes their rank through the environment and in no other way.
-READS_ENVIRONMENT = {"app/settings.py", "app/cli/course.py"}
+READS_ENVIRONMENT = {"app/settings.py", "app/cli/training_run.py"}
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def test_every_room_of_the_plan_is_there() -> None:
         ("app/losses.py", "import app.settings", "losses must not import settings"),
         ("app/errors.py", "from app.imaging.picture import Picture", "errors must not import imaging"),
         ("app/settings.py", "from app.engine.device import Device", "settings must not import engine"),
-        ("app/cli/serve.py", "from app.api.stylize import router", "cli must not import api"),
+        ("app/cli/serve.py", "from app.api.stylize.route import router", "cli must not import api"),
         ("app/api/health.py", "from app.main import create_app", "api must not import main"),
         ("app/engine/engine.py", "def late():\n    from fastapi import FastAPI", "imports fastapi, which is for api"),
         ("app/imaging/decode.py", "import starlette.requests", "imports starlette, which is for api alone"),
@@ -175,8 +176,8 @@ def test_every_room_of_the_plan_is_there() -> None:
         ("app/nets/descriptor.py", "from safetensors.torch import load_file", "reads files with safetensors"),
         ("app/nets/descriptor.py", "weights = torch.load(name)", "reads files with torch.load"),
         ("app/losses.py", "data = open(name).read()", "reads files with open"),
-        ("app/api/auth.py", "key = os.environ['KEY']", "reads the environment with os.environ"),
-        ("app/api/auth.py", "from os import getenv", "reads the environment with os.getenv"),
+        ("app/api/http/auth.py", "key = os.environ['KEY']", "reads the environment with os.environ"),
+        ("app/api/http/auth.py", "from os import getenv", "reads the environment with os.getenv"),
         ("app/webhooks/send.py", "", "the room webhooks has no place in the plan"),
     ],
 )

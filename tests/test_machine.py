@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.machine import MOST_FILES, Machine, affinity, look, this_machine
+from app.machine import MAX_FILES, Machine, affinity, look, this_machine
 from app.settings import Settings
 
 REPOSITORY = Path(__file__).parent.parent
@@ -165,7 +165,7 @@ def test_this_machine_has_cores_and_on_linux_memory() -> None:
     assert found.memory_bytes is None or found.memory_bytes > 1e8
 
 
-@pytest.mark.parametrize(("soft", "hard", "allowed"), [(200, 900, 900), (900, 900, 900), (200, 16_500, MOST_FILES)])
+@pytest.mark.parametrize(("soft", "hard", "allowed"), [(200, 900, 900), (900, 900, 900), (200, 16_500, MAX_FILES)])
 def test_open_files_are_allowed_up_to_the_hard_limit(soft: int, hard: int, allowed: int) -> None:
     resource = pytest.importorskip("resource")
     if hard > resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= 0:

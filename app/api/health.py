@@ -7,7 +7,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.openapi import problems
+from app.api.http.openapi import problems
 from app.api.schemas import Live, Ready
 from app.api.service import service_of
 from app.errors import LedgerUnavailable, ModelUnavailable, ServiceError

@@ -6,11 +6,11 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
-from app.api.body import UploadBudget
 from app.api.codecs import CodecThreads
-from app.api.job_metrics import JobCollector
-from app.api.result_cache import ResultCache, Source
+from app.api.http.body import UploadBudget
+from app.api.jobs.metrics import JobCollector
 from app.api.stages import Stages
+from app.api.stylize.result_cache import ResultCache, Source
 from app.engine.engine import Engine
 from app.errors import PasticheError
 

@@ -85,7 +85,7 @@ class Problem(BaseModel):
     instance: str = Field(description="The request's id, as in `X-Request-ID`.", examples=["5f0c1d6d0a3c4f6f"])
 
 
-class Losses(BaseModel):
+class StyleLossEntry(BaseModel):
     """Mean balanced losses over photos that the training never saw."""
 
     style: float
@@ -104,7 +104,7 @@ class StyleEntry(BaseModel):
     preview: str | None = Field(
         description="Path of an example painting.", examples=["/v1/styles/starry_night/preview"]
     )
-    losses: Losses | None
+    losses: StyleLossEntry | None
 
 
 class StyleList(BaseModel):

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 import structlog
 from starlette.requests import Request
 
-from app.api.body import UploadBudget
-from app.api.catalogue import Catalogue
 from app.api.codecs import CodecThreads
-from app.api.following import Following
-from app.api.job_desk import JobDesk
+from app.api.http.body import UploadBudget
+from app.api.jobs.gateway import JobGateway
 from app.api.metrics import Metrics
-from app.api.result_cache import ResultCache
+from app.api.stylize.result_cache import ResultCache
 from app.engine.engine import Engine
 from app.errors import ModelUnavailable
+from app.serving.catalogue import Catalogue
+from app.serving.model_watcher import ModelWatcher
 from app.settings import Settings
 
 # Warm-up takes about as long; a client that comes back then is served.
@@ -51,8 +51,8 @@ class Service:
     uploads: UploadBudget
     results: ResultCache
     metrics: Metrics
-    jobs: JobDesk
-    following: Following
+    jobs: JobGateway
+    following: ModelWatcher
     _warming: asyncio.Task[None] | None = field(default=None, init=False)
     _began: float = field(default=0.0, init=False)
 

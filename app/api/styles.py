@@ -8,12 +8,12 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.catalogue import Catalogue
-from app.api.openapi import problems
-from app.api.schemas import Losses, StyleEntry, StyleList, StylesQuery
+from app.api.http.openapi import problems
+from app.api.schemas import StyleEntry, StyleList, StyleLossEntry, StylesQuery
 from app.api.service import service_of
 from app.errors import InvalidOption, NotFound
 from app.registry.manifest import Manifest, Style
+from app.serving.catalogue import Catalogue
 
 router = APIRouter(prefix="/v1/styles", tags=["styles"])
 
@@ -84,7 +84,7 @@ def entry(request: Request, catalogue: Catalogue, manifest: Manifest, style: Sty
         licence=style.licence,
         model=manifest.label,
         preview=path,
-        losses=Losses(style=style.losses.style, content=style.losses.content) if style.losses else None,
+        losses=StyleLossEntry(style=style.losses.style, content=style.losses.content) if style.losses else None,
     )
 
 

@@ -12,8 +12,8 @@ import torch
 import typer
 from torch import Tensor
 
-from app.cli.complaint import console
-from app.cli.course import check_device, check_name, explained, follow, processes, read_descriptor, read_recipe
+from app.cli.failure import console
+from app.cli.training_run import check_device, check_name, explained, follow, processes, read_descriptor, read_recipe
 from app.nets.descriptor import Descriptor
 from app.registry.descriptors import load_label, publish_descriptor
 from app.settings import SHIPPED_MODELS

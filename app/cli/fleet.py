@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from app.cli.complaint import complain
+from app.cli.failure import complain
 from app.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
-    from app.releases.releases import Releases
+    from app.model_store.store import ModelStore
 
 MISCONFIGURED = 2
 NOT_NOW = 1
 
 
 @contextmanager
-def fleet(command: str, models_dir: Path | None = None, *, to_change: bool = False) -> Iterator[tuple[Releases, Path]]:
+def fleet(
+    command: str, models_dir: Path | None = None, *, to_change: bool = False
+) -> Iterator[tuple[ModelStore, Path]]:
     """The releases, and the folder of those that shipped. What goes wrong ends the command, with a sentence.
 
     Args:
@@ -28,15 +30,15 @@ def fleet(command: str, models_dir: Path | None = None, *, to_change: bool = Fal
         to_change: make the embedded database where there is none yet.
     """
     from app.errors import PasticheError
+    from app.model_store.store import open_shipped
     from app.registry.repository import InvalidModel
-    from app.releases.releases import open_shipped
     from app.sql.migration import SchemaOutdated
 
     try:
         settings = load_settings()
         opened = open_shipped(models_dir) if models_dir else open_fleet(settings, to_change)
-        with closing(opened) as releases:
-            yield releases, models_dir or settings.models_dir
+        with closing(opened) as model_store:
+            yield model_store, models_dir or settings.models_dir
     except SettingsError as error:
         complain(command, str(error))
         raise typer.Exit(MISCONFIGURED) from None
@@ -48,9 +50,9 @@ def fleet(command: str, models_dir: Path | None = None, *, to_change: bool = Fal
         raise typer.Exit(NOT_NOW) from None
 
 
-def open_fleet(settings: Settings, to_change: bool) -> Releases:
+def open_fleet(settings: Settings, to_change: bool) -> ModelStore:
     """Raises SettingsError, SchemaOutdated, LedgerUnavailable."""
-    from app.releases.releases import open_releases, open_shipped
+    from app.model_store.store import open_model_store, open_shipped
     from app.sql.database import Database
     from app.sql.migration import check_schema, prepare
 
@@ -59,7 +61,7 @@ def open_fleet(settings: Settings, to_change: bool) -> Releases:
     try:
         with closing(Database(settings.ledger_url)) as database:
             (prepare if to_change else check_schema)(database)
-        return open_releases(settings)
+        return open_model_store(settings)
     except (OSError, ModuleNotFoundError) as error:
         raise SettingsError(f"PASTICHE_DATA_DIR or PASTICHE_STORAGE_URL: {error}.") from error
 
@@ -72,10 +74,10 @@ def has_database(settings: Settings) -> bool:
     return url.get_backend_name() != "sqlite" or (url.database is not None and Path(url.database).exists())
 
 
-def served(settings: Settings) -> Releases:
+def served(settings: Settings) -> ModelStore:
     """To paint with: the fleet's where there is a database, else those that shipped. Raises SettingsError."""
     from app.errors import LedgerUnavailable
-    from app.releases.releases import open_shipped
+    from app.model_store.store import open_shipped
     from app.sql.migration import SchemaOutdated
 
     try:

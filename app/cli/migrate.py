@@ -6,7 +6,7 @@ from contextlib import closing
 
 import typer
 
-from app.cli.complaint import complain
+from app.cli.failure import complain
 from app.errors import LedgerUnavailable
 from app.settings import SettingsError, load_settings
 

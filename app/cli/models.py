@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.complaint import complain
+from app.cli.failure import complain
 from app.cli.fleet import fleet
 from app.registry.descriptors import load_network, networks
 from app.registry.repository import InvalidModel, read_manifest
 
 if TYPE_CHECKING:
-    from app.releases.releases import Releases
-    from app.releases.version import VersionState
+    from app.model_store.store import ModelStore
+    from app.model_store.version import VersionState
 
 BY = "command line"
 
@@ -37,8 +37,8 @@ def list_models(models_dir: ModelsDir = None) -> None:
     Exits with 1 if a manifest cannot be read or the database cannot be reached.
     """
     broken = False
-    with fleet("models list", models_dir) as (releases, shipped):
-        for state in states(releases):
+    with fleet("models list", models_dir) as (model_store, shipped):
+        for state in states(model_store):
             try:
                 typer.echo(line(state, shipped))
             except InvalidModel as error:
@@ -60,13 +60,13 @@ def verify(
     Exits with 1 if one must not be used.
     """
     invalid = False
-    with fleet("models verify", models_dir) as (releases, shipped):
-        every = [*(state.label for state in states(releases)), *networks(shipped)]
+    with fleet("models verify", models_dir) as (model_store, shipped):
+        every = [*(state.label for state in states(model_store)), *networks(shipped)]
         if not every:
             raise InvalidModel(f"There is no model in {shipped}.")
         for reference in references or every:
             try:
-                typer.echo(f"{verified(releases, shipped, reference)} is valid.")
+                typer.echo(f"{verified(model_store, shipped, reference)} is valid.")
             except InvalidModel as error:
                 complain("models verify", str(error))
                 invalid = True
@@ -82,13 +82,13 @@ def activate(
 
     Exits with 1 if there is none, or it is a candidate or broken.
     """
-    from app.releases.label import parse_label
+    from app.model_store.label import parse_label
 
-    with fleet("models activate", to_change=True) as (releases, _):
+    with fleet("models activate", to_change=True) as (model_store, _):
         name, version = parse_label(reference)
         if version is None:
             raise InvalidModel(f"Name a version: {name}@1, for one.")
-        forced = releases.activate(name, version, by=BY, force=force).forced
+        forced = model_store.activate(name, version, by=BY, force=force).forced
         typer.echo(f"{reference} is active{', although it is a candidate' if forced else ''}.")
 
 
@@ -104,10 +104,10 @@ def export(
     rows of the tensors `rows.gamma` and `rows.beta` in the version's model.safetensors, in the order of its styles, or
     weighted sums of them. Exits with 1 if the model cannot be had or the packages of `pastiche[export]` are missing.
     """
-    from app.releases.export import ExportUnavailable, export_onnx
+    from app.model_builds.onnx_export import ExportUnavailable, export_onnx
 
-    with fleet("models export", models_dir) as (releases, _):
-        model = releases.load(reference)
+    with fleet("models export", models_dir) as (model_store, _):
+        model = model_store.load(reference)
         try:
             export_onnx(model.generator, output)
         except (ExportUnavailable, OSError) as error:
@@ -116,14 +116,14 @@ def export(
         typer.echo(f"{model.manifest.label} -> {output}; its rows: {model.folder / 'model.safetensors'}")
 
 
-def states(releases: Releases) -> Iterator[VersionState]:
-    for name in releases.names():
-        yield from releases.versions(name)
+def states(model_store: ModelStore) -> Iterator[VersionState]:
+    for name in model_store.names():
+        yield from model_store.versions(name)
 
 
 def line(state: VersionState, shipped: Path) -> str:
     """Raises InvalidModel: the manifest of a shipped version cannot be read."""
-    from app.releases.releases import GOLDEN
+    from app.model_store.store import GOLDEN
 
     # Not downloaded for that: the golden pictures are by their styles.
     styles = list(state.report.get(GOLDEN, ()))
@@ -134,15 +134,15 @@ def line(state: VersionState, shipped: Path) -> str:
     return f"{state.label:<24} {created:<10}  {state.status:<9}  {active:<6}  {' '.join(styles)}"
 
 
-def verified(releases: Releases, shipped: Path, reference: str) -> str:
+def verified(model_store: ModelStore, shipped: Path, reference: str) -> str:
     """The label of a model or a loss network that is as it should be. Raises InvalidModel."""
-    from app.releases.golden import check_golden, golden_stylizer
+    from app.model_store.golden import check_golden, golden_stylizer
 
     name, _, version = reference.partition("@")
     mine = [label for label in networks(shipped) if label.partition("@")[0] == name]
     if label := next((label for label in reversed(mine) if not version or label == reference), None):
         load_network(shipped.joinpath(*label.split("@")))
         return label
-    model = releases.load(reference)
+    model = model_store.load(reference)
     check_golden(golden_stylizer(model))
     return model.manifest.label

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.complaint import complain
+from app.cli.failure import complain
 from app.registry.repository import InvalidModel
 from app.settings import SettingsError, load_settings
 

@@ -14,9 +14,9 @@ import structlog
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.cli.complaint import complain, console
+from app.cli.failure import complain, console
 from app.cli.fleet import served
-from app.cli.orders import STREAM, Order, UnusableOrder, take_orders
+from app.cli.io_plan import STREAM, PlannedPicture, UnusablePlan, plan_pictures
 from app.engine.blend import parse_blend
 from app.engine.device import choose_device
 from app.engine.recovery import paint_or_explain
@@ -128,15 +128,15 @@ def stylize(
     # Events go beside the complaints: standard output may be the painting.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
-        orders = take_orders(photos, output, format)
-        refuse_terminal(orders)
+        plan = plan_pictures(photos, output, format)
+        refuse_terminal(plan)
         settings = load_settings()
         check_size(size, stroke, settings.edge_pixels)
         stylizer = load_stylizer(settings, model or settings.models[0])
         blend = parse_blend(styles, stylizer.style_ids)
         painter = Painter(stylizer, blend, strength, color, stroke, size, quality, settings)
-        failures = fill(orders, painter)
-    except (UnusableOrder, SettingsError, InvalidOption) as error:
+        failures = fill(plan, painter)
+    except (UnusablePlan, SettingsError, InvalidOption) as error:
         complain("stylize", str(error))
         raise typer.Exit(MISUSED) from None
     except (InvalidModel, ServiceError) as error:
@@ -147,9 +147,9 @@ def stylize(
     raise typer.Exit(SOME_FAILED if failures else 0)
 
 
-def refuse_terminal(orders: list[Order]) -> None:
-    if orders[0].target == STREAM and sys.stdout.isatty():
-        raise UnusableOrder("Standard output is a terminal; give a file, or a pipe to another program.")
+def refuse_terminal(plan: list[PlannedPicture]) -> None:
+    if plan[0].target == STREAM and sys.stdout.isatty():
+        raise UnusablePlan("Standard output is a terminal; give a file, or a pipe to another program.")
 
 
 def check_size(size: int | None, stroke: float, edge_pixels: int) -> None:
@@ -162,43 +162,43 @@ def check_size(size: int | None, stroke: float, edge_pixels: int) -> None:
 def load_stylizer(settings: Settings, reference: str) -> Stylizer:
     """Of the version that would be served. Raises InvalidModel."""
     device = choose_device(settings.device, settings.precision, settings.engine_threads)
-    with closing(served(settings)) as releases:
-        model = releases.load(reference)
+    with closing(served(settings)) as model_store:
+        model = model_store.load(reference)
     return Stylizer(model.generator, model.rows, model.manifest.style_ids, device)
 
 
-def fill(orders: list[Order], painter: Painter) -> int:
+def fill(plan: list[PlannedPicture], painter: Painter) -> int:
     """Paint everything; what fails is named on stderr and the rest goes on. How many failed."""
     failures = 0
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task("", total=len(orders))
-        for order in orders:
-            progress.update(task, description=order.source.name)
-            if reason := fill_one(order, painter):
+        task = progress.add_task("", total=len(plan))
+        for item in plan:
+            progress.update(task, description=item.source.name)
+            if reason := fill_one(item, painter):
                 failures += 1
-                complain("stylize", f"{order.source}: {reason}")
+                complain("stylize", f"{item.source}: {reason}")
             progress.advance(task)
     return failures
 
 
-def fill_one(order: Order, painter: Painter) -> str | None:
+def fill_one(item: PlannedPicture, painter: Painter) -> str | None:
     """Paint one picture; the reason if it cannot be done."""
     try:
-        photo = order.read()
+        photo = item.read()
     except OSError as error:
         return error.strerror or str(error)
     try:
-        painting = painter.paint(photo, order.format)
+        painting = painter.paint(photo, item.format)
     except PasticheError as error:
         return error.detail
     except MemoryError:
         return "The picture does not fit into the memory that is free."
     try:
-        order.target.parent.mkdir(parents=True, exist_ok=True)
-        order.write(painting)
+        item.target.parent.mkdir(parents=True, exist_ok=True)
+        item.write(painting)
     except BrokenPipeError:
         raise  # nobody reads any more, and nobody reads why
     except OSError as error:
-        return f"{order.target} cannot be written: {error.strerror or error}"
+        return f"{item.target} cannot be written: {error.strerror or error}"
     return None

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 import typer
 
-from app.cli.bring_out import bring_out
-from app.cli.complaint import console
-from app.cli.course import (
+from app.cli.failure import console
+from app.cli.io_plan import STREAM, SUFFIXES, PlannedPicture
+from app.cli.publish import publish_or_exit
+from app.cli.train_add import folder_of
+from app.cli.training_run import (
     check_device,
     check_name,
     explained,
@@ -21,23 +23,21 @@ from app.cli.course import (
     read_recipe,
     stopped_by_signals,
 )
-from app.cli.orders import STREAM, SUFFIXES, Order
-from app.cli.train_add import folder_of
 from app.imaging.encode import encode
 from app.imaging.picture import Picture
+from app.model_builds.addition import sha256_of
+from app.model_builds.full_training import FullTraining, train_full
+from app.model_store.style_id import style_id_of
 from app.nets.noise import NOISES
 from app.nets.texture import Texture
 from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published
 from app.registry.repository import InvalidModel, Model, Repository, read_manifest
-from app.releases.addition import sha256_of
-from app.releases.style_id import style_id_of
-from app.releases.whole import Whole, train_whole
 from app.settings import SHIPPED_MODELS
-from app.training.paintings import Painting
+from app.training.paintings import StyleImage
 from app.training.recipe import Recipe, UnusableRecipe
 from app.training.sheet import to_image
 
-MOST_PIXELS = 8192  # along an edge
+MAX_PIXELS = 8192  # along an edge
 QUALITY = 90  # of formats that have one
 # What `train full` would have by default is for photos and for hours.
 QUICK = {"architecture": "texture", "steps": 400, "batch": 1, "stroke": 256, "learning_rate": 1e-2, "average": 0.98}
@@ -45,8 +45,8 @@ QUICK = {"architecture": "texture", "steps": 400, "batch": 1, "stroke": 256, "le
 
 def check_size(size: str) -> str:
     edges = [int(edge) for edge in re.findall(r"\d+", size)] if re.fullmatch(r"\d{1,5}x\d{1,5}", size) else []
-    if not edges or not all(1 <= edge <= MOST_PIXELS for edge in edges):
-        raise typer.BadParameter(f"a size is WIDTHxHEIGHT in pixels, each 1 to {MOST_PIXELS}, such as 1024x512.")
+    if not edges or not all(1 <= edge <= MAX_PIXELS for edge in edges):
+        raise typer.BadParameter(f"a size is WIDTHxHEIGHT in pixels, each 1 to {MAX_PIXELS}, such as 1024x512.")
     return size
 
 
@@ -88,22 +88,22 @@ def texture(
             model = learned(models, name, work)
             if model is None:
                 chosen = read_recipe(Recipe, recipe, {"steps": steps}, QUICK)
-                model = learn(models, whole_of(name, work, chosen, descriptor, torch.device(device)), run)
+                model = learn(models, full_training_of(name, work, chosen, descriptor, torch.device(device)), run)
         else:
             model = Repository(models).load(source)
         width, height = map(int, size.split("x"))
         painted = paint(model, row_of(model, style), width, height, seed)
         format = SUFFIXES[output.suffix.lower()]
-        Order(STREAM, output, format).write(encode(painted, format, QUALITY))
+        PlannedPicture(STREAM, output, format).write(encode(painted, format, QUALITY))
         console.print(f"{model.manifest.label} -> {output}", soft_wrap=True)
 
 
-def painting_of(path: Path) -> Painting:
+def painting_of(path: Path) -> StyleImage:
     """Raises InvalidOption: no id can be made from the file's name."""
-    return Painting(style_id_of(path.stem), path, path.stem.replace("_", " ").capitalize(), None, None, None)
+    return StyleImage(style_id_of(path.stem), path, path.stem.replace("_", " ").capitalize(), None, None, None)
 
 
-def learned(models: Path, name: str, work: Painting) -> Model | None:
+def learned(models: Path, name: str, work: StyleImage) -> Model | None:
     """The newest version of `name` that was learned from that very picture. Raises InvalidModel."""
     repository = Repository(models)
     for version in reversed(repository.versions(name)):
@@ -113,21 +113,25 @@ def learned(models: Path, name: str, work: Painting) -> Model | None:
     return None
 
 
-def whole_of(name: str, work: Painting, recipe: Recipe, descriptor: Path | None, device: torch.device) -> Whole:
+def full_training_of(
+    name: str, work: StyleImage, recipe: Recipe, descriptor: Path | None, device: torch.device
+) -> FullTraining:
     """The training. Raises UnknownLayout, InvalidModel."""
     if recipe.architecture != "texture":
         raise UnusableRecipe(f"{recipe.architecture} makes no textures.")
     network = read_descriptor(descriptor) if descriptor else load_published(SHIPPED_MODELS, SHIPPED_DESCRIPTOR)
-    return Whole(name, (work,), network, descriptor.stem if descriptor else SHIPPED_DESCRIPTOR, recipe, device=device)
+    return FullTraining(
+        name, (work,), network, descriptor.stem if descriptor else SHIPPED_DESCRIPTOR, recipe, device=device
+    )
 
 
-def learn(models: Path, whole: Whole, run: Path | None) -> Model:
+def learn(models: Path, training: FullTraining, run: Path | None) -> Model:
     """Train and publish it."""
     with folder_of(run) as folder, stopped_by_signals() as stop, progress_bar() as watch:
-        candidate = train_whole(whole, folder, watch, stop)
+        candidate = train_full(training, folder, watch, stop)
     assert candidate is not None  # one process trains
-    bring_out(candidate, models, "texture", force=True)
-    return Repository(models).load(whole.name)
+    publish_or_exit(candidate, models, "texture", force=True)
+    return Repository(models).load(training.name)
 
 
 def row_of(model: Model, style: str | None) -> int:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from app.cli.bring_out import bring_out
-from app.cli.course import (
+from app.cli.publish import publish_or_exit
+from app.cli.train_add import add
+from app.cli.training_run import (
     check_device,
     check_name,
     explained,
@@ -18,12 +19,11 @@ from app.cli.course import (
     read_recipe,
     stopped_by_signals,
 )
-from app.cli.train_add import add
+from app.model_builds.candidate import Candidate
+from app.model_builds.full_training import FullTraining, learn, train_full
+from app.model_builds.previews import PREVIEW_EDGE
 from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published
 from app.registry.repository import Repository
-from app.releases.candidate import Candidate
-from app.releases.previews import PREVIEW_EDGE
-from app.releases.whole import Whole, learn, train_whole
 from app.settings import SHIPPED_MODELS
 from app.training.paintings import list_paintings
 from app.training.photos import list_photos, read_picture, usable_pictures
@@ -95,7 +95,7 @@ def full(
         works = list_paintings(paintings, style or [], licence)
         excluded = exclude.read_text().splitlines() if exclude else []
         with processes(device) as place:
-            whole = Whole(
+            training = FullTraining(
                 name or chosen.architecture,
                 works,
                 read_descriptor(descriptor) if descriptor else load_published(SHIPPED_MODELS, SHIPPED_DESCRIPTOR),
@@ -111,19 +111,19 @@ def full(
                 compiled=compiled,
                 checkpoint_seconds=checkpoint_seconds,
             )
-            candidate = carry(whole, run, publish)
+            candidate = carry(training, run, publish)
         if candidate:
-            bring_out(candidate, models, "train full", force=True)
+            publish_or_exit(candidate, models, "train full", force=True)
 
 
 def unseen_photos(photos: Path | None, excluded: list[str]) -> tuple[Path, ...]:
     return usable_pictures(photos / file for file in excluded if (photos / file).is_file()) if photos else ()
 
 
-def carry(whole: Whole, run: Path, publish: bool) -> Candidate | None:
+def carry(training: FullTraining, run: Path, publish: bool) -> Candidate | None:
     """Train to the end with a progress bar."""
     with stopped_by_signals() as stop, progress_bar() as watch:
         if publish:
-            return train_whole(whole, run, watch, stop)
-        learn(whole, run, watch, stop)
+            return train_full(training, run, watch, stop)
+        learn(training, run, watch, stop)
         return None

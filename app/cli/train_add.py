@@ -12,17 +12,17 @@ import torch
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from app.cli.bring_out import bring_out
-from app.cli.complaint import console
-from app.cli.course import check_device, explained, progress_bar, read_descriptor, reasons, stopped_by_signals
+from app.cli.failure import console
+from app.cli.publish import publish_or_exit
+from app.cli.training_run import check_device, explained, progress_bar, read_descriptor, reasons, stopped_by_signals
+from app.model_builds.addition import Addition, add_styles, fitting_precision
+from app.model_builds.previews import PREVIEW_EDGE
+from app.model_store.style_id import style_id_of
 from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published
 from app.registry.manifest import StyleId
 from app.registry.repository import Repository
-from app.releases.addition import Addition, add_styles, fitting_precision
-from app.releases.previews import PREVIEW_EDGE
-from app.releases.style_id import style_id_of
 from app.settings import SHIPPED_MODELS
-from app.training.paintings import Painting
+from app.training.paintings import StyleImage
 from app.training.photos import read_picture
 from app.training.recipe import UnusableRecipe, add_recipe
 
@@ -90,7 +90,7 @@ def add(
             recipe = add_recipe(base.manifest.recipe, given)
         except ValidationError as error:
             raise UnusableRecipe(reasons(error)) from None
-        work = Painting(style_id or style_id_of(title), painting, title, artist, year, licence)
+        work = StyleImage(style_id or style_id_of(title), painting, title, artist, year, licence)
         addition = Addition(
             base,
             (work,),
@@ -106,7 +106,7 @@ def add(
             candidate = add_styles(addition, folder, watch, stop)
         started = candidate.manifest.additions[-1].styles[work.id].started_from
         console.print(f"{work.id}: begun from {started or 'the mean of all rows'}.")
-        bring_out(candidate, models, "train add", force=force)
+        publish_or_exit(candidate, models, "train add", force=force)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from app.errors import InvalidOption, UnknownStyle
 WEIGHT = re.compile(r"(\d{1,20}(\.\d{0,20})?|\.\d{1,20})(e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
 # What is said back of words that nobody knows; longer than any style id that one would type.
 SHOWN_CHARACTERS = 64
-MOST_NEAREST = 3
+MAX_NEAREST = 3
 
 
 def parse_blend(text: str, known: Collection[str]) -> dict[str, float]:
@@ -44,7 +44,7 @@ def check_style(style: str, known: Collection[str]) -> None:
         raise InvalidOption("A style is missing; a blend looks like starry_night:0.7,great_wave:0.3.")
     if style not in known:
         shown = style[:SHOWN_CHARACTERS]
-        nearest = get_close_matches(shown.lower(), sorted(known), MOST_NEAREST)
+        nearest = get_close_matches(shown.lower(), sorted(known), MAX_NEAREST)
         hint = f"; the nearest is {nearest[0]}" if nearest else ""
         # As ASCII in quotes: a client's words may hold anything that a terminal or a log would act on.
         raise UnknownStyle(f"There is no style {shown!a}{hint}.", nearest=nearest)

@@ -18,7 +18,7 @@ Payload = TypeVar("Payload")
 
 # The least that a picture counts for, 128 x 128 pixels: however small, it is decoded, handed over and run
 # through every layer, and without a least the queue bound would let in millions of pictures of one pixel.
-LEAST_PIXELS = 128 * 128
+MIN_PIXELS = 128 * 128
 # A batch grows to this and no further (16 pictures of 512 x 512): its activations are in memory together.
 BATCH_MEGAPIXELS = 4.2
 # What a batch older by one counts for in the speed estimate: the last ten or so decide.
@@ -38,7 +38,7 @@ class Ticket:
 
 
 @dataclass(frozen=True, eq=False)
-class Job(Generic[Payload]):
+class Submission(Generic[Payload]):
     """A decoded picture that waits, or is painted; `most` pictures share a batch that it begins."""
 
     ticket: Ticket
@@ -51,7 +51,7 @@ class Job(Generic[Payload]):
 class Batch(Generic[Payload]):
     """Jobs of one key that run together, oldest first."""
 
-    jobs: tuple[Job[Payload], ...]
+    jobs: tuple[Submission[Payload], ...]
     began: float
 
     @property
@@ -77,7 +77,7 @@ class Scheduler(Generic[Payload]):
         self._batch_pixels = int(batch_megapixels * 1e6)
         self._pixels = 0
         self._decoding: set[Ticket] = set()
-        self._waiting: dict[Ticket, Job[Payload]] = {}  # in order of submission
+        self._waiting: dict[Ticket, Submission[Payload]] = {}  # in order of submission
         self._running: Batch[Payload] | None = None
         # Decaying sums, whose ratio is the speed: an average of speeds would count small batches too much.
         self._painted_pixels = 0.0
@@ -124,7 +124,7 @@ class Scheduler(Generic[Payload]):
         """
         if deadline <= now:
             raise DeadlineExceeded("The time for this request was over before its picture arrived.")
-        ticket = Ticket(max(LEAST_PIXELS, math.ceil(megapixels * 1e6)), deadline)
+        ticket = Ticket(max(MIN_PIXELS, math.ceil(megapixels * 1e6)), deadline)
         if self._pixels > 0:
             self._refuse_beyond_bound(now, ticket)
             self._refuse_too_late(now, ticket, spare)
@@ -166,7 +166,9 @@ class Scheduler(Generic[Payload]):
         if ticket not in self._decoding:
             return False
         self._decoding.remove(ticket)
-        self._waiting[ticket] = Job(ticket, key, payload, min(most or self._batch_pictures, self._batch_pictures))
+        self._waiting[ticket] = Submission(
+            ticket, key, payload, min(most or self._batch_pictures, self._batch_pictures)
+        )
         return True
 
     def expire(self, now: float) -> list[Payload]:
@@ -184,7 +186,7 @@ class Scheduler(Generic[Payload]):
         """
         if self._running is not None:
             raise ValueError("The batch before has not been finished.")
-        jobs: list[Job[Payload]] = []
+        jobs: list[Submission[Payload]] = []
         pixels = 0
         for job in self._waiting.values():
             if job.ticket.deadline <= now or (jobs and job.key != jobs[0].key):

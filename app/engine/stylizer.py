@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.engine.capture import captures_on_cuda, eight_bit
-from app.engine.captures import BATCHES, Shape
+from app.engine.cuda_graph import cuda_graph_cache, eight_bit
+from app.engine.cuda_graph_cache import BATCHES, Shape
 from app.engine.device import Device
-from app.engine.graph import Graph, NonFiniteError, compile_graph
-from app.engine.lanes import Lanes, compile_lanes
+from app.engine.openvino_graph import NonFiniteError, OpenVinoGraph, compile_graph
+from app.engine.replicas import Replicas, compile_replicas
 from app.errors import InvalidOption, UnknownStyle
 from app.imaging.picture import Pixels
 from app.nets.generators import Generator
@@ -47,13 +47,13 @@ class Stylizer:
         # Rows are mixed on the CPU: a few thousand values, and finding the rows in use would make a GPU wait.
         self._rows = rows.float().cpu().eval().requires_grad_(False)
         generator = generator.eval().requires_grad_(False)
-        self._graph, self._lanes = self._compile(generator) if device.compiles else (None, None)
+        self._graph, self._replicas = self._compile(generator) if device.compiles else (None, None)
         if device.dtype != torch.float32 and self._graph is None:
             generator.load_state_dict(generator.weights(device.dtype), assign=True)
         self._generator = generator.to(device.torch_device)
         recorded = device.torch_device.type == "cuda"
         self._captures = (
-            captures_on_cuda(self._generator, rows.gamma.shape[1], device.torch_device) if recorded else None
+            cuda_graph_cache(self._generator, rows.gamma.shape[1], device.torch_device) if recorded else None
         )
 
     @property
@@ -64,13 +64,13 @@ class Stylizer:
     @property
     def most_at_once(self) -> int | None:
         """Pictures that `paint` takes at once, the others after them; None: as many as fit into memory."""
-        if self._lanes:
-            return len(self._lanes)
+        if self._replicas:
+            return len(self._replicas)
         return None if self.device.gains_from_batches else 1
 
     def batch_key(self, height: int, width: int) -> Hashable:
         """Pictures of equal keys are worth a batch: of one shape, or for lanes, which should end together, one area."""
-        return height * width if self._lanes else (height, width)
+        return height * width if self._replicas else (height, width)
 
     @torch.inference_mode()
     def paint(self, pixels: Sequence[Pixels], blends: Sequence[Blend]) -> list[Pixels]:
@@ -97,16 +97,16 @@ class Stylizer:
         return paintings
 
     @torch.inference_mode()
-    def _compile(self, generator: Generator) -> tuple[Graph | None, Lanes | None]:
+    def _compile(self, generator: Generator) -> tuple[OpenVinoGraph | None, Replicas | None]:
         row = self._mix({self.style_ids[0]: 1.0})
         graph = compile_graph(generator, self.device, *row)
-        return graph, compile_lanes(generator, self.device, *row) if graph else None
+        return graph, compile_replicas(generator, self.device, *row) if graph else None
 
     def _paint_at_once(self, pictures: Sequence[Pixels], gamma: Tensor, beta: Tensor) -> list[Pixels]:
         if self._graph is None:
             return self._paint_together(pictures, gamma, beta)
-        if self._lanes and len(pictures) == len(self._lanes):
-            return self._lanes.paint(pictures, gamma, beta)
+        if self._replicas and len(pictures) == len(self._replicas):
+            return self._replicas.paint(pictures, gamma, beta)
         return [
             self._graph.paint(*one) for one in zip(pictures, torch.split(gamma, 1), torch.split(beta, 1), strict=True)
         ]
@@ -141,7 +141,7 @@ class Stylizer:
         shape = (self.most_at_once or WARM_BATCH, WARM_EDGE, WARM_EDGE, 3)
         pictures = list(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
         blends = [{self.style_ids[0]: 1.0}] * len(pictures)
-        if self._lanes:
+        if self._replicas:
             self.paint(pictures[:1], blends[:1])
         for _ in range(batches):
             began = time.perf_counter()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class GatysCheckpoint:
     """Tensors, and what goes into JSON: with L-BFGS 9 MB at 1024 x 768 px, the picture alone; three times it with Adam.
 
     There is no random state: only the start is random, and it is in the picture.

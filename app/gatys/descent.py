@@ -14,11 +14,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from app.gatys.objective import Losses
+from app.gatys.objective import GatysLosses
 from app.gatys.options import GatysOptions
 from app.gatys.smoothing import Smoothing
 
-Evaluate = Callable[[Tensor], tuple[Losses, Tensor]]
+Evaluate = Callable[[Tensor], tuple[GatysLosses, Tensor]]
 
 # The first step of L-BFGS knows no curvature: this is the largest change of a pixel, in 0..1.
 FIRST_STEP = 0.05
@@ -37,7 +37,7 @@ class Descent(Protocol):
     """
 
     picture: Tensor
-    losses: Losses
+    losses: GatysLosses
 
     def step(self) -> bool:
         """Go on by one iteration; False, with the picture unchanged, if no step leads down any more."""
@@ -128,7 +128,7 @@ class Lbfgs:
             length *= SHORTER
         return False
 
-    def accept(self, picture: Tensor, step: Tensor, losses: Losses, gradient: Tensor) -> None:
+    def accept(self, picture: Tensor, step: Tensor, losses: GatysLosses, gradient: Tensor) -> None:
         self.remember(step, gradient - self.gradient)
         self.picture, self.losses, self.gradient = picture, losses, gradient
 
@@ -207,7 +207,7 @@ class Adam:
 OPTIMISERS: dict[str, Callable[[Evaluate, Tensor, GatysOptions], Descent]] = {"lbfgs": Lbfgs, "adam": Adam}
 
 
-def usable(losses: Losses, gradient: Tensor) -> bool:
+def usable(losses: GatysLosses, gradient: Tensor) -> bool:
     return math.isfinite(losses.total) and bool(gradient.isfinite().all())
 
 

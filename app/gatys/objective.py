@@ -22,7 +22,7 @@ from app.nets.descriptor import Descriptor
 
 
 @dataclass(frozen=True)
-class Losses:
+class GatysLosses:
     """`total` is minimised; `style` and `content` are its parts before style_weight and content_weight."""
 
     total: float
@@ -39,7 +39,7 @@ class Target:
     weight: float
 
 
-class Objective:
+class GatysObjective:
     """The weighted losses against one photo and some paintings, all at the size of the moment.
 
     Args:
@@ -75,14 +75,14 @@ class Objective:
         statistics = mean_gram if self.options.losses == "balanced" else gram
         return Target({layer: statistics(F) for layer, F in features.items()}, positions(features), weight)
 
-    def evaluate(self, picture: Tensor) -> tuple[Losses, Tensor]:
+    def evaluate(self, picture: Tensor) -> tuple[GatysLosses, Tensor]:
         """Losses of `picture` (1, 3, H, W), and the gradient of the total, of the same shape."""
         x = picture.detach().requires_grad_()
         features = self.features(x, {**self.style_layers, **self.content_layers})
         style, content = self.style(features), self.content_distance(features)
         total = self.options.style_weight * style + self.options.content_weight * content
         (gradient,) = torch.autograd.grad(total, x)
-        return Losses(total.item(), style.item(), content.item()), gradient.contiguous()
+        return GatysLosses(total.item(), style.item(), content.item()), gradient.contiguous()
 
     def style(self, features: dict[str, Tensor]) -> Tensor:
         """sum over paintings and layers of their weights times E_l (1508.06576, equation 5)."""

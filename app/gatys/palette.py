@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 # Added to the photo's variances: a picture of one colour has none to divide by. That of rounding to 8 bits.
-LEAST_VARIANCE = 1 / 255**2 / 12
+MIN_VARIANCE = 1 / 255**2 / 12
 
 
 def recoloured(photo: Tensor, paintings: Sequence[tuple[Tensor, float]]) -> Tensor:
@@ -25,7 +25,7 @@ def recoloured(photo: Tensor, paintings: Sequence[tuple[Tensor, float]]) -> Tens
         (weight * (c + torch.outer(m - wanted_mean, m - wanted_mean)) for m, c, weight in of_each),
         start=torch.zeros_like(covariance),
     )
-    covariance = covariance + LEAST_VARIANCE * torch.eye(3, dtype=covariance.dtype)
+    covariance = covariance + MIN_VARIANCE * torch.eye(3, dtype=covariance.dtype)
     root, inverse = power(covariance, 0.5), power(covariance, -0.5)
     matrix = inverse @ power(root @ wanted @ root, 0.5) @ inverse
     colours = photo[0].flatten(1).double().cpu()

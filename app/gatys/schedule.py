@@ -26,7 +26,7 @@ class Stage:
         return self.height * self.width * self.iterations
 
 
-class Schedule:
+class ScaleSchedule:
     """The stages of a picture of height x width, both at least MIN_EDGE.
 
     A scale that would be smaller than MIN_EDGE is left out, and so are the coarsest ones when there are fewer

@@ -19,12 +19,12 @@ from torch import Tensor
 
 from app.errors import InvalidOption
 from app.gatys.canvas import crop, enlarged, pixels, resized, widened
-from app.gatys.checkpoint import Checkpoint, ForeignCheckpoint
+from app.gatys.checkpoint import ForeignCheckpoint, GatysCheckpoint
 from app.gatys.descent import OPTIMISERS, Descent
-from app.gatys.objective import Losses, Objective
+from app.gatys.objective import GatysLosses, GatysObjective
 from app.gatys.options import GatysOptions
 from app.gatys.palette import recoloured
-from app.gatys.schedule import Schedule, Stage
+from app.gatys.schedule import ScaleSchedule, Stage
 from app.imaging.colour import keep_colour
 from app.imaging.resize import fitted
 from app.nets.descriptor import Descriptor
@@ -50,7 +50,7 @@ class Iteration:
     iteration: int
     iterations: int
     scale: float
-    losses: Losses
+    losses: GatysLosses
     seconds: float
 
 
@@ -91,7 +91,7 @@ class Transfer:
         self.size = (height, width)
         self.photo = widened(resized(content, self.size))
         self.start = self.first_picture(start)
-        self.schedule = Schedule(self.photo.shape[2], self.photo.shape[3], options)
+        self.schedule = ScaleSchedule(self.photo.shape[2], self.photo.shape[3], options)
         self.outcome: Outcome | None = None
         self.iteration = 0
         self.seconds = 0.0
@@ -125,7 +125,7 @@ class Transfer:
             (widened(resized(painting, fitted(painting.shape[3], painting.shape[2], longer)[::-1])), weight)
             for painting, weight in self.styles
         ]
-        self.objective = Objective(self.descriptor, photo, paintings, self.options)
+        self.objective = GatysObjective(self.descriptor, photo, paintings, self.options)
         self.descent: Descent = OPTIMISERS[self.options.optimiser](self.objective.evaluate, picture, self.options)
         self.done = 0
         self.stuck = False
@@ -211,7 +211,7 @@ class Transfer:
             return painted
         return keep_colour(pixels(crop(self.photo, self.size)), painted)
 
-    def checkpoint(self) -> Checkpoint:
+    def checkpoint(self) -> GatysCheckpoint:
         """Where it stands; to be taken between two iterations."""
         tensors = {f"optimiser.{name}": value for name, value in self.descent.state().items()}
         tensors["picture"] = self.descent.picture
@@ -225,9 +225,9 @@ class Transfer:
             "sharpened": self.descriptor.dtype == torch.float32,
             "totals": self.totals,
         }
-        return Checkpoint({name: value.detach().cpu().clone() for name, value in tensors.items()}, state)
+        return GatysCheckpoint({name: value.detach().cpu().clone() for name, value in tensors.items()}, state)
 
-    def restore(self, checkpoint: Checkpoint) -> None:
+    def restore(self, checkpoint: GatysCheckpoint) -> None:
         """Go on from `checkpoint`. The loss goes on from where it was; later iterations are not bit for bit the same.
 
         Raises:

@@ -19,10 +19,10 @@ from app.errors import PictureError, PictureTooLarge
 
 # Segments or chunks in one file. Real files have up to a few thousand (a PNG with 8 kB of data in each); a
 # file of empty ones only would keep a thread busy for seconds.
-MOST_PIECES = 65_536
+MAX_PIECES = 65_536
 
 # Bytes of one ICC profile. Large CMYK profiles have 2 to 3 MB.
-MOST_PROFILE_BYTES = 4_000_000
+MAX_PROFILE_BYTES = 4_000_000
 
 # All that Pillow raises on hostile bytes, by its own account and by fuzzing. Not `Exception`: a mistake in
 # this room outside Pillow's calls must show up as one.

@@ -21,7 +21,7 @@ FORMATS: Mapping[str, str] = MappingProxyType(
     | ({"avif": "image/avif"} if features.check("avif") else {})
 )
 # Pixels an edge: libjpeg's limit, and what the other formats' headers can say.
-MOST_EDGE = {"jpeg": 65_500, "png": 2**31 - 1, "webp": 16_383, "avif": 65_536}
+MAX_EDGE = {"jpeg": 65_500, "png": 2**31 - 1, "webp": 16_383, "avif": 65_536}
 
 FULL_CHROMA_QUALITY = 90
 
@@ -40,8 +40,8 @@ def encode(picture: Picture, format: str, quality: int) -> bytes:
         raise InvalidOption(f"The format must be one of {', '.join(FORMATS)}.")
     if not 1 <= quality <= 100:
         raise InvalidOption("The quality must be a whole number from 1 to 100.")
-    if max(picture.width, picture.height) > MOST_EDGE[format]:
-        raise InvalidOption(f"A {format} picture has at most {MOST_EDGE[format]} pixels an edge.")
+    if max(picture.width, picture.height) > MAX_EDGE[format]:
+        raise InvalidOption(f"A {format} picture has at most {MAX_EDGE[format]} pixels an edge.")
     file = BytesIO()
     _image(picture, flat=format == "jpeg").save(file, format, **_options(format, quality))
     return file.getvalue()

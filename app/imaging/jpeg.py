@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from app.errors import UnsupportedPicture
-from app.imaging.container import MOST_PIECES, StoredHeader, cut_off, damaged, decoder_errors
+from app.imaging.container import MAX_PIECES, StoredHeader, cut_off, damaged, decoder_errors
 from app.imaging.exif import orientation
 from app.imaging.resize import resample
 
@@ -27,7 +27,7 @@ METADATA = {*range(APP1, 0xEE), 0xEF, COM}
 
 # libjpeg writes 10 scans. Each goes over the whole picture, so a file of thousands of tiny ones would take
 # hours; 31 scans of 40 megapixels take 1.6 seconds.
-MOST_SCANS = 32
+MAX_SCANS = 32
 
 MARKER = re.compile(rb"\xff[\x01-\xfe]")
 MARKER_AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # FF 00 and RSTn belong to the scan's data
@@ -52,7 +52,7 @@ def segments(data: bytes) -> Iterator[Segment]:
         PictureError: the structure is broken, or ends without EOI.
     """
     position, pattern = 2, MARKER
-    for _ in range(MOST_PIECES):
+    for _ in range(MAX_PIECES):
         found = pattern.search(data, position)
         if found is None:
             raise cut_off("no EOI")
@@ -165,7 +165,7 @@ def _pixels_only(data: bytes, scan_tail: bytes = b"") -> bytes:
         frames += marker in FRAMES
         if marker not in METADATA:
             parts.append(view[start:end])
-    if scans > MOST_SCANS or frames != 1:
+    if scans > MAX_SCANS or frames != 1:
         raise damaged(f"{scans} scans in {frames} frames")
     return b"".join(parts)
 

@@ -14,8 +14,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from app.imaging.container import (
-    MOST_PIECES,
-    MOST_PROFILE_BYTES,
+    MAX_PIECES,
+    MAX_PROFILE_BYTES,
     StoredHeader,
     cut_off,
     damaged,
@@ -36,7 +36,7 @@ DEFLATE_RATIO = 1032  # the most that deflate can expand (zlib's technical notes
 INFLATE_STEP = 1 << 20
 
 
-class Chunk(NamedTuple):
+class PngChunk(NamedTuple):
     """`data[start:end]`, length and CRC included; its payload is `data[body : end - 4]`."""
 
     kind: bytes
@@ -68,18 +68,18 @@ class ImageHeader(NamedTuple):
         return total
 
 
-def chunks(data: bytes) -> Iterator[Chunk]:
+def chunks(data: bytes) -> Iterator[PngChunk]:
     """Every chunk up to IEND; what follows is ignored.
 
     Raises:
         PictureError: the structure is broken, or ends without IEND.
     """
     position = len(MAGIC)
-    for _ in range(MOST_PIECES):
+    for _ in range(MAX_PIECES):
         if position + 12 > len(data):
             raise cut_off("no IEND")
         length, kind = struct.unpack_from(">I4s", data, position)
-        chunk = Chunk(kind, position, position + 8, position + 12 + length)
+        chunk = PngChunk(kind, position, position + 8, position + 12 + length)
         if chunk.end > len(data):
             raise cut_off(f"chunk {kind!r} ends after the file")
         if not kind.isalpha() or (kind[:1].isupper() and kind not in PIXELS):
@@ -124,7 +124,7 @@ def _image_header(data: bytes) -> ImageHeader:
     return header
 
 
-def _check_crc(data: bytes, chunk: Chunk) -> None:
+def _check_crc(data: bytes, chunk: PngChunk) -> None:
     if zlib.crc32(memoryview(data)[chunk.body - 4 : chunk.end - 4]) != int.from_bytes(
         data[chunk.end - 4 : chunk.end], "big"
     ):
@@ -138,7 +138,7 @@ def read_profile(data: bytes) -> bytes | None:
             _, _, compressed = data[body : end - 4].partition(b"\0")
             inflater = zlib.decompressobj()
             try:
-                profile = inflater.decompress(compressed[1:], MOST_PROFILE_BYTES)
+                profile = inflater.decompress(compressed[1:], MAX_PROFILE_BYTES)
             except zlib.error:
                 return None
             return profile if inflater.eof else None

@@ -14,8 +14,8 @@ from PIL import Image
 from PIL.WebPImagePlugin import WebPImageFile
 
 from app.imaging.container import (
-    MOST_PIECES,
-    MOST_PROFILE_BYTES,
+    MAX_PIECES,
+    MAX_PROFILE_BYTES,
     StoredHeader,
     cut_off,
     damaged,
@@ -29,7 +29,7 @@ VP8_START_CODE = b"\x9d\x01\x2a"
 VP8L_SIGNATURE = 0x2F
 
 
-class Chunk(NamedTuple):
+class WebpChunk(NamedTuple):
     """The payload is `data[body:end]`."""
 
     kind: bytes
@@ -41,7 +41,7 @@ def is_webp(data: bytes) -> bool:
     return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
 
 
-def chunks(data: bytes) -> Iterator[Chunk]:
+def chunks(data: bytes) -> Iterator[WebpChunk]:
     """Every chunk inside the RIFF size; what follows is ignored.
 
     Raises:
@@ -49,11 +49,11 @@ def chunks(data: bytes) -> Iterator[Chunk]:
     """
     stop = 8 + _riff_bytes(data)
     position = RIFF_HEADER_BYTES
-    for _ in range(MOST_PIECES):
+    for _ in range(MAX_PIECES):
         if position + 8 > stop:
             return
         kind, length = struct.unpack_from("<4sI", data, position)
-        chunk = Chunk(kind, position + 8, position + 8 + length)
+        chunk = WebpChunk(kind, position + 8, position + 8 + length)
         if chunk.end > stop:
             raise cut_off(f"chunk {kind!r} ends after the file")
         yield chunk
@@ -104,7 +104,7 @@ def read_profile(data: bytes) -> bytes | None:
     """The embedded ICC profile; None where there is none or it is too large."""
     for kind, body, end in chunks(data):
         if kind == b"ICCP":
-            return data[body:end] if end - body <= MOST_PROFILE_BYTES else None
+            return data[body:end] if end - body <= MAX_PROFILE_BYTES else None
     return None
 
 

@@ -11,7 +11,7 @@ import structlog
 
 from app.errors import LedgerUnavailable, StorageUnavailable
 from app.jobs.curve import LossCurve
-from app.jobs.job import Job, Losses, Progress, attempt_key, input_key
+from app.jobs.job import Job, JobProgress, LossPoint, attempt_key, input_key
 from app.jobs.leases import LeaseLost, Leases
 from app.storage.blobs import BlobNotFound, Blobs
 
@@ -60,14 +60,14 @@ class JobContext:
         self._iteration: int | None = None
         self._curve = LossCurve(job.losses)
         self._lock = threading.Lock()
-        self._progress = Progress(fraction=job.progress, losses=job.losses)
+        self._progress = JobProgress(fraction=job.progress, losses=job.losses)
 
     @property
     def params(self) -> dict[str, Any]:
         return self.job.params
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> JobProgress:
         """For the heartbeat."""
         with self._lock:
             return self._progress
@@ -81,7 +81,7 @@ class JobContext:
         """A picture that was sent with the job. Raises BlobNotFound, StorageUnavailable."""
         return self._storage.get(input_key(self.job.id, name))
 
-    def report(self, fraction: float, *, iteration: int, losses: Losses, eta_seconds: float | None = None) -> None:
+    def report(self, fraction: float, *, iteration: int, losses: LossPoint, eta_seconds: float | None = None) -> None:
         """Tell that an iteration is done; this alone keeps the job with this worker.
 
         Args:
@@ -180,4 +180,4 @@ class JobContext:
 
     def _set(self, **members: Any) -> None:
         with self._lock:
-            self._progress = Progress(**{**vars(self._progress), **members})
+            self._progress = JobProgress(**{**vars(self._progress), **members})

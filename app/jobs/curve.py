@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.jobs.job import Losses
+from app.jobs.job import LossPoint
 
 # More than a plot is wide is never seen; all of them go with every heartbeat.
-MOST_POINTS = 400
+MAX_POINTS = 400
 
 
 class LossCurve:
     """Points in the order of their iterations, the first and the newest among them."""
 
-    def __init__(self, points: Iterable[Losses] = ()) -> None:
+    def __init__(self, points: Iterable[LossPoint] = ()) -> None:
         self._points = [dict(point) for point in points]
         self._stride = 1
         self._since = 1
@@ -22,7 +22,7 @@ class LossCurve:
     def points(self) -> list[dict[str, float]]:
         return list(self._points)
 
-    def add(self, iteration: int, losses: Losses) -> None:
+    def add(self, iteration: int, losses: LossPoint) -> None:
         """Add a point. What lies at or after its iteration came from work that is being repeated, and goes."""
         before = len(self._points)
         while self._points and self._points[-1]["iteration"] >= iteration:
@@ -34,6 +34,6 @@ class LossCurve:
         else:
             self._since = 1
         self._points.append({"iteration": iteration, **losses})
-        if len(self._points) > MOST_POINTS:
+        if len(self._points) > MAX_POINTS:
             self._points = self._points[:-1:2] + self._points[-1:]
             self._stride *= 2

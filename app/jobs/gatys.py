@@ -18,7 +18,7 @@ from torch import Tensor
 
 from app.engine.device import choose_device
 from app.errors import DescriptorUnavailable
-from app.gatys.checkpoint import Checkpoint, ForeignCheckpoint
+from app.gatys.checkpoint import ForeignCheckpoint, GatysCheckpoint
 from app.gatys.options import GatysOptions
 from app.gatys.transfer import Iteration, Transfer
 from app.imaging.decode import decode
@@ -45,7 +45,7 @@ STATE = "state"
 _log = structlog.get_logger(__name__)
 
 
-class Start(BaseModel):
+class GatysStart(BaseModel):
     """A generator's picture to start from: `model` is a label, `name@version`, and the blend's weights sum to 1."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
@@ -67,7 +67,7 @@ class GatysParams(BaseModel):
 
     options: GatysOptions
     weights: list[float] = Field(min_length=1)
-    start: Start | None = None
+    start: GatysStart | None = None
     format: str = "jpeg"
     quality: int = 90
 
@@ -189,13 +189,13 @@ def facts(transfer: Transfer, painting: Picture) -> dict[str, Any]:
     }
 
 
-def pack(checkpoint: Checkpoint) -> bytes:
+def pack(checkpoint: GatysCheckpoint) -> bytes:
     state = torch.tensor(list(json.dumps(checkpoint.state).encode()), dtype=torch.uint8)
     return save_tensors({**checkpoint.tensors, STATE: state})
 
 
-def unpack(packed: bytes) -> Checkpoint:
+def unpack(packed: bytes) -> GatysCheckpoint:
     """Raises SafetensorError, KeyError or ValueError for what is no checkpoint."""
     tensors = load_tensors(packed)
     state = json.loads(bytes(tensors.pop(STATE).tolist()))
-    return Checkpoint(tensors, state)
+    return GatysCheckpoint(tensors, state)

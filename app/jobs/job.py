@@ -12,12 +12,12 @@ from enum import StrEnum
 from typing import Any
 
 # One point of a loss curve: `iteration` and the losses by name.
-Losses = Mapping[str, float]
+LossPoint = Mapping[str, float]
 
 JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
-class Status(StrEnum):
+class JobStatus(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
@@ -25,7 +25,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-ENDED = (Status.DONE, Status.FAILED, Status.CANCELLED)
+ENDED = (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
 class EventKind(StrEnum):
@@ -64,7 +64,7 @@ class Job:
 
     id: str
     kind: str
-    status: Status
+    status: JobStatus
     principal: str
     params: dict[str, Any]
     priority: int
@@ -102,7 +102,7 @@ class Job:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Job:
-        return cls(**{**row, "status": Status(row["status"])})
+        return cls(**{**row, "status": JobStatus(row["status"])})
 
 
 @dataclass(frozen=True)
@@ -117,13 +117,13 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Progress:
+class JobProgress:
     """What a heartbeat carries; `fraction` is 0..1 of the whole job, losses are all points so far."""
 
     fraction: float = 0.0
     eta_seconds: float | None = None
     seconds_per_iteration: float | None = None
-    losses: Sequence[Losses] = ()
+    losses: Sequence[LossPoint] = ()
     preview_key: str | None = None
     checkpoint_key: str | None = None
 

@@ -13,7 +13,7 @@ from sqlalchemy import case, select, update
 
 from app.errors import PasticheError
 from app.jobs.events import apply
-from app.jobs.job import EventKind, Job, Progress, Status
+from app.jobs.job import EventKind, Job, JobProgress, JobStatus
 from app.sql.database import Database
 from app.sql.schema import jobs, now_ms
 
@@ -46,14 +46,14 @@ class Leases:
             kinds: that the owner can do; None: all.
         """
         values = {
-            "status": Status.RUNNING,
+            "status": JobStatus.RUNNING,
             "owner": owner,
             "attempt": jobs.c.attempt + 1,
             "lease_until": now_ms() + self._lease_ms,
             "started_at": case((jobs.c.started_at.is_(None), now_ms()), else_=jobs.c.started_at),
         }
         statement = update(jobs).where(
-            jobs.c.id == job_id, jobs.c.status == Status.QUEUED, jobs.c.available_at <= now_ms()
+            jobs.c.id == job_id, jobs.c.status == JobStatus.QUEUED, jobs.c.available_at <= now_ms()
         )
         if kinds is not None:
             statement = statement.where(jobs.c.kind.in_(kinds))
@@ -61,7 +61,7 @@ class Leases:
             claimed = apply(connection, statement, values, EventKind.STATUS)
         return claimed[0] if claimed else None
 
-    def heartbeat(self, job: Job, progress: Progress) -> Job:
+    def heartbeat(self, job: Job, progress: JobProgress) -> Job:
         """Renew the lease and tell the progress; `cancel_requested` of the answer is the way back.
 
         An expired lease that nobody has swept yet is renewed: the job is still nobody else's.
@@ -95,7 +95,7 @@ class Leases:
             "facts": dict(facts),
         }
         try:
-            return self._write(job, ended(Status.DONE, self._expiry_ms) | values, EventKind.STATUS)
+            return self._write(job, ended(JobStatus.DONE, self._expiry_ms) | values, EventKind.STATUS)
         except LeaseLost:
             with self._database.read() as connection:
                 same = select(jobs).where(jobs.c.id == job.id, jobs.c.result_key == result_key)
@@ -106,12 +106,12 @@ class Leases:
 
     def fail(self, job: Job, error: PasticheError) -> Job:
         """End it for a reason that trying again would not change. Raises LeaseLost."""
-        values = ended(Status.FAILED, self._expiry_ms) | {"error_slug": error.slug, "error_detail": error.detail}
+        values = ended(JobStatus.FAILED, self._expiry_ms) | {"error_slug": error.slug, "error_detail": error.detail}
         return self._write(job, values, EventKind.STATUS)
 
     def cancelled(self, job: Job) -> Job:
         """End it because it was asked for. Raises LeaseLost."""
-        return self._write(job, ended(Status.CANCELLED, self._expiry_ms), EventKind.STATUS)
+        return self._write(job, ended(JobStatus.CANCELLED, self._expiry_ms), EventKind.STATUS)
 
     def retry(self, job: Job, error: PasticheError) -> Job:
         """Queue it again after a pause, or fail it where this was the last attempt. Raises LeaseLost."""
@@ -131,7 +131,7 @@ class Leases:
             jobs.c.id == job.id,
             jobs.c.owner == job.owner,
             jobs.c.attempt == job.attempt,
-            jobs.c.status == Status.RUNNING,
+            jobs.c.status == JobStatus.RUNNING,
         )
         with self._database.write() as connection:
             written = apply(connection, held, values, kind)
@@ -140,7 +140,7 @@ class Leases:
         return written[0]
 
 
-def ended(status: Status, expiry_ms: int) -> dict[str, Any]:
+def ended(status: JobStatus, expiry_ms: int) -> dict[str, Any]:
     """What an UPDATE sets when a job ends."""
     return {
         "status": status,
@@ -155,7 +155,7 @@ def waiting_again(expiry_ms: int) -> dict[str, Any]:
     """What an UPDATE sets when a job goes back, at the end of the queue; one that is to be cancelled ends instead."""
     unwanted = jobs.c.cancel_requested
     return {
-        "status": case((unwanted, Status.CANCELLED), else_=Status.QUEUED),
+        "status": case((unwanted, JobStatus.CANCELLED), else_=JobStatus.QUEUED),
         "lease_until": None,
         "eta_seconds": None,
         "finished_at": case((unwanted, now_ms())),

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from app.errors import IdempotencyConflict, TooManyJobs
 from app.jobs.events import apply, record
-from app.jobs.job import ENDED, Event, EventKind, Job, NewJob, Status
+from app.jobs.job import ENDED, Event, EventKind, Job, JobStatus, NewJob
 from app.sql.database import Database
 from app.sql.schema import job_events, jobs, now_ms
 
@@ -89,7 +89,7 @@ class Ledger:
         self,
         *,
         principal: str | None = None,
-        status: Status | None = None,
+        status: JobStatus | None = None,
         kind: str | None = None,
         before: str | None = None,
         limit: int = 50,
@@ -108,7 +108,7 @@ class Ledger:
         order = (jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.id)
         queue = (
             select(jobs.c.id, func.row_number().over(order_by=order).label("place"))
-            .where(jobs.c.status == Status.QUEUED)
+            .where(jobs.c.status == JobStatus.QUEUED)
             .subquery()
         )
         with self._database.read() as connection:
@@ -121,7 +121,7 @@ class Ledger:
         with self._database.read() as connection:
             query = (
                 select(jobs)
-                .where(jobs.c.status == Status.QUEUED, jobs.c.available_at <= now_ms(), mine)
+                .where(jobs.c.status == JobStatus.QUEUED, jobs.c.available_at <= now_ms(), mine)
                 .order_by(jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.id)
                 .limit(limit)
             )
@@ -160,11 +160,11 @@ class Ledger:
         Returns:
             The job as it is now; None when there is none. One that has ended stays as it is.
         """
-        open_job = update(jobs).where(jobs.c.id == job_id, jobs.c.status.in_((Status.QUEUED, Status.RUNNING)))
-        waits = jobs.c.status == Status.QUEUED
+        open_job = update(jobs).where(jobs.c.id == job_id, jobs.c.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)))
+        waits = jobs.c.status == JobStatus.QUEUED
         values = {
             "cancel_requested": True,
-            "status": case((waits, Status.CANCELLED), else_=jobs.c.status),
+            "status": case((waits, JobStatus.CANCELLED), else_=jobs.c.status),
             "finished_at": case((waits, now_ms())),
             "expires_at": case((waits, now_ms() + self._expiry_ms)),
         }
@@ -209,7 +209,7 @@ def _repeated(connection: Connection, new: NewJob) -> Job | None:
 
 def _check_quota(connection: Connection, principal: str, quota: Quota) -> None:
     mine = func.coalesce(func.sum(cast(jobs.c.principal == principal, Integer)), 0)
-    waiting, own = connection.execute(select(func.count(), mine).where(jobs.c.status == Status.QUEUED)).one()
+    waiting, own = connection.execute(select(func.count(), mine).where(jobs.c.status == JobStatus.QUEUED)).one()
     if own >= quota.waiting_each:
         raise TooManyJobs(
             f"{own} jobs of yours wait, which is as many as may.", retry_after_seconds=QUOTA_RETRY_SECONDS
@@ -222,7 +222,7 @@ def _insert(connection: Connection, new: NewJob) -> Job:
     values = {
         **vars(new),
         "params": dict(new.params),
-        "status": Status.QUEUED,
+        "status": JobStatus.QUEUED,
         "attempt": 0,
         "cancel_requested": False,
         "progress": 0.0,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Function, case, func, select
 
-from app.jobs.job import Status
+from app.jobs.job import JobStatus
 from app.sql.database import Database
 from app.sql.schema import jobs, now_ms
 
@@ -36,16 +36,16 @@ class KindStatistics:
 
 def measure(database: Database) -> list[KindStatistics]:
     """For every kind that has jobs, by name. Raises LedgerUnavailable."""
-    queued, running = jobs.c.status == Status.QUEUED, jobs.c.status == Status.RUNNING
+    queued, running = jobs.c.status == JobStatus.QUEUED, jobs.c.status == JobStatus.RUNNING
     age_ms = now_ms() - func.min(case((queued, jobs.c.queued_at)))
     figures = (
         select(
             jobs.c.kind,
-            _count(Status.QUEUED).label("waiting"),
+            _count(JobStatus.QUEUED).label("waiting"),
             func.coalesce(age_ms / 1000.0, 0.0).label("oldest_waiting_seconds"),
-            _count(Status.RUNNING).label("running"),
-            _count(Status.DONE).label("done"),
-            _count(Status.CANCELLED).label("cancelled"),
+            _count(JobStatus.RUNNING).label("running"),
+            _count(JobStatus.DONE).label("done"),
+            _count(JobStatus.CANCELLED).label("cancelled"),
             func.sum(jobs.c.attempt).label("attempts"),
             func.avg(case((running, jobs.c.seconds_per_iteration))).label("seconds_per_iteration"),
         )
@@ -54,7 +54,7 @@ def measure(database: Database) -> list[KindStatistics]:
     )
     failed = (
         select(jobs.c.kind, jobs.c.error_slug, func.count())
-        .where(jobs.c.status == Status.FAILED)
+        .where(jobs.c.status == JobStatus.FAILED)
         .group_by(jobs.c.kind, jobs.c.error_slug)
     )
     failures: dict[str, dict[str, int]] = {}
@@ -65,5 +65,5 @@ def measure(database: Database) -> list[KindStatistics]:
     return [KindStatistics(**row, failures=failures.get(row["kind"], {})) for row in rows]
 
 
-def _count(status: Status) -> Function[int]:
+def _count(status: JobStatus) -> Function[int]:
     return func.count(case((jobs.c.status == status, 1)))

@@ -20,9 +20,9 @@ from app.imaging.stroke import at_size, largest_edge, painted_size
 from app.jobs.context import JobContext
 from app.jobs.job import Result
 from app.jobs.photo import read_photo
+from app.model_store.loading import load_stylizer
+from app.model_store.store import open_model_store
 from app.registry.repository import InvalidModel
-from app.releases.loading import load_stylizer
-from app.releases.releases import open_releases
 from app.settings import Settings
 
 # Of the pictures of a job, as `JobContext.input` has it.
@@ -71,8 +71,8 @@ class Stylizers:
         settings = self._settings
         device = choose_device(settings.device, settings.precision, settings.worker_threads)
         try:
-            with closing(open_releases(settings)) as releases:
-                return load_stylizer(releases, label, device).stylizer
+            with closing(open_model_store(settings)) as model_store:
+                return load_stylizer(model_store, label, device).stylizer
         except InvalidModel as error:
             raise ModelUnavailable("The model of this job is not there any more.", private=str(error)) from error
 

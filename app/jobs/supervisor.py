@@ -13,7 +13,7 @@ import structlog
 WORKER = (sys.executable, "-m", "app.cli", "worker", "--until-stdin-closes")
 TRAINING_WORKER = (*WORKER, "--trainings")
 FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 30
+MAX_PAUSE_SECONDS = 30
 # Who lived so long did not fail at its start: the next end is news.
 HEALTHY_SECONDS = 60
 # Longer than a worker takes to hand its job over.
@@ -87,7 +87,7 @@ class Supervisor:
                 pause = FIRST_PAUSE_SECONDS
             _log.error("worker_ended", status=status, pid=process.pid, again_in_seconds=pause)
             self._stopping.wait(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            pause = min(2 * pause, MAX_PAUSE_SECONDS)
 
     def _launch(self, place: int) -> subprocess.Popen[bytes] | None:
         """None when there is to be no worker any more. Under the lock, so that `stop` misses none."""

@@ -23,26 +23,26 @@ from app.jobs.training_inputs import fetch_paintings, split_photos, workshop
 from app.jobs.training_params import TrainingParams
 from app.jobs.training_release import Maker, facts
 from app.jobs.training_watch import TrainingWatch
+from app.model_builds.addition import Addition, UnusableAddition, add_styles, fitting_precision
+from app.model_builds.candidate import Candidate
+from app.model_builds.full_training import FullTraining, train_full
+from app.model_builds.progress import Watch
+from app.model_store.store import ModelStore, open_model_store
+from app.model_store.version import VersionState
 from app.nets.descriptor import Descriptor
 from app.registry.descriptors import SHIPPED_DESCRIPTOR
 from app.registry.repository import InvalidModel
-from app.releases.addition import Addition, UnusableAddition, add_styles, fitting_precision
-from app.releases.candidate import Candidate
-from app.releases.progress import Watch
-from app.releases.releases import Releases, open_releases
-from app.releases.version import VersionState
-from app.releases.whole import Whole, train_whole
 from app.settings import Settings
 from app.training.checkpoint import Checkpoint
 from app.training.objective import MissingLayer
-from app.training.paintings import Painting
+from app.training.paintings import StyleImage
 from app.training.photos import NoPhotos, UnreadablePicture
 from app.training.recipe import Recipe, UnusableRecipe, add_recipe
 from app.training.run import CHECKPOINT, SHEETS, UnusableRun
 from app.training.trainer import TrainingDiverged
 
 # How often a training is done again because another version has become the active one meanwhile.
-MOST_BASES = 3
+MAX_BASES = 3
 JPEG = "image/jpeg"
 
 What = TypeVar("What")
@@ -59,7 +59,7 @@ class Training:
 
     def __call__(self, context: JobContext) -> Result:
         params = TrainingParams.model_validate(context.params)
-        maker = Maker(self._releases, context.job.id, params)
+        maker = Maker(self._model_store, context.job.id, params)
         version = maker.made(params.name)
         if version is None:
             with workshop(self._settings) as folder, explained():
@@ -80,12 +80,14 @@ class Training:
         context.check()  # the last moment in which nothing has been made
         return maker.publish(candidate, folder / "version")
 
-    def _add(self, context: JobContext, params: TrainingParams, works: tuple[Painting, ...], folder: Path) -> Candidate:
+    def _add(
+        self, context: JobContext, params: TrainingParams, works: tuple[StyleImage, ...], folder: Path
+    ) -> Candidate:
         """To the version that is active, also when it is done: a style that came meanwhile must not be lost."""
-        for attempt in range(MOST_BASES):
+        for attempt in range(MAX_BASES):
             run = folder / f"run{attempt}"
             begun = go_on(context, run) if attempt == 0 else {}
-            base = self._releases.load(begun.get("base") or params.model)
+            base = self._model_store.load(begun.get("base") or params.model)
             given = {"precision": self._precision, **params.recipe, **precision_of(begun)}
             addition = Addition(
                 base,
@@ -103,13 +105,13 @@ class Training:
         raise TrainingFailed("The model became another one again and again while the styles were trained for it.")
 
     def _train_whole(
-        self, context: JobContext, params: TrainingParams, works: tuple[Painting, ...], folder: Path
+        self, context: JobContext, params: TrainingParams, works: tuple[StyleImage, ...], folder: Path
     ) -> Candidate:
         run = folder / "run0"
         begun = go_on(context, run)
         recipe = Recipe.model_validate({"precision": self._precision, **params.recipe, **precision_of(begun)})
         seen, unseen = split_photos(self._settings)
-        whole = Whole(
+        training = FullTraining(
             params.name,
             works,
             self._descriptor,
@@ -117,10 +119,10 @@ class Training:
             recipe,
             photos=seen,
             unseen=unseen,
-            base=self._releases.load(recipe.base) if recipe.base else None,
+            base=self._model_store.load(recipe.base) if recipe.base else None,
             device=self._device,
         )
-        candidate = trained(train_whole, whole, run, self._watch(context, run))
+        candidate = trained(train_full, training, run, self._watch(context, run))
         assert candidate is not None, "only a process that is not the first of several has none"
         return candidate
 
@@ -129,11 +131,11 @@ class Training:
 
     def _newest(self, name: str) -> int | None:
         """The version that `name` alone means now."""
-        return self._releases.active().get(name) or self._releases.newest_shipped(name)
+        return self._model_store.active().get(name) or self._model_store.newest_shipped(name)
 
     @cached_property
-    def _releases(self) -> Releases:
-        return open_releases(self._settings)
+    def _model_store(self) -> ModelStore:
+        return open_model_store(self._settings)
 
     @cached_property
     def _device(self) -> torch.device:

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.errors import PhotosUnavailable, TrainingFailed
-from app.jobs.training_params import PaintingRef
+from app.jobs.training_params import StyleImageRef
 from app.jobs.training_queue import device_id
-from app.releases.pictures import JUDGED_PICTURES, spread
+from app.model_builds.pictures import JUDGED_PICTURES, spread
 from app.settings import Settings
 from app.storage.blobs import BlobNotFound, Blobs
-from app.training.inspection import FEWEST, UnusablePhotos, inspect_photos
-from app.training.paintings import Painting
+from app.training.inspection import MIN_PHOTOS, UnusablePhotos, inspect_photos
+from app.training.paintings import StyleImage
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def workshop(settings: Settings) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def fetch_paintings(storage: Blobs, wanted: list[PaintingRef], folder: Path) -> tuple[Painting, ...]:
+def fetch_paintings(storage: Blobs, wanted: list[StyleImageRef], folder: Path) -> tuple[StyleImage, ...]:
     """Write the paintings into `folder`.
 
     Raises:
@@ -45,7 +45,7 @@ def fetch_paintings(storage: Blobs, wanted: list[PaintingRef], folder: Path) -> 
     return tuple(_fetch(storage, ref, folder / f"{ref.id}.png") for ref in wanted)
 
 
-def _fetch(storage: Blobs, ref: PaintingRef, path: Path) -> Painting:
+def _fetch(storage: Blobs, ref: StyleImageRef, path: Path) -> StyleImage:
     try:
         data = storage.get(ref.blob_key)
     except BlobNotFound:
@@ -53,7 +53,7 @@ def _fetch(storage: Blobs, ref: PaintingRef, path: Path) -> Painting:
     if hashlib.sha256(data).hexdigest() != ref.sha256:
         raise TrainingFailed(f"The painting {ref.id} is not the one that was brought.")
     path.write_bytes(data)
-    return Painting(ref.id, path, ref.title, ref.artist, ref.year, ref.licence)
+    return StyleImage(ref.id, path, ref.title, ref.artist, ref.year, ref.licence)
 
 
 def split_photos(settings: Settings) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
@@ -72,7 +72,7 @@ def usable_photos(settings: Settings) -> tuple[Path, ...]:
     if settings.photos_dir is None:
         return ()
     try:
-        return inspect_photos(settings.photos_dir, fewest=FEWEST + JUDGED_PICTURES).usable
+        return inspect_photos(settings.photos_dir, fewest=MIN_PHOTOS + JUDGED_PICTURES).usable
     except UnusablePhotos as error:
         raise PhotosUnavailable(
             "The photos in PASTICHE_PHOTOS_DIR cannot be trained on: too few of them are readable and large enough.",

@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.releases.style_pictures import StylePicture
+from app.model_store.style_pictures import StylePicture
 from app.training.recipe import StyleId
 
 KIND = "training"
 
 
-class PaintingRef(BaseModel):
+class StyleImageRef(BaseModel):
     """A painting as it was when the training was asked for; its picture is the blob that has this hash."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -26,7 +26,7 @@ class PaintingRef(BaseModel):
     sha256: str
 
     @classmethod
-    def of(cls, picture: StylePicture) -> PaintingRef:
+    def of(cls, picture: StylePicture) -> StyleImageRef:
         return cls.model_validate({name: getattr(picture, name) for name in cls.model_fields})
 
 
@@ -46,7 +46,7 @@ class TrainingParams(BaseModel):
 
     mode: Literal["add", "full"]
     model: str
-    paintings: list[PaintingRef] = Field(min_length=1)
+    paintings: list[StyleImageRef] = Field(min_length=1)
     recipe: dict[str, Any] = {}
     activate: bool = True
     force: bool = False

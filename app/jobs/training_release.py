@@ -12,9 +12,9 @@ import structlog
 
 from app.errors import VersionRefused
 from app.jobs.training_params import TrainingParams
-from app.releases.candidate import Candidate
-from app.releases.releases import Releases
-from app.releases.version import Status, VersionState
+from app.model_builds.candidate import Candidate
+from app.model_store.store import ModelStore
+from app.model_store.version import VersionState, VersionStatus
 
 # Members of a version's report: the job that made it, and the SHA-256 of each painting that it is made from by its id.
 JOB = "job"
@@ -27,25 +27,25 @@ _log = structlog.get_logger(__name__)
 class Maker:
     """A job that makes versions of one model, and asks what it has made before a death."""
 
-    releases: Releases
+    model_store: ModelStore
     job_id: str
     params: TrainingParams
 
     def made(self, name: str) -> VersionState | None:
         """What an earlier attempt has published."""
-        versions = self.releases.versions(name)
+        versions = self.model_store.versions(name)
         return next((version for version in versions if version.report.get(JOB) == self.job_id), None)
 
     def publish(self, candidate: Candidate, folder: Path) -> VersionState:
         """Under the next number. `folder` is empty, for the files."""
         report = candidate.report
         name = candidate.manifest.name
-        version = self.releases.reserve(name, by=self._by)
-        return self.releases.publish(
+        version = self.model_store.reserve(name, by=self._by)
+        return self.model_store.publish(
             name,
             version,
             candidate.publish(folder, version),
-            status=Status.READY if report.passed else Status.CANDIDATE,
+            status=VersionStatus.READY if report.passed else VersionStatus.CANDIDATE,
             reasons=report.reasons,
             report={
                 **finite(report.as_json()),
@@ -57,14 +57,18 @@ class Maker:
 
     def activate(self, version: VersionState) -> VersionState:
         """If that was asked for, and the gates or the operator's `force` allow it; the version as it is then."""
-        if not self.params.activate or version.active or (version.status is not Status.READY and not self.params.force):
+        if (
+            not self.params.activate
+            or version.active
+            or (version.status is not VersionStatus.READY and not self.params.force)
+        ):
             return version
         try:
-            self.releases.activate(version.name, version.version, by=self._by, force=self.params.force)
+            self.model_store.activate(version.name, version.version, by=self._by, force=self.params.force)
         except VersionRefused as error:
             _log.warning("model_not_activated", model=version.label, reasons=error.extra.get("reasons"))
             return version
-        return self.releases.version(version.name, version.version)
+        return self.model_store.version(version.name, version.version)
 
     @property
     def _by(self) -> str:

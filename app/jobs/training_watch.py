@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.jobs.context import HandedOver, JobContext
-from app.releases.previews import to_jpeg
-from app.releases.progress import Progress
+from app.model_builds.previews import to_jpeg
+from app.model_builds.progress import BuildProgress
 from app.training.run import CHECKPOINT, Run
 
 # Checkpoints and sheets may take this share of the time, and a sheet comes no more often than so.
@@ -47,7 +47,7 @@ class TrainingWatch:
         self._checkpoints = Pacer(checkpoint_seconds)
         self._sheets = Pacer(SHEET_SECONDS)
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: BuildProgress) -> None:
         if progress.losses:
             self._context.report(progress.fraction, iteration=progress.step, losses=progress.losses)
         else:

@@ -23,9 +23,8 @@ from app.jobs.heartbeat import DRAIN_SECONDS, Heartbeat
 from app.jobs.job import Job, Result, attempt_key
 from app.jobs.leases import LeaseLost, Leases
 from app.jobs.ledger import Ledger
-from app.jobs.sweep import Sweep
-from app.jobs.sweeper import Sweeper
-from app.releases.releases import Releases
+from app.jobs.reaper import Reaper, ReaperThread
+from app.model_store.store import ModelStore
 from app.settings import Settings
 from app.sql.database import Database
 from app.sql.migration import prepare
@@ -59,14 +58,14 @@ class Worker:
             retry_seconds=settings.job_retry_seconds,
             expiry_seconds=expiry_seconds,
         )
-        sweep = Sweep(
+        reaper = Reaper(
             self._database,
             expiry_seconds=expiry_seconds,
             history_seconds=settings.job_history_days * 86_400,
         )
-        releases = Releases(self._database, self._storage, settings.models_dir, settings.model_cache_dir)
-        self._sweeper = Sweeper(
-            sweep, releases, self._dispatch, self._storage, settings.job_sweep_seconds, tuple(tasks)
+        model_store = ModelStore(self._database, self._storage, settings.models_dir, settings.model_cache_dir)
+        self._reaper = ReaperThread(
+            reaper, model_store, self._dispatch, self._storage, settings.job_sweep_seconds, tuple(tasks)
         )
         self._stopping = threading.Event()
 
@@ -78,11 +77,11 @@ class Worker:
         """Raises SchemaOutdated or LedgerUnavailable if it cannot even begin."""
         with closing(self._database), closing(self._dispatch):
             prepare(self._database)
-            self._sweeper.start()
+            self._reaper.start()
             _log.info("worker_ready", worker=self.name, kinds=sorted(self._tasks))
             while not self._stopping.is_set():
                 self._once()
-            self._sweeper.stop()
+            self._reaper.stop()
         _log.info("worker_stopped", worker=self.name)
 
     def _once(self) -> None:

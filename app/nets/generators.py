@@ -22,7 +22,7 @@ SMALLEST_EDGE = 16
 SMALLEST_DEEP_EDGE = 32
 # Bounds of what a recipe or a manifest may ask for, an order of magnitude above every published generator.
 WIDEST = 1024
-MOST_BLOCKS = 64
+MAX_BLOCKS = 64
 
 Padding = Literal["reflect", "circular"]
 
@@ -296,5 +296,5 @@ def check_sizes(widths: tuple[int, ...], blocks: int) -> None:
         raise ValueError("widths must name one width at least")
     if not all(1 <= width <= WIDEST for width in widths):
         raise ValueError(f"widths must be 1 to {WIDEST} channels")
-    if not 0 <= blocks <= MOST_BLOCKS:
-        raise ValueError(f"blocks must be 0 to {MOST_BLOCKS}")
+    if not 0 <= blocks <= MAX_BLOCKS:
+        raise ValueError(f"blocks must be 0 to {MAX_BLOCKS}")

@@ -18,7 +18,7 @@ EPSILON = 1e-5
 # How far a batch moves the running statistics, as in all the frameworks.
 MOMENTUM = 0.1
 # Smaller ones estimate the statistics too badly to learn from.
-LEAST_BATCH = 4
+MIN_BATCH = 4
 
 NormName = Literal["instance", "batch"]
 

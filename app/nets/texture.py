@@ -23,7 +23,7 @@ from app.nets.norm import NormName, build_norm
 NOISE_CHANNELS = 3
 # Of every LeakyReLU, as in the authors' code.
 SLOPE = 0.01
-MOST_SCALES = 6
+MAX_SCALES = 6
 
 
 class Block(nn.Module):
@@ -130,5 +130,5 @@ class Ulyanov(MultiScale):
 def check_scales(scales: int, width: int) -> None:
     """ValueError if one of them is out of bounds."""
     check_sizes((width,), 0)
-    if not 1 <= scales <= MOST_SCALES:
-        raise ValueError(f"scales must be 1 to {MOST_SCALES}")
+    if not 1 <= scales <= MAX_SCALES:
+        raise ValueError(f"scales must be 1 to {MAX_SCALES}")

@@ -17,7 +17,7 @@ from app.training.objective import Objective
 from app.training.sheet import paint_sample
 
 # A picture that less Gatys would have made is hardly one of its style: the papers need 50 to 100 iterations.
-LEAST_EQUIVALENT = 15
+MIN_EQUIVALENT = 15
 # Gatys goes no further: whether a version may be served is then decided.
 EVALUATIONS = 20
 GOLDEN_EDGE = 64  # pixels
@@ -104,7 +104,7 @@ def finite(value: float) -> float | None:
 
 
 def judge_paintings(findings: Findings, painted: Painted, watch: Callable[[float], None]) -> None:
-    """Gate: a picture of each style is worth `LEAST_EQUIVALENT` iterations of Gatys from noise, or a warning is given.
+    """Gate: a picture of each style is worth `MIN_EQUIVALENT` iterations of Gatys from noise, or a warning is given.
 
     Args:
         watch: told the fraction that is done; may raise.
@@ -116,10 +116,10 @@ def judge_paintings(findings: Findings, painted: Painted, watch: Callable[[float
         for picture in painted.pictures:
             counts[style].append(equivalent(painted, style, picture))
             watch(sum(map(len, counts.values())) / number)
-        if min(counts[style]) < LEAST_EQUIVALENT:
+        if min(counts[style]) < MIN_EQUIVALENT:
             findings.warnings.append(
                 f"A picture in {style} is worth {min(counts[style])} iterations of Gatys from noise at the least and "
-                f"{median(counts[style]):g} in the median; {LEAST_EQUIVALENT} are wanted."
+                f"{median(counts[style]):g} in the median; {MIN_EQUIVALENT} are wanted."
             )
     findings.figures["gatys_equivalents"] = counts
     findings.figures["gatys_evaluations"] = EVALUATIONS

@@ -12,7 +12,7 @@ from PIL import Image
 from app.training.photos import FORMATS, PILLOW_ERRORS, SUFFIXES, NoPhotos, UnreadablePicture, open_rgb
 
 # With fewer, a style learns what is in the photos.
-FEWEST = 8
+MIN_PHOTOS = 8
 # Shorter side in pixels: smaller ones would be enlarged to a blur.
 SMALLEST_SIDE = 128
 # Read to the end; all of a large folder would take minutes, and what breaks off is passed over when it is drawn.
@@ -39,7 +39,7 @@ class Inspection:
     small: tuple[str, ...]
 
 
-def inspect_photos(folder: Path, exclude: Collection[str] = (), *, fewest: int = FEWEST) -> Inspection:
+def inspect_photos(folder: Path, exclude: Collection[str] = (), *, fewest: int = MIN_PHOTOS) -> Inspection:
     """Look at the headers of all pictures directly in `folder`, and read some of them whole.
 
     Args:

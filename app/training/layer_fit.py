@@ -19,13 +19,13 @@ from app.nets.descriptor import Descriptor
 from app.training.distillation import LAYERS, Teacher
 
 # Places of each layer that are looked at: many times the 1,585 values of a channel that sees 176 others.
-MOST_PLACES = 60_000
+MAX_PLACES = 60_000
 # Least squares with a rectifier have no closed form; after so many, what they explain grows by a thousandth a round.
 ROUNDS = 5
 # Of each input's own energy; keeps inputs apart that are nearly copies of each other.
 RIDGE = 1e-5
 # A channel that adds less than this share of the variance is dead, or a copy.
-LEAST_NEWS = 1e-6
+MIN_NEWS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def prepare(teacher: Teacher, batches: Sequence[Tensor], random: torch.Generator
         channels = teacher.channels(batch)
         for layer, goal in teacher.goals(channels).items():
             count = goal[:, 0].numel()
-            places = torch.randperm(count, generator=random)[: MOST_PLACES // len(batches)].to(goal.device)
+            places = torch.randperm(count, generator=random)[: MAX_PLACES // len(batches)].to(goal.device)
             at_places = tuple(pixels(own)[places] for own in channels[layer])
             gathered[layer].append((places, pixels(goal)[places], at_places))
     return {layer: lesson(*zip(*given, strict=True)) for layer, given in gathered.items()}
@@ -118,7 +118,7 @@ def most_telling(covariance: Tensor, weights: Tensor, count: int) -> list[int]:
         weights: (C,).
     """
     left = covariance.clone()
-    floor = LEAST_NEWS * left.diagonal().max()
+    floor = MIN_NEWS * left.diagonal().max()
     chosen: list[int] = []
     while len(chosen) < count and (left.diagonal() > floor).any():
         alive = left.diagonal() > floor

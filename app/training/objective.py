@@ -30,7 +30,7 @@ PLAIN = 0.04
 STRONG = 0.15
 # Of the paintings' energy at the content layer. Photos have more than this; a flat one can have a millionth, of which
 # every error would be a million times as much, and the only thing that is learned.
-LEAST_ENERGY = 0.1
+MIN_ENERGY = 0.1
 
 
 class MissingLayer(Exception):
@@ -85,7 +85,7 @@ class Objective(nn.Module):
             energies = [features[self.content_layer].float().square().mean() for features in seen]
             spectra = [power_spectrum(painting) for painting in paintings]
         self.register_buffer("spectra", torch.cat(spectra))
-        self.register_buffer("least_energy", LEAST_ENERGY * torch.stack(energies).mean())
+        self.register_buffer("least_energy", MIN_ENERGY * torch.stack(energies).mean())
         for layer in self.style_layers:
             self.register_buffer(f"target_{layer}", torch.cat([gram[layer] for gram in grams]))
 

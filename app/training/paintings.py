@@ -21,7 +21,7 @@ class UnusablePaintings(Exception):
 
 
 @dataclass(frozen=True)
-class Painting:
+class StyleImage:
     """A style picture. Its id is the stem of its file name."""
 
     id: str
@@ -32,7 +32,7 @@ class Painting:
     licence: str | None
 
 
-def list_paintings(folder: Path, wanted: Sequence[str] = (), licence: str | None = None) -> tuple[Painting, ...]:
+def list_paintings(folder: Path, wanted: Sequence[str] = (), licence: str | None = None) -> tuple[StyleImage, ...]:
     """The paintings of `folder`, sorted by id; only those in `wanted` where it names any.
 
     Titles, artists, years and licences come from `styles.csv` (columns file, title, artist, year, licence) where the
@@ -55,7 +55,7 @@ def list_paintings(folder: Path, wanted: Sequence[str] = (), licence: str | None
     )
 
 
-def describe(path: Path, known: dict[str, str], licence: str | None) -> Painting:
+def describe(path: Path, known: dict[str, str], licence: str | None) -> StyleImage:
     try:
         TypeAdapter(StyleId).validate_python(path.stem)
     except ValidationError:
@@ -63,7 +63,7 @@ def describe(path: Path, known: dict[str, str], licence: str | None) -> Painting
         raise UnusablePaintings(sentence) from None
     title = known.get("title") or path.stem.replace("_", " ").capitalize()
     year = known.get("year") or ""
-    return Painting(
+    return StyleImage(
         id=path.stem,
         path=path,
         title=title,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from app.nets.architectures import ArchitectureName, build_generator
 from app.nets.descriptor import STYLE_LAYERS
-from app.nets.norm import LEAST_BATCH, NormName
+from app.nets.norm import MIN_BATCH, NormName
 
 StyleId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=64)]
 Factor = Annotated[float, Field(gt=0, le=100)]
@@ -118,8 +118,8 @@ class Recipe(Aim):
 
     @model_validator(mode="after")
     def enough_for_statistics(self) -> Recipe:
-        if self.norm == "batch" and self.batch < LEAST_BATCH:
-            raise ValueError(f"batch normalisation wants a batch of {LEAST_BATCH} pictures at least, not {self.batch}")
+        if self.norm == "batch" and self.batch < MIN_BATCH:
+            raise ValueError(f"batch normalisation wants a batch of {MIN_BATCH} pictures at least, not {self.batch}")
         return self
 
 

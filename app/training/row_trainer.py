@@ -33,7 +33,7 @@ REHEARSED_STEPS = 5
 
 
 @dataclass(frozen=True)
-class Start:
+class RowStart:
     """What a new row starts from.
 
     Attributes:
@@ -89,7 +89,7 @@ class RowTrainer(Trainer):
         self.start_from(self.choose_starts(copy.deepcopy(rows).to(device), tell))
 
     @torch.no_grad()
-    def start_from(self, starts: Sequence[Start]) -> None:
+    def start_from(self, starts: Sequence[RowStart]) -> None:
         self.starts = tuple(starts)
         for place, start in enumerate(starts):
             self.rows.gamma[place] = start.gamma
@@ -107,20 +107,20 @@ class RowTrainer(Trainer):
         return painted
 
     @torch.no_grad()
-    def choose_starts(self, rows: StyleRows, tell: Callable[[float], None] = lambda _: None) -> list[Start]:
+    def choose_starts(self, rows: StyleRows, tell: Callable[[float], None] = lambda _: None) -> list[RowStart]:
         """Where every new style starts: the existing rows, or their mean, paint the same photos; the best one is it."""
         steps = range(math.ceil(START_PHOTOS / self.recipe.batch))
         photos = torch.cat([self.photos.sample(step, START_SALT).photos for step in steps]).to(self.device)
-        starts = [Start(row, math.inf, rows.gamma[row], rows.beta[row]) for row in range(len(rows.gamma))]
+        starts = [RowStart(row, math.inf, rows.gamma[row], rows.beta[row]) for row in range(len(rows.gamma))]
         if self.recipe.start == "mean":
-            starts = [Start(None, math.inf, rows.gamma.mean(dim=0), rows.beta.mean(dim=0))]
+            starts = [RowStart(None, math.inf, rows.gamma.mean(dim=0), rows.beta.mean(dim=0))]
         measured = []
         for done, start in enumerate(starts):
             tell(done / len(starts))
             measured.append(self.measure(start, photos))
         return [min(of_style, key=lambda start: start.total) for of_style in zip(*measured, strict=True)]
 
-    def measure(self, start: Start, photos: Tensor) -> list[Start]:
+    def measure(self, start: RowStart, photos: Tensor) -> list[RowStart]:
         """The same start with its loss against each of the paintings."""
         count = len(photos)
         painted = self.paint(photos, start.gamma.expand(count, -1), start.beta.expand(count, -1))

@@ -14,7 +14,7 @@ from torch.func import functional_call
 from app.nets.architectures import build_generator, check_styles
 from app.nets.generators import Generator
 from app.nets.noise import NOISES
-from app.nets.norm import LEAST_BATCH, BatchNorm, StyleRows
+from app.nets.norm import MIN_BATCH, BatchNorm, StyleRows
 from app.nets.texture import MultiScale
 from app.training.objective import Objective
 from app.training.photos import Photos, Sample
@@ -49,8 +49,8 @@ class StyleTrainer(Trainer):
         torch.manual_seed(recipe.seed)
         self.generator, self.rows = self.untrained(recipe, styles)
         super().__init__(recipe, styles, whole(self.generator, self.rows), photos, device)
-        if recipe.norm == "batch" and (share := recipe.batch // self.processes) < LEAST_BATCH:
-            raise UnusableRecipe(f"Batch normalisation wants {LEAST_BATCH} pictures a process and step, not {share}.")
+        if recipe.norm == "batch" and (share := recipe.batch // self.processes) < MIN_BATCH:
+            raise UnusableRecipe(f"Batch normalisation wants {MIN_BATCH} pictures a process and step, not {share}.")
         self.objective = objective.to(device)
         self.objective.descriptor.narrow(self.dtype)
         if device.type == "cpu":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,10 @@ from pydantic import SecretStr
 
 from app.jobs.supervisor import Supervisor
 from app.main import Server, create_app
+from app.model_store.store import open_model_store
+from app.model_store.version import VersionStatus
 from app.settings import Settings
+from app.sql.database import Database
 from app.sql.migration import migrate
 
 Connect = Callable[..., httpx.Client]
@@ -137,3 +141,32 @@ def painting() -> bytes:
     """A PNG of 20 x 20 pixels."""
     y, x = np.mgrid[0:20, 0:20]
     return encoded(np.stack([x * y, 12 * x, 255 - 12 * y], axis=2).astype(np.uint8))
+
+
+@pytest.fixture
+def home(settings, tmp_path):
+    """Settings with a ledger, blobs and a cache of their own."""
+    return settings.model_copy(update={"data_dir": tmp_path / "home", "models_follow_seconds": 0.05})
+
+
+@pytest.fixture
+def model_store(home):
+    opened = open_model_store(home)
+    with closing(Database(home.ledger_url)) as database:
+        migrate(database)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def released(model_store, tmp_path, make_version):
+    """released(name): publish another version of random weights, and its number."""
+
+    def make(name: str, *, seed: int = 0, status: VersionStatus = VersionStatus.READY) -> int:
+        version = model_store.reserve(name)
+        root = tmp_path / "made"
+        shutil.rmtree(root, ignore_errors=True)
+        model_store.publish(name, version, make_version(root, name, version, seed), status=status, by="test")
+        return version
+
+    return make

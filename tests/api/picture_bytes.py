@@ -19,3 +19,8 @@ def encoded(pixels: NDArray[Any], format: str = "png") -> bytes:
 def pixels(data: bytes) -> NDArray[np.uint8]:
     """(H, W) or (H, W, channels), as stored."""
     return np.array(Image.open(io.BytesIO(data)))
+
+
+def waves(width=96, height=72):
+    y, x = np.mgrid[0:height, 0:width]
+    return np.stack([2 * x, 3 * y, (x * y) % 256], axis=2).astype(np.uint8)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-
-# Scripts import one another as neighbours. At the end of the path, they hide nothing.
-sys.path.append(str(Path(__file__).parent.parent.parent / "benchmarks"))
 
 PHOTOS = ("lakeside.jpg", "golden_retriever.jpg", "airliner.jpg", "zebra.jpg")
 STYLES = ("starry_night", "great_wave", "the_scream", "composition_vii")

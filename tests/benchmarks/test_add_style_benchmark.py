@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-import add_style
 import pytest
 import torch
 
 from app.registry.repository import Repository
+from benchmarks.quality import add_style
 
 
 @pytest.fixture(autouse=True)

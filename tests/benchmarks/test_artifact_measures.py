@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import json
 
-import artifacts
 import numpy as np
 import pytest
-from blank_pictures import DARK, EDGE, LIGHT, as_tensor, distance_to_bar, distance_to_disc, luminance, shape, sky
-from dots import dots
-from halo import mean_of, profiles
+
+from benchmarks.quality import artifacts
+from benchmarks.quality.blank_pictures import (
+    DARK,
+    EDGE,
+    LIGHT,
+    as_tensor,
+    distance_to_bar,
+    distance_to_disc,
+    luminance,
+    shape,
+    sky,
+)
+from benchmarks.quality.dots import dots
+from benchmarks.quality.halo import mean_of, profiles
 
 
 def rng():

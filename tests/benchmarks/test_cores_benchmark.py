@@ -6,10 +6,10 @@ import asyncio
 import os
 
 import pytest
-from cores import Row, Split, bound_to, loops, sentences, splits
-from loopback import Request
 
 from app.machine import affinity
+from benchmarks.service.cores import Row, Split, bound_to, loops, sentences, splits
+from benchmarks.service.loopback import Request
 
 
 def row(cores: int, split: str, clients: int, rate: float) -> Row:

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from curves import Curves, Descent, Losses
-from judge import Judge, Photo
 
 from app.training.equivalent import Curve
+from benchmarks.quality.curves import Curves, Descent, Losses
+from benchmarks.quality.judge import Judge, Photo
 
 DESCENT = Descent("net", ("relu1_1",), "relu2_2", "painting", 512, "photo", 8, "noise")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-import engine
 import numpy as np
 import pytest
 import torch
-from engine import Case, Turn, distance, flop, measure, photos, prepare, times_as_fast
-from engine_contenders import BASELINE, CONTENDERS, QUICK, Contender, Paint, Subject
 
 from app.nets.generators import Compact, Paper
+from benchmarks.engine import backends as engine
+from benchmarks.engine.backends import Case, Turn, distance, flop, measure, photos, prepare, times_as_fast
+from benchmarks.engine.contenders import BASELINE, CONTENDERS, QUICK, Contender, Paint, Subject
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 import pytest
 import torch
-from frame import explained
 
 from app.nets.descriptor import Descriptor
+from benchmarks.quality.frame import explained
 
 ENTRY = (torch.eye(3), torch.zeros(3))
 

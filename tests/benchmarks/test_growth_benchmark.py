@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from growth import USUAL_STYLES, Point, Sample, Series, draw, middle, stylizer_of
-from straight_line import straight_line
+
+from benchmarks.service.growth import USUAL_STYLES, Point, Sample, Series, draw, middle, stylizer_of
+from benchmarks.service.straight_line import straight_line
 
 
 def test_a_straight_line_is_found() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from loopback import GONE, Answer, Connection, Load, Request, arrivals, closed_loop, open_loop
+
+from benchmarks.service.loopback import GONE, Answer, Connection, Load, Request, arrivals, closed_loop, open_loop
 
 ASKED = Request("/v1/stylize?styles=a", b"photo")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 
-import loss_networks
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from app.nets.descriptor import load_descriptor
+from benchmarks.quality import loss_networks
 
 
 @pytest.fixture

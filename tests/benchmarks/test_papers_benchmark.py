@@ -7,16 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import papers
-import papers_bench
-import papers_norm
-import papers_report
-import papers_size
-import papers_texture
 import pytest
 import torch
-from papers_notes import Notes
-from papers_stopwatch import Stopwatch
 from PIL import Image
 
 from app.nets.architectures import build_generator
@@ -24,8 +16,16 @@ from app.registry.descriptors import DESCRIPTOR_MANIFEST, SHIPPED_DESCRIPTOR, ne
 from app.settings import SHIPPED_MODELS
 from app.training.distillation import DistillRecipe
 from app.training.recipe import Recipe
+from benchmarks.papers import __main__ as papers
+from benchmarks.papers import bench as papers_bench
+from benchmarks.papers import norm as papers_norm
+from benchmarks.papers import report as papers_report
+from benchmarks.papers import size as papers_size
+from benchmarks.papers import texture as papers_texture
+from benchmarks.papers.notes import Notes
+from benchmarks.papers.stopwatch import Stopwatch
 
-RECIPES = Path(papers.__file__).parent / "recipes"
+RECIPES = Path(papers.__file__).parents[1] / "recipes"
 SLIM = RECIPES / "slim.json"  # of a loss network
 STYLES = ("starry_night", "great_wave", "the_scream", "composition_vii")
 OPTIONS = {"widths": (4, 8), "blocks": 1}
@@ -177,7 +177,7 @@ def test_steps_follow_the_minutes_and_nothing_else_does():
     assert replace(size, **{f: getattr(papers_size.SMALL, f) for f in vars(size) if f.endswith("_steps")}) == (
         papers_size.SMALL
     )
-    assert papers_size.SMALL.scaled(0.001).row_steps == papers_size.LEAST_STEPS
+    assert papers_size.SMALL.scaled(0.001).row_steps == papers_size.MIN_STEPS
 
 
 def test_diversity_is_none_of_equal_pictures_and_one_of_unrelated_ones():

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import palette
 import pytest
-import steadiness
-import strokes
 import torch
 from scipy.linalg import sqrtm
+
+from benchmarks.quality import palette, steadiness, strokes
 
 
 def plain(red, green, blue, size=(8, 8)):
@@ -49,7 +48,7 @@ def test_the_palette_of_every_style_and_of_gatys_in_a_few(options, tmp_path, cap
     assert [set(figures) for figures in found.values()] == [with_gatys, *[{"model", "photo"}] * 3]
     assert len((tmp_path / "curves.jsonl").read_text().splitlines()) == 4  # two photos, two starts
     assert "| **median** |" in capsys.readouterr().out
-    monkeypatch.delattr("judge.gatys")
+    monkeypatch.delattr("benchmarks.quality.judge.gatys")
     palette.main([*options, *few, "--gatys", "4", "--known", "--json", str(tmp_path / "known.json")])
     assert json.loads((tmp_path / "known.json").read_text()) == found
 

@@ -7,14 +7,14 @@ from argparse import Namespace
 from dataclasses import replace
 
 import pytest
-import quality
-import unseen
 from PIL import Image
 from safetensors.torch import load_file
 
 from app.registry.repository import Repository
 from app.training.checkpoint import Checkpoint
 from app.training.recipe import Recipe
+from benchmarks import unseen
+from benchmarks.quality import equivalents as quality
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_gatys_is_not_run_again_for_another_model(few, tmp_path, monkeypatch, mo
     curves = (tmp_path / "curves.jsonl").read_text()
     assert len(curves.splitlines()) == 4  # from noise and from the photo
 
-    monkeypatch.delattr("judge.gatys")
+    monkeypatch.delattr("benchmarks.quality.judge.gatys")
     both = ["--model", "compact@1", "--model", str(write_run(tmp_path / "run", models_dir))]
     quality.main([*alone, *both, "--json", str(tmp_path / "both.jsonl")])
     rows = rows_of(tmp_path / "both.jsonl")
@@ -64,7 +64,7 @@ def test_models_can_be_judged_by_the_descents_that_are_known(few, tmp_path, monk
     curves = tmp_path / "curves.jsonl"
     lines = curves.read_text().splitlines(keepends=True)
     curves.write_text("".join(lines[:3]))  # of the second pair, only that from noise
-    monkeypatch.delattr("judge.gatys")
+    monkeypatch.delattr("benchmarks.quality.judge.gatys")
     quality.main([*few, "--known", "--json", str(tmp_path / "rows.jsonl")])
     rows = rows_of(tmp_path / "rows.jsonl")
     assert [row["style_id"] for row in rows] == ["starry_night", "great_wave"]

@@ -12,10 +12,10 @@ import torch
 from typer.testing import CliRunner, Result
 
 from app.cli import cli
+from app.model_store.store import open_model_store
+from app.model_store.version import VersionStatus
 from app.nets.descriptor import Descriptor
 from app.registry.descriptors import publish_descriptor
-from app.releases.releases import open_releases
-from app.releases.version import Status
 from app.settings import Settings, load_settings
 
 
@@ -121,8 +121,8 @@ def test_a_version_is_activated_and_gone_back_from(at_home: Settings) -> None:
         assert (done.exit_code, done.stdout) == (0, f"compact@{version} is active.\n")
         rows = [row.split() for row in models("list").stdout.splitlines()]
         assert [row[0] for row in rows if row[3] == "active"] == [f"compact@{version}"]
-    with closing(open_releases(at_home)) as releases:
-        assert releases.activations()["compact"].changed_by == "command line"
+    with closing(open_model_store(at_home)) as model_store:
+        assert model_store.activations()["compact"].changed_by == "command line"
 
 
 @pytest.mark.parametrize(
@@ -151,9 +151,9 @@ def test_candidates_are_listed_and_need_force(at_home: Settings, repository: Pat
     shutil.copytree(repository / "compact" / "2", made)
     manifest = made / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"version": 2,', '"version": 3,'))
-    with closing(open_releases(at_home)) as releases:
-        assert releases.reserve("compact") == 3
-        releases.publish("compact", 3, made, status=Status.CANDIDATE, reasons=["It is dull."], by="test")
+    with closing(open_model_store(at_home)) as model_store:
+        assert model_store.reserve("compact") == 3
+        model_store.publish("compact", 3, made, status=VersionStatus.CANDIDATE, reasons=["It is dull."], by="test")
     row = models("list").stdout.splitlines()[-1].split()
     assert (row[0], row[2:]) == (
         "compact@3",

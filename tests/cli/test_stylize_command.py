@@ -26,8 +26,8 @@ from app.api.schemas import OptionFields
 from app.cli import cli
 from app.imaging.colour import LUMA
 from app.main import create_app
-from app.releases.releases import open_releases
-from app.releases.version import Status
+from app.model_store.store import open_model_store
+from app.model_store.version import VersionStatus
 from app.settings import load_settings
 from app.sql.database import Database
 from app.sql.migration import migrate
@@ -312,11 +312,11 @@ def test_it_paints_with_the_version_that_is_active(pastiche, photo, tmp_path, ma
     shipped = paint("shipped.png")
     assert not (tmp_path / "home").exists()
     settings = load_settings()
-    with closing(Database(settings.ledger_url)) as database, closing(open_releases(settings)) as releases:
+    with closing(Database(settings.ledger_url)) as database, closing(open_model_store(settings)) as model_store:
         migrate(database)
-        version = releases.reserve("compact")
+        version = model_store.reserve("compact")
         folder = make_version(tmp_path / "made", "compact", version)
-        releases.publish("compact", version, folder, status=Status.READY, by="test")
+        model_store.publish("compact", version, folder, status=VersionStatus.READY, by="test")
         assert paint("published.png") == shipped
-        releases.activate("compact", version, by="test")
+        model_store.activate("compact", version, by="test")
         assert paint("active.png") != shipped

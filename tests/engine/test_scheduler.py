@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from app.engine.scheduler import LEAST_PIXELS, Scheduler
+from app.engine.scheduler import MIN_PIXELS, Scheduler
 from app.errors import DeadlineExceeded, Overloaded
 
 NEVER = math.inf
@@ -110,7 +110,7 @@ def test_a_picture_larger_than_the_bound_gets_an_empty_queue_only():
 def test_small_pictures_count_for_the_least():
     scheduler = make()
     scheduler.admit(0, 1e-6, NEVER)
-    assert scheduler.queued_megapixels == LEAST_PIXELS / 1e6
+    assert scheduler.queued_megapixels == MIN_PIXELS / 1e6
 
 
 def test_a_predicted_wait_past_the_deadline_is_refused_with_the_excess_as_retry_after():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.gatys.objective import Objective
+from app.gatys.objective import GatysObjective
 from app.gatys.options import GatysOptions
 from app.nets.descriptor import Descriptor
 
@@ -30,7 +30,7 @@ def pictures():
 def test_the_papers_preset_is_equations_1_to_7(descriptor, pictures):
     x, photo, *paintings = pictures
     options = GatysOptions(recipe="paper", style_weight=3.0, **LAYERS)
-    objective = Objective(descriptor, photo, [(paintings[0], 0.25), (paintings[1], 0.75)], options)
+    objective = GatysObjective(descriptor, photo, [(paintings[0], 0.25), (paintings[1], 0.75)], options)
     F, P, *A = ({k: v[0].double().numpy() for k, v in descriptor(p, ["relu1_1", "relu2_1"]).items()} for p in pictures)
 
     content = 2.0 * ((F["relu2_1"] - P["relu2_1"]) ** 2).sum() / 2
@@ -50,7 +50,7 @@ def test_the_papers_preset_is_equations_1_to_7(descriptor, pictures):
 
 def test_the_gradient_is_that_of_finite_differences(descriptor, pictures):
     x, photo, painting, _ = pictures
-    objective = Objective(descriptor, photo, [(painting, 1.0)], GatysOptions(content_weight=0.5, **LAYERS))
+    objective = GatysObjective(descriptor, photo, [(painting, 1.0)], GatysOptions(content_weight=0.5, **LAYERS))
     _, gradient = objective.evaluate(x)
     direction = torch.randn(x.shape, generator=torch.Generator().manual_seed(2))
     step = 1e-3 * direction / direction.norm()
@@ -61,14 +61,14 @@ def test_the_gradient_is_that_of_finite_differences(descriptor, pictures):
 def test_the_photo_has_no_content_loss_and_the_painting_no_style_loss(descriptor, pictures):
     x, photo, *_ = pictures
     for losses in ("balanced", "paper"):
-        objective = Objective(descriptor, photo, [(x, 1.0)], GatysOptions(losses=losses, **LAYERS))
+        objective = GatysObjective(descriptor, photo, [(x, 1.0)], GatysOptions(losses=losses, **LAYERS))
         assert objective.evaluate(photo)[0].content == 0
         assert objective.evaluate(x)[0].style == pytest.approx(0, abs=1e-12)
 
 
 def test_the_balanced_content_loss_is_a_share_of_the_targets_energy(descriptor, pictures):
     x, photo, painting, _ = pictures
-    objective = Objective(descriptor, photo, [(painting, 1.0)], GatysOptions(**LAYERS))
+    objective = GatysObjective(descriptor, photo, [(painting, 1.0)], GatysOptions(**LAYERS))
     features, wanted = ({k: v[0].numpy() for k, v in descriptor(p, ["relu2_1"]).items()} for p in (x, photo))
     expected = 2 * ((features["relu2_1"] - wanted["relu2_1"]) ** 2).sum() / (wanted["relu2_1"] ** 2).sum()
     np.testing.assert_allclose(objective.evaluate(x)[0].content, expected, rtol=1e-5)

@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.gatys.options import GatysOptions
-from app.gatys.schedule import MIN_EDGE, Schedule
+from app.gatys.schedule import MIN_EDGE, ScaleSchedule
 
 
 def stages(height, width, **options):
     return [
         (stage.scale, stage.height, stage.width, stage.iterations)
-        for stage in Schedule(height, width, GatysOptions(**options)).stages
+        for stage in ScaleSchedule(height, width, GatysOptions(**options)).stages
     ]
 
 
@@ -41,7 +41,7 @@ def test_fewer_iterations_than_scales_leave_the_coarsest_out():
     iterations=st.integers(1, 1000),
 )
 def test_every_schedule_ends_at_the_final_size_with_all_iterations_done(height, width, scales, iterations):
-    schedule = Schedule(height, width, GatysOptions(scales=scales, iterations=iterations))
+    schedule = ScaleSchedule(height, width, GatysOptions(scales=scales, iterations=iterations))
     last = schedule.stages[-1]
     assert (last.scale, last.height, last.width) == (1.0, height, width)
     assert sum(stage.iterations for stage in schedule.stages) == iterations

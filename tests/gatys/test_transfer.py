@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load, save
 
 from app.errors import InvalidOption
-from app.gatys.checkpoint import Checkpoint, ForeignCheckpoint
+from app.gatys.checkpoint import ForeignCheckpoint, GatysCheckpoint
 from app.gatys.options import GatysOptions
 from app.gatys.transfer import Transfer
 from app.imaging.colour import LUMA
@@ -223,7 +223,7 @@ def test_progress_goes_from_0_to_1_and_the_time_left_to_0(descriptor):
 
 def written_and_read(checkpoint):
     """Through the bytes that a checkpoint is stored as."""
-    return Checkpoint(load(save(checkpoint.tensors)), json.loads(json.dumps(checkpoint.state)))
+    return GatysCheckpoint(load(save(checkpoint.tensors)), json.loads(json.dumps(checkpoint.state)))
 
 
 @pytest.mark.parametrize("optimiser", ["lbfgs", "adam"])

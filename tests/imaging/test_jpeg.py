@@ -152,9 +152,9 @@ def test_a_flood_of_scans_or_segments_is_refused(image):
     data = file_of(image, "jpeg", progressive=True)
     scans = [s for s in jpeg.segments(data) if s.marker == jpeg.SOS]
     last = data[scans[-1].start : -2]
-    decode(data[:-2] + last * (jpeg.MOST_SCANS - len(scans)) + data[-2:], 40)
+    decode(data[:-2] + last * (jpeg.MAX_SCANS - len(scans)) + data[-2:], 40)
     with pytest.raises(PictureError):
-        decode(data[:-2] + last * (jpeg.MOST_SCANS + 1 - len(scans)) + data[-2:], 40)
+        decode(data[:-2] + last * (jpeg.MAX_SCANS + 1 - len(scans)) + data[-2:], 40)
     for flood in (segment(0xE5, b""), b"\xff\xd0"):
         with pytest.raises(PictureError):
             probe(into_jpeg(data, flood * 70_000), 40)

@@ -12,7 +12,7 @@ from sqlalchemy import delete
 from app.jobs.job import Job, NewJob, new_job_id
 from app.jobs.leases import Leases
 from app.jobs.ledger import Ledger, Quota
-from app.jobs.sweep import Sweep
+from app.jobs.reaper import Reaper
 from app.sql.database import Database
 from app.sql.migration import migrate
 from app.sql.schema import jobs
@@ -29,7 +29,7 @@ class Desk:
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.database, expiry_seconds=3600)
         self.leases = Leases(self.database, lease_seconds=60, retry_seconds=60, expiry_seconds=3600)
-        self.sweep = Sweep(self.database, expiry_seconds=3600, history_seconds=7200)
+        self.reaper = Reaper(self.database, expiry_seconds=3600, history_seconds=7200)
 
     def create(self, **given) -> Job:
         job, new = self.ledger.create(NewJob(**{"id": new_job_id(), "kind": "count", "params": {}} | given), ROOMY)

@@ -69,7 +69,7 @@ def test_a_cancellation_reaches_the_task_with_its_next_report(context, embedded_
 
 def test_a_lost_lease_reaches_the_task_with_its_next_report(context, embedded_desk) -> None:
     embedded_desk.expire(context.job)
-    embedded_desk.sweep.take_back()
+    embedded_desk.reaper.take_back()
     heartbeat(context, embedded_desk).beat()
     with pytest.raises(LeaseLost):
         context.report(0.1, iteration=1, losses={})

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.jobs.curve import MOST_POINTS, LossCurve
+from app.jobs.curve import MAX_POINTS, LossCurve
 
 
 def iterations(curve: LossCurve) -> list[float]:
@@ -29,9 +29,9 @@ def test_a_long_curve_is_thinned_evenly_between_its_first_and_its_newest_point(l
         curve.add(iteration, {})
     found = iterations(curve)
     assert (found[0], found[-1]) == (1, length)
-    assert len(found) <= MOST_POINTS
+    assert len(found) <= MAX_POINTS
     gaps = [after - before for before, after in pairwise(found[:-1])]
-    assert max(gaps, default=1) <= 4 * max(1, length / MOST_POINTS)
+    assert max(gaps, default=1) <= 4 * max(1, length / MAX_POINTS)
 
 
 def test_what_is_done_again_after_a_checkpoint_replaces_what_was() -> None:

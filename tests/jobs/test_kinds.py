@@ -21,7 +21,7 @@ def test_a_sweep_sends_messages_for_its_own_kinds(desk) -> None:
     training, painting = desk.create(kind="training"), desk.create(kind="gatys")
     for job in (training, painting):
         desk.set(job, dispatched_at=job.dispatched_at - 60_000)
-    assert [job.id for job in desk.sweep.undispatched(0, 2, ["gatys"])] == [painting.id]
+    assert [job.id for job in desk.reaper.undispatched(0, 2, ["gatys"])] == [painting.id]
     # A queue that has a message for each of its own jobs has all it should.
-    assert desk.sweep.undispatched(1, 0, ["training"]) == []
-    assert [job.id for job in desk.sweep.undispatched(0, 2)] == [training.id]
+    assert desk.reaper.undispatched(1, 0, ["training"]) == []
+    assert [job.id for job in desk.reaper.undispatched(0, 2)] == [training.id]

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app.errors import OutOfMemory, StorageUnavailable
-from app.jobs.job import Progress, Status, attempt_key
+from app.jobs.job import JobProgress, JobStatus, attempt_key
 from app.jobs.leases import LeaseLost, Leases
 from app.sql.database import Database
 
-FULL = Progress(
+FULL = JobProgress(
     fraction=0.5,
     eta_seconds=3.0,
     seconds_per_iteration=0.25,
@@ -28,7 +28,7 @@ def running(desk, **given):
 def test_claiming_counts_the_attempt_and_takes_a_lease(desk) -> None:
     waiting = desk.create()
     job = desk.leases.claim(waiting.id, "anna")
-    assert (job.status, job.owner, job.attempt) == (Status.RUNNING, "anna", 1)
+    assert (job.status, job.owner, job.attempt) == (JobStatus.RUNNING, "anna", 1)
     assert job.lease_until - job.started_at == 60_000
     assert job.started_at >= waiting.created_at
 
@@ -63,13 +63,13 @@ def test_a_heartbeat_carries_the_progress_and_renews_the_lease(desk) -> None:
 def test_a_heartbeat_without_a_new_checkpoint_keeps_the_old_one(desk) -> None:
     job = running(desk)
     desk.leases.heartbeat(job, FULL)
-    assert desk.leases.heartbeat(job, Progress()).checkpoint_key == "c"
+    assert desk.leases.heartbeat(job, JobProgress()).checkpoint_key == "c"
 
 
 def test_a_result_is_published_with_what_is_known_of_it(desk) -> None:
     done = desk.leases.finish(running(desk), "key", "image/png", {"width": 3})
     assert (done.status, done.result_key, done.media_type, done.facts) == (
-        Status.DONE,
+        JobStatus.DONE,
         "key",
         "image/png",
         {"width": 3},
@@ -104,7 +104,7 @@ def test_publishing_again_is_harmless_and_publishing_another_one_refused(desk) -
 def test_a_worker_that_lost_its_lease_writes_nothing(desk, write, then: str) -> None:
     late = running(desk)
     desk.expire(late)
-    desk.sweep.take_back()
+    desk.reaper.take_back()
     if then == "taken over":
         desk.leases.claim(late.id, "bert")
     elif then == "taken over by itself":
@@ -123,7 +123,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(desk, write, then: str) -> 
 def test_a_failure_is_told_with_its_slug_and_public_sentence(desk) -> None:
     job = running(desk)
     failed = desk.leases.fail(job, OutOfMemory("Too large.", private="secret"))
-    assert (failed.status, failed.error_slug, failed.error_detail) == (Status.FAILED, "out-of-memory", "Too large.")
+    assert (failed.status, failed.error_slug, failed.error_detail) == (JobStatus.FAILED, "out-of-memory", "Too large.")
     assert desk.ledger.events(job.id)[-1].data["error"] == {"slug": "out-of-memory", "detail": "Too large."}
 
 
@@ -138,14 +138,14 @@ def test_a_retry_waits_longer_each_time_and_fails_at_last(desk) -> None:
         desk.set(job, available_at=0)
     assert pauses == [60_000, 240_000]
     failed = desk.leases.retry(desk.leases.claim(job.id, "anna"), StorageUnavailable())
-    assert (failed.status, failed.attempt, failed.error_slug) == (Status.FAILED, 3, "storage-unavailable")
+    assert (failed.status, failed.attempt, failed.error_slug) == (JobStatus.FAILED, 3, "storage-unavailable")
 
 
 def test_a_released_job_waits_as_if_the_attempt_had_not_been_and_keeps_its_checkpoint(desk) -> None:
     job = running(desk)
     desk.leases.heartbeat(job, FULL)
     queued = desk.leases.release(job)
-    assert (queued.status, queued.attempt, queued.checkpoint_key) == (Status.QUEUED, 0, "c")
+    assert (queued.status, queued.attempt, queued.checkpoint_key) == (JobStatus.QUEUED, 0, "c")
     assert desk.leases.claim(job.id, "bert").attempt == 1
 
 
@@ -159,9 +159,9 @@ def test_a_job_that_is_given_back_after_it_was_cancelled_does_not_wait_again(des
         desk.leases.release(job)
     else:
         desk.expire(job)
-        desk.sweep.take_back()
+        desk.reaper.take_back()
     ended = desk.now(job)
-    assert ended.status is Status.CANCELLED
+    assert ended.status is JobStatus.CANCELLED
     assert ended.expires_at - ended.finished_at == 3_600_000
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import IdempotencyConflict, TooManyJobs
 from app.jobs import ledger
-from app.jobs.job import JOB_ID, EventKind, NewJob, Progress, Status, new_job_id
+from app.jobs.job import JOB_ID, EventKind, JobProgress, JobStatus, NewJob, new_job_id
 from app.jobs.ledger import News, Quota
 
 ROOMY = Quota(waiting=1000, waiting_each=1000)
@@ -24,7 +24,7 @@ def test_a_new_job_waits_with_everything_it_was_given(desk) -> None:
     job, created = desk.ledger.create(given, ROOMY)
     assert created
     assert (job.id, job.kind, job.params, job.principal) == (given.id, "count", {"to": 3}, "anna")
-    assert (job.status, job.attempt, job.progress, job.losses) == (Status.QUEUED, 0, 0.0, [])
+    assert (job.status, job.attempt, job.progress, job.losses) == (JobStatus.QUEUED, 0, 0.0, [])
     assert desk.ledger.get(job.id) == job
     [event] = desk.ledger.events(job.id)
     assert (event.seq, event.kind, event.data["status"]) == (1, EventKind.STATUS, "queued")
@@ -106,7 +106,7 @@ def test_pages_are_newest_first_without_gaps_or_repetitions(desk) -> None:
 def test_pages_can_be_of_one_status_or_kind(desk) -> None:
     waiting, claimed, other = desk.create(), desk.create(), desk.create(kind="other")
     desk.leases.claim(claimed.id, "w")
-    assert [job.id for job in desk.ledger.page(status=Status.QUEUED, kind="count")] == [waiting.id]
+    assert [job.id for job in desk.ledger.page(status=JobStatus.QUEUED, kind="count")] == [waiting.id]
     assert [job.id for job in desk.ledger.page(kind="other")] == [other.id]
 
 
@@ -131,7 +131,7 @@ def test_news_are_the_events_since_and_whether_more_can_come(desk) -> None:
     desk.leases.finish(job, "k", "image/png", {})
     last = desk.ledger.news({job.id: 2})[job.id]
     assert ([event.data["status"] for event in last.events], last.over) == (["done"], True)
-    desk.sweep.forget_blobs(job.id)
+    desk.reaper.forget_blobs(job.id)
     assert desk.ledger.news({job.id: 0})[job.id] == News((), over=True)
     desk.ledger.delete(job.id)
     assert desk.ledger.news({job.id: 3, idle.id: 1}) == {job.id: News((), over=True)}
@@ -156,7 +156,7 @@ def test_an_end_while_news_are_read_is_told_by_the_next_ones(desk, monkeypatch: 
 def test_a_waiting_job_is_cancelled_at_once(desk) -> None:
     job = desk.create()
     cancelled = desk.ledger.cancel(job.id)
-    assert cancelled.status is Status.CANCELLED
+    assert cancelled.status is JobStatus.CANCELLED
     assert cancelled.finished_at is not None
     assert cancelled.expires_at - cancelled.finished_at == pytest.approx(3_600_000, abs=50)
     assert desk.leases.claim(job.id, "w") is None
@@ -165,9 +165,9 @@ def test_a_waiting_job_is_cancelled_at_once(desk) -> None:
 def test_a_running_job_hears_of_its_cancellation_with_the_next_heartbeat(desk) -> None:
     job = desk.leases.claim(desk.create().id, "w")
     asked = desk.ledger.cancel(job.id)
-    assert (asked.status, asked.cancel_requested, asked.finished_at) == (Status.RUNNING, True, None)
-    assert desk.leases.heartbeat(job, Progress()).cancel_requested
-    assert desk.leases.cancelled(job).status is Status.CANCELLED
+    assert (asked.status, asked.cancel_requested, asked.finished_at) == (JobStatus.RUNNING, True, None)
+    assert desk.leases.heartbeat(job, JobProgress()).cancel_requested
+    assert desk.leases.cancelled(job).status is JobStatus.CANCELLED
 
 
 def test_cancelling_what_has_ended_changes_nothing(desk) -> None:
@@ -188,7 +188,7 @@ def test_only_what_has_ended_is_deleted_and_its_events_with_it(desk) -> None:
 
 def test_events_are_numbered_without_gaps_and_can_be_resumed(desk) -> None:
     job = desk.leases.claim(desk.create().id, "w")
-    desk.leases.heartbeat(job, Progress(0.25, losses=[{"iteration": 1, "total": 2.0}]))
+    desk.leases.heartbeat(job, JobProgress(0.25, losses=[{"iteration": 1, "total": 2.0}]))
     desk.leases.preview(job, "p")
     desk.leases.finish(job, "k", "image/png", {})
     events = desk.ledger.events(job.id)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
 from app.errors import OutOfMemory
-from app.jobs.job import ENDED, Job, NewJob, Progress, Status, new_job_id
+from app.jobs.job import ENDED, Job, JobProgress, JobStatus, NewJob, new_job_id
 from app.jobs.leases import LeaseLost, Leases
 from app.jobs.ledger import Ledger, Quota
-from app.jobs.sweep import Sweep
+from app.jobs.reaper import Reaper
 from app.sql.database import Database
 from app.sql.migration import migrate
 from app.sql.schema import jobs as jobs_table
@@ -36,8 +36,8 @@ class LedgerMachine(RuleBasedStateMachine):
         migrate(self.database)
         self.ledger = Ledger(self.database, expiry_seconds=60)
         self.leases = Leases(self.database, lease_seconds=60, retry_seconds=0, expiry_seconds=60)
-        self.sweep = Sweep(self.database, expiry_seconds=60, history_seconds=60)
-        self.status: dict[str, Status] = {}
+        self.reaper = Reaper(self.database, expiry_seconds=60, history_seconds=60)
+        self.status: dict[str, JobStatus] = {}
         self.attempts: dict[str, int] = {}
         self.holder: dict[str, int] = {}
         self.wanted: dict[str, bool] = {}
@@ -52,18 +52,18 @@ class LedgerMachine(RuleBasedStateMachine):
     def create(self) -> str:
         new = NewJob(new_job_id(), "count", {}, max_attempts=MAX_ATTEMPTS)
         self.ledger.create(new, Quota(waiting=10_000, waiting_each=10_000))
-        self.status[new.id], self.attempts[new.id], self.wanted[new.id] = Status.QUEUED, 0, True
+        self.status[new.id], self.attempts[new.id], self.wanted[new.id] = JobStatus.QUEUED, 0, True
         return new.id
 
     @rule(target=claims, job=jobs, worker=st.sampled_from(["anna", "bert"]))
     def claim(self, job: str, worker: str) -> object:
         # A worker that released a job is about to end: its successor has another name.
         claimed = self.leases.claim(job, f"{worker}-{self.claimed}")
-        assert (claimed is not None) == (self.status[job] is Status.QUEUED)
+        assert (claimed is not None) == (self.status[job] is JobStatus.QUEUED)
         if claimed is None:
             return multiple()
         self.claimed += 1
-        self.status[job] = Status.RUNNING
+        self.status[job] = JobStatus.RUNNING
         self.attempts[job] += 1
         self.holder[job] = self.claimed
         assert claimed.attempt == self.attempts[job] <= MAX_ATTEMPTS
@@ -73,7 +73,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def write(self, claim: tuple[Job, int], write: str) -> None:
         job, number = claim
         key = f"result-{number}"
-        held = self.status[job.id] is Status.RUNNING and self.holder[job.id] == number
+        held = self.status[job.id] is JobStatus.RUNNING and self.holder[job.id] == number
         if not held and not (write == "finish" and self.results.get(job.id) == key):
             with pytest.raises(LeaseLost):
                 self.call(job, write, key)
@@ -85,7 +85,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def call(self, job: Job, write: str, key: str) -> None:
         match write:
             case "heartbeat":
-                answer = self.leases.heartbeat(job, Progress())
+                answer = self.leases.heartbeat(job, JobProgress())
                 assert answer.cancel_requested != self.wanted[job.id]
             case "finish":
                 self.leases.finish(job, key, "image/png", {})
@@ -96,35 +96,35 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def after(self, job: str, write: str, key: str) -> None:
         if write == "finish":
-            self.status[job], self.results[job] = Status.DONE, key
+            self.status[job], self.results[job] = JobStatus.DONE, key
         elif write == "fail" or (write == "retry" and self.attempts[job] >= MAX_ATTEMPTS):
-            self.status[job] = Status.FAILED
+            self.status[job] = JobStatus.FAILED
         elif write == "cancelled":
-            self.status[job] = Status.CANCELLED
+            self.status[job] = JobStatus.CANCELLED
         elif write in ("retry", "release"):
-            self.status[job] = Status.QUEUED if self.wanted[job] else Status.CANCELLED
+            self.status[job] = JobStatus.QUEUED if self.wanted[job] else JobStatus.CANCELLED
             self.attempts[job] -= write == "release"
 
     @rule(job=jobs)
     def cancel(self, job: str) -> None:
         self.ledger.cancel(job)
-        if self.status[job] is Status.QUEUED:
-            self.status[job] = Status.CANCELLED
-        if self.status[job] is Status.RUNNING:
+        if self.status[job] is JobStatus.QUEUED:
+            self.status[job] = JobStatus.CANCELLED
+        if self.status[job] is JobStatus.RUNNING:
             self.wanted[job] = False
 
     @rule(job=jobs)
     def fall_silent(self, job: str) -> None:
         """The lease passes, and a sweep comes by."""
         with self.database.write() as connection:
-            held = jobs_table.update().where(jobs_table.c.id == job, jobs_table.c.status == Status.RUNNING)
+            held = jobs_table.update().where(jobs_table.c.id == job, jobs_table.c.status == JobStatus.RUNNING)
             connection.execute(held.values(lease_until=0))
-        taken = self.sweep.take_back()
-        assert [found.id for found in taken] == ([job] if self.status[job] is Status.RUNNING else [])
+        taken = self.reaper.take_back()
+        assert [found.id for found in taken] == ([job] if self.status[job] is JobStatus.RUNNING else [])
         if taken:
             last = self.wanted[job] and self.attempts[job] >= MAX_ATTEMPTS
-            again = Status.QUEUED if self.wanted[job] else Status.CANCELLED
-            self.status[job] = Status.FAILED if last else again
+            again = JobStatus.QUEUED if self.wanted[job] else JobStatus.CANCELLED
+            self.status[job] = JobStatus.FAILED if last else again
 
     @invariant()
     def ledger_and_model_agree(self) -> None:
@@ -132,7 +132,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert (job.status, job.attempt) == (self.status[job.id], self.attempts[job.id])
             assert job.result_key == self.results.get(job.id)
             assert (job.finished_at is not None) == (job.status in ENDED)
-            assert (job.lease_until is not None) == (job.status is Status.RUNNING)
+            assert (job.lease_until is not None) == (job.status is JobStatus.RUNNING)
 
     @invariant()
     def every_job_ends_once_and_its_events_have_no_gaps(self) -> None:

@@ -13,9 +13,9 @@ from training_house import TrainingHouse, write_photos
 from app.errors import ModelUnavailable, PhotosUnavailable, TrainingFailed
 from app.jobs import training
 from app.jobs.context import HandedOver, JobCancelled
-from app.jobs.job import Progress
-from app.releases import addition, candidate
-from app.releases.version import Status
+from app.jobs.job import JobProgress
+from app.model_builds import addition, candidate
+from app.model_store.version import VersionStatus
 from app.settings import Settings
 
 STYLES = ("starry_night", "great_wave", "the_scream", "composition_vii")
@@ -68,14 +68,14 @@ def test_a_style_is_added_gated_published_and_made_active(house) -> None:
     facts = result.facts
     assert (facts["model"], facts["status"], facts["active"], facts["forced"]) == ("compact@2", "ready", True, False)
     assert len(facts["figures"]["gatys_equivalents"]["own"]) == 3
-    assert house.releases.active() == {"compact": 2}
-    before, after = house.releases.load("compact@1"), house.releases.load("compact")
+    assert house.model_store.active() == {"compact": 2}
+    before, after = house.model_store.load("compact@1"), house.model_store.load("compact")
     assert after.manifest.style_ids == (*STYLES, "own")
     assert after.manifest.styles[-1].artist == "Nobody"
     old, new = (load_file(model.folder / "model.safetensors") for model in (before, after))
     for name, tensor in old.items():
         assert torch.equal(tensor, new[name][: len(tensor)] if name.startswith("rows.") else new[name]), name
-    state = house.releases.version("compact", 2)
+    state = house.model_store.version("compact", 2)
     [painting] = context.params["paintings"]
     assert (state.report["job"], state.report["paintings"]) == (context.job.id, {"own": painting["sha256"]})
     assert iterations(context) == [1, 2, 3, 4]
@@ -90,7 +90,7 @@ def test_a_whole_model_is_trained(house, without_gatys) -> None:
     options = {"architecture": "compact", "options": {"widths": [4, 8], "blocks": 1, "fine": 4}}
     result = house.task(house.claim(house.ask("one", "two", mode="full", model="mine", recipe=options)))
     assert (result.facts["model"], result.facts["active"]) == ("mine@1", True)
-    model = house.releases.load("mine")
+    model = house.model_store.load("mine")
     assert model.manifest.style_ids == ("one", "two")
     assert "9 photos" in (model.folder / "card.md").read_text()
 
@@ -114,7 +114,7 @@ def test_another_worker_goes_on_where_one_was_stopped(house, without_gatys) -> N
     assert house.task(second).facts["model"] == "compact@2"
     assert iterations(second) == [1, 2, 3, 4, 5, 6]
     assert second.progress.seconds_per_iteration is not None
-    assert house.releases.load("compact").manifest.additions[-1].recipe["steps"] == 6
+    assert house.model_store.load("compact").manifest.additions[-1].recipe["steps"] == 6
 
 
 def test_a_cancelled_training_leaves_no_version(house) -> None:
@@ -122,8 +122,8 @@ def test_a_cancelled_training_leaves_no_version(house) -> None:
     context.cancel_requested.set()
     with pytest.raises(JobCancelled):
         house.task(context)
-    assert [version.version for version in house.releases.versions("compact")] == [1]
-    assert house.releases.active() == {}
+    assert [version.version for version in house.model_store.versions("compact")] == [1]
+    assert house.model_store.active() == {}
     assert not list((house.settings.data_dir / "trainings").iterdir())
     assert house.storage.list("models/compact/") == []
 
@@ -136,8 +136,8 @@ def test_one_cancelled_at_its_end_leaves_no_version_either(house, monkeypatch) -
     monkeypatch.setattr(candidate, "judge_paintings", cancel)
     with pytest.raises(JobCancelled):
         house.task(context)
-    assert house.releases.active() == {}
-    assert [version.version for version in house.releases.versions("compact")] == [1]
+    assert house.model_store.active() == {}
+    assert [version.version for version in house.model_store.versions("compact")] == [1]
 
 
 def test_what_was_published_before_a_death_is_not_published_again(house, without_gatys, monkeypatch) -> None:
@@ -152,7 +152,7 @@ def test_what_was_published_before_a_death_is_not_published_again(house, without
     second = house.claim(job)
     result = house.task(second)
     assert (result.facts["model"], result.facts["active"]) == ("compact@2", True)
-    assert [version.version for version in house.releases.versions("compact")] == [1, 2]
+    assert [version.version for version in house.model_store.versions("compact")] == [1, 2]
     assert result.data == house.storage.get(first.progress.preview_key)
 
 
@@ -160,21 +160,21 @@ def test_a_version_that_does_not_pass_stays_a_candidate_with_its_reasons(house, 
     result = house.task(house.claim(house.ask("own")))
     assert (result.facts["status"], result.facts["active"]) == ("candidate", False)
     assert result.facts["reasons"] == ["The paintings are no good."]
-    assert house.releases.active() == {}
-    state = house.releases.version("compact", 2)
-    assert (state.status, state.reasons) == (Status.CANDIDATE, ("The paintings are no good.",))
+    assert house.model_store.active() == {}
+    state = house.model_store.version("compact", 2)
+    assert (state.status, state.reasons) == (VersionStatus.CANDIDATE, ("The paintings are no good.",))
 
 
 def test_force_makes_it_active_and_is_written_down(house, weighed) -> None:
     result = house.task(house.claim(house.ask("own", force=True)))
     assert (result.facts["status"], result.facts["active"], result.facts["forced"]) == ("candidate", True, True)
-    assert house.releases.activations()["compact"].forced
+    assert house.model_store.activations()["compact"].forced
 
 
 def test_activation_is_a_choice(house, without_gatys) -> None:
     result = house.task(house.claim(house.ask("own", activate=False)))
     assert (result.facts["status"], result.facts["active"]) == ("ready", False)
-    assert house.releases.active() == {}
+    assert house.model_store.active() == {}
 
 
 def test_a_style_that_came_meanwhile_is_not_lost(house, without_gatys, monkeypatch) -> None:
@@ -195,7 +195,7 @@ def test_a_style_that_came_meanwhile_is_not_lost(house, without_gatys, monkeypat
     result = house.task(context)
     assert calls == ["compact@1", "compact@1", "compact@2"]
     assert result.facts["model"] == "compact@3"
-    assert house.releases.load("compact").manifest.style_ids == (*STYLES, "theirs", "own")
+    assert house.model_store.load("compact").manifest.style_ids == (*STYLES, "theirs", "own")
 
 
 def two_workshops(workshop):
@@ -265,4 +265,4 @@ def test_the_gates_count_as_progress_without_a_point_on_the_curve(house) -> None
     context = house.claim(house.ask("own"))
     context.advance(0.9)
     assert (context.progress.fraction, context.progress.losses) == (0.9, [])
-    assert isinstance(context.progress, Progress)
+    assert isinstance(context.progress, JobProgress)

@@ -14,8 +14,8 @@ from PIL import Image
 from app.jobs.context import JobContext
 from app.jobs.job import Job
 from app.jobs.training import Training
-from app.jobs.training_params import PaintingRef, TrainingParams
-from app.releases.releases import Releases, open_releases
+from app.jobs.training_params import StyleImageRef, TrainingParams
+from app.model_store.store import ModelStore, open_model_store
 from app.settings import Settings
 from app.storage.folder import Folder
 
@@ -47,14 +47,14 @@ class TrainingHouse:
         self.settings = settings
         self.storage = Folder(settings.data_dir / "blobs")
         self.task = Training(settings)
-        self.releases: Releases = open_releases(settings)
+        self.model_store: ModelStore = open_model_store(settings)
 
-    def painting(self, style: str, seed: int = 1) -> PaintingRef:
+    def painting(self, style: str, seed: int = 1) -> StyleImageRef:
         file = io.BytesIO()
         picture(seed).save(file, "png")
         key = f"style_pictures/{style}/{seed}.png"
         self.storage.put(key, file.getvalue())
-        return PaintingRef(
+        return StyleImageRef(
             id=style,
             title=style.title(),
             artist="Nobody",
@@ -79,4 +79,4 @@ class TrainingHouse:
         return JobContext(claimed, self.desk.leases, self.storage, stopping=threading.Event(), checkpoint_seconds=0.001)
 
     def close(self) -> None:
-        self.releases.close()
+        self.model_store.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app.jobs.dispatch import Dispatch
-from app.jobs.job import EventKind, Job, NewJob, Status, new_job_id
+from app.jobs.job import EventKind, Job, JobStatus, NewJob, new_job_id
 from app.jobs.ledger import Ledger, Quota
 from app.settings import Settings
 from app.sql.database import Database
@@ -130,7 +130,7 @@ class JobHouse:
     def check_done(self, job: Job) -> Job:
         """It has ended once, with its result, and a curve without a step back."""
         done = self.wait_until_ended(job)
-        assert (done.status, done.progress) == (Status.DONE, 1.0)
+        assert (done.status, done.progress) == (JobStatus.DONE, 1.0)
         assert self.storage.get(done.result_key) == str(job.params["to"]).encode()
         assert self.statuses(job).count("done") == 1
         curve = [point["iteration"] for point in done.losses]

@@ -14,10 +14,10 @@ from typing import Any
 
 from sqlalchemy import event
 
-from app.releases.archive import Archive
-from app.releases.releases import Releases
-from app.releases.rows import VersionRows
-from app.releases.version import Status
+from app.model_store.archive import Archive
+from app.model_store.store import ModelStore
+from app.model_store.version import VersionStatus
+from app.model_store.version_rows import VersionRows
 from app.sql.database import Database
 from app.storage.folder import Folder
 
@@ -50,7 +50,7 @@ class MortalFolder(Folder):
 
 def publish(given: dict[str, str], moment: str) -> None:
     database = Database(given["database"])
-    releases = Releases(
+    model_store = ModelStore(
         database, MortalFolder(given["blobs"], moment), Path(given["shipped"]), Path(given["cache"]) / "killed"
     )
     if moment == "row":
@@ -59,7 +59,7 @@ def publish(given: dict[str, str], moment: str) -> None:
         event.listen(database.engine, "commit", lambda _: die())
     if moment == "committed":
         Archive.delete_others = die
-    releases.publish("compact", int(given["version"]), Path(given["made"]), status=Status.READY, by=moment)
+    model_store.publish("compact", int(given["version"]), Path(given["made"]), status=VersionStatus.READY, by=moment)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from cable import Cable
 from job_house import QUICK, Build
 
 from app.jobs.dispatch import QueueUnavailable
-from app.jobs.job import Status
+from app.jobs.job import JobStatus
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_a_worker_that_is_cut_off_from_the_database_works_on_and_publishes_once_
     cable.cut()
     # It has come to its end meanwhile, and insists.
     house.wait_for(lambda: worker.events("ledger_unavailable"))
-    assert house.now(job).status is Status.RUNNING
+    assert house.now(job).status is JobStatus.RUNNING
     cable.join()
     assert house.check_done(job).attempt == 1
     house.check_done(house.submit(to=1))
@@ -162,5 +162,5 @@ def test_a_storage_that_stays_closed_fails_the_job_with_that_reason(build: Build
     block(house.folder)
     house.worker()
     failed = house.wait_until_ended(house.submit(to=1, max_attempts=2))
-    assert (failed.status, failed.attempt, failed.error_slug) == (Status.FAILED, 2, "storage-unavailable")
+    assert (failed.status, failed.attempt, failed.error_slug) == (JobStatus.FAILED, 2, "storage-unavailable")
     assert failed.result_key is None

@@ -11,7 +11,7 @@ import pytest
 from job_house import COUNTING_WORKER, QUICK, Build, JobHouse
 
 from app.jobs.heartbeat import HUNG
-from app.jobs.job import EventKind, Job, Status
+from app.jobs.job import EventKind, Job, JobStatus
 from app.jobs.supervisor import Supervisor
 
 
@@ -74,7 +74,7 @@ def test_a_stopped_worker_hands_its_job_over(build: Build, backend) -> None:
     first.signal(signal.SIGTERM)
     assert first.wait() == 0
     waiting = house.now(job)
-    assert (waiting.status, waiting.attempt) == (Status.QUEUED, 0)
+    assert (waiting.status, waiting.attempt) == (JobStatus.QUEUED, 0)
     house.worker()
     done = house.check_done(job)
     assert done.attempt == 1
@@ -88,16 +88,16 @@ def test_a_stopped_worker_does_not_wait_for_a_job_that_comes_to_no_checkpoint(bu
     house.wait_for(lambda: house.iterations(job, attempt=1))
     worker.signal(signal.SIGTERM)
     assert worker.wait() == 0
-    assert (house.now(job).status, house.now(job).attempt) == (Status.QUEUED, 0)
+    assert (house.now(job).status, house.now(job).attempt) == (JobStatus.QUEUED, 0)
 
 
 def test_a_running_job_is_cancelled_within_two_seconds(build: Build, backend) -> None:
     house = build(**backend)
     house.worker()
     job = house.submit(to=100_000)
-    house.wait_for(lambda: house.now(job).status is Status.RUNNING)
+    house.wait_for(lambda: house.now(job).status is JobStatus.RUNNING)
     house.ledger.cancel(job.id)
-    assert house.wait_until_ended(job).status is Status.CANCELLED
+    assert house.wait_until_ended(job).status is JobStatus.CANCELLED
     *_, asked, ended = [event for event in house.ledger.events(job.id) if event.kind is EventKind.STATUS]
     assert (asked.data["status"], asked.data["cancel_requested"]) == ("running", True)
     assert ended.at - asked.at < 2000
@@ -122,7 +122,7 @@ def test_a_job_that_kills_its_workers_fails_and_the_others_are_done(build: Build
         assert house.check_done(job).attempt == 1
     failed = house.wait_until_ended(poison)
     supervisor.stop()
-    assert (failed.status, failed.attempt, failed.error_slug) == (Status.FAILED, 2, "worker-lost")
+    assert (failed.status, failed.attempt, failed.error_slug) == (JobStatus.FAILED, 2, "worker-lost")
 
 
 def test_a_job_that_raises_is_tried_again_and_fails_at_last(build: Build) -> None:
@@ -132,7 +132,7 @@ def test_a_job_that_raises_is_tried_again_and_fails_at_last(build: Build) -> Non
     other = house.submit(to=5)
     assert house.check_done(other).attempt == 1
     failed = house.wait_until_ended(job)
-    assert (failed.status, failed.attempt, failed.error_slug) == (Status.FAILED, 3, "internal-error")
+    assert (failed.status, failed.attempt, failed.error_slug) == (JobStatus.FAILED, 3, "internal-error")
     assert "as it was told to" not in failed.error_detail
     assert house.statuses(job) == ["queued", "running"] * 3 + ["failed"]
     assert worker.process.poll() is None
@@ -174,7 +174,7 @@ def test_a_worker_that_ends_is_started_again_and_all_end_with_the_supervisor(bui
     assert supervisor.pids == []
     with pytest.raises(ProcessLookupError):
         os.kill(restarted, 0)
-    assert (house.now(left).status, house.now(left).attempt) == (Status.QUEUED, 0)
+    assert (house.now(left).status, house.now(left).attempt) == (JobStatus.QUEUED, 0)
 
 
 SUPERVISED = """
@@ -201,4 +201,4 @@ def test_the_workers_of_a_killed_server_hand_their_jobs_over_and_end(build: Buil
         server.kill()
         server.wait()
     house.wait_for(lambda: "worker_stopped" in log.read_text())
-    assert (house.now(job).status, house.now(job).attempt) == (Status.QUEUED, 0)
+    assert (house.now(job).status, house.now(job).attempt) == (JobStatus.QUEUED, 0)

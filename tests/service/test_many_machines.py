@@ -19,7 +19,7 @@ from many_machines import PATIENCE_SECONDS, ManyMachines, start_s3
 from PIL import Image
 from test_job_routes import follow_the_readme, needs_curl
 
-from app.jobs.job import EventKind, Job, Status
+from app.jobs.job import EventKind, Job, JobStatus
 from app.jobs.ledger import Ledger
 from app.sql.database import Database
 
@@ -161,7 +161,7 @@ def test_two_hundred_jobs_at_once_all_end_exactly_once(
         ids = [job_id for made in threads.map(submit, range(CLIENTS)) for job_id in made]
     assert len(set(ids)) == JOBS
     jobs = ended(ledger, ids)
-    assert Counter(job.status for job in jobs) == {Status.DONE: JOBS}
+    assert Counter(job.status for job in jobs) == {JobStatus.DONE: JOBS}
     assert len({job.owner for job in jobs}) == 2, "both workers had work"
     for job in jobs:
         told = [event.data["status"] for event in ledger.events(job.id) if event.kind is EventKind.STATUS]

@@ -13,8 +13,8 @@ import pytest
 from publishing import MOMENTS
 
 from app.errors import NotFound
-from app.releases.releases import NotReserved, Releases
-from app.releases.version import Status
+from app.model_store.store import ModelStore, NotReserved
+from app.model_store.version import VersionStatus
 from app.sql.database import Database
 from app.sql.migration import migrate
 from app.storage.folder import Folder
@@ -36,11 +36,11 @@ def database(tmp_path_factory):
 def killed(database, models_dir, make_version, tmp_path_factory):
     """By the moment: the version that was being published, its folder, and how its process ended."""
     folder = tmp_path_factory.mktemp("killed")
-    releases = Releases(database, Folder(folder / "blobs"), models_dir, folder / "here")
+    model_store = ModelStore(database, Folder(folder / "blobs"), models_dir, folder / "here")
     paths = {"database": database.url, "blobs": f"{folder}/blobs", "shipped": str(models_dir), "cache": str(folder)}
     given = {}
     for moment in MOMENTS:
-        version = releases.reserve("compact")
+        version = model_store.reserve("compact")
         made = make_version(folder / moment, "compact", version, seed=version)
         given[moment] = {**paths, "version": version, "made": str(made)}
     done = subprocess.run(
@@ -53,25 +53,25 @@ def killed(database, models_dir, make_version, tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr
     ended = json.loads(done.stdout.splitlines()[-1])
-    return releases, {
+    return model_store, {
         moment: (given[moment]["version"], Path(given[moment]["made"]), ended[moment]) for moment in given
     }
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_publication_leaves_all_of_the_version_or_none_and_can_be_done_again(killed, moment):
-    releases, publications = killed
+    model_store, publications = killed
     version, made, ended = publications[moment]
     assert ended == (0 if moment == "never" else -signal.SIGKILL)
     label = f"compact@{version}"
     if moment in WHOLE:
-        assert releases.load(label).manifest.label == label
+        assert model_store.load(label).manifest.label == label
         with pytest.raises(NotReserved):
-            releases.publish("compact", version, made, status=Status.READY, by="again")
+            model_store.publish("compact", version, made, status=VersionStatus.READY, by="again")
     else:
-        assert label not in [state.label for state in releases.versions("compact")]
+        assert label not in [state.label for state in model_store.versions("compact")]
         with pytest.raises(NotFound):
-            releases.activate("compact", version, by="test", force=True)
-        releases.publish("compact", version, made, status=Status.READY, by="again")
-    releases.activate("compact", version, by="test")
-    assert (releases.folder(label) / "model.safetensors").read_bytes() == (made / "model.safetensors").read_bytes()
+            model_store.activate("compact", version, by="test", force=True)
+        model_store.publish("compact", version, made, status=VersionStatus.READY, by="again")
+    model_store.activate("compact", version, by="test")
+    assert (model_store.folder(label) / "model.safetensors").read_bytes() == (made / "model.safetensors").read_bytes()

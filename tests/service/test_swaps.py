@@ -20,8 +20,8 @@ from PIL import Image
 
 from app.engine.device import Device
 from app.engine.stylizer import Stylizer
-from app.releases.releases import Releases
-from app.releases.version import Status
+from app.model_store.store import ModelStore
+from app.model_store.version import VersionStatus
 from app.sql.database import Database
 from app.sql.migration import migrate
 from app.storage.folder import Folder
@@ -46,16 +46,16 @@ def body(photo) -> bytes:
 
 
 @pytest.fixture
-def fleet(empty_postgresql_url, models_dir, make_version, tmp_path) -> Iterator[Releases]:
+def fleet(empty_postgresql_url, models_dir, make_version, tmp_path) -> Iterator[ModelStore]:
     """With compact@2 and compact@3 beside the one that shipped."""
     database = Database(empty_postgresql_url)
     migrate(database)
-    with closing(Releases(database, Folder(tmp_path / "blobs"), models_dir, tmp_path / "here")) as releases:
+    with closing(ModelStore(database, Folder(tmp_path / "blobs"), models_dir, tmp_path / "here")) as model_store:
         for version in VERSIONS[1:]:
-            assert releases.reserve("compact") == version
+            assert model_store.reserve("compact") == version
             made = make_version(tmp_path / str(version), "compact", version, seed=version)
-            releases.publish("compact", version, made, status=Status.READY, by="test")
-        yield releases
+            model_store.publish("compact", version, made, status=VersionStatus.READY, by="test")
+        yield model_store
 
 
 @pytest.fixture

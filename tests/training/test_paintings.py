@@ -3,7 +3,7 @@
 import pytest
 from tiny_training import write_pictures
 
-from app.training.paintings import Painting, UnusablePaintings, list_paintings
+from app.training.paintings import StyleImage, UnusablePaintings, list_paintings
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def folder(tmp_path):
 
 def test_stems_are_ids_in_their_order(folder):
     assert [painting.id for painting in list_paintings(folder)] == ["photo0", "photo1", "photo2"]
-    assert list_paintings(folder)[0] == Painting("photo0", folder / "photo0.jpg", "Photo0", None, None, None)
+    assert list_paintings(folder)[0] == StyleImage("photo0", folder / "photo0.jpg", "Photo0", None, None, None)
 
 
 def test_only_those_named_in_the_order_of_ids(folder):

@@ -137,8 +137,8 @@ def test_every_sample_of_every_step_has_another_noise(root):
 
 
 def test_a_run_that_is_given_up_continues_to_the_same_texture(root, tmp_path):
-    whole = make_run(root, tmp_path / "whole", **TEXTURE, plain=0)
-    for _ in whole.steps():
+    training = make_run(root, tmp_path / "whole", **TEXTURE, plain=0)
+    for _ in training.steps():
         pass
     steps = make_run(root, tmp_path / "parts", **TEXTURE, plain=0).steps()
     for _ in range(3):
@@ -148,7 +148,7 @@ def test_a_run_that_is_given_up_continues_to_the_same_texture(root, tmp_path):
     assert second.resume()
     for _ in second.steps():
         pass
-    assert same(second.trainer.checkpoint(), whole.trainer.checkpoint())
+    assert same(second.trainer.checkpoint(), training.trainer.checkpoint())
 
 
 @pytest.mark.parametrize("member", ["content_weight", *TRACES])

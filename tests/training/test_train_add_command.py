@@ -68,7 +68,7 @@ def test_what_the_gates_refuse_is_published_only_by_force(root, command, monkeyp
     def refuse(findings: Findings, *_):
         findings.reasons.append("Golden pictures have changed in dots.")
 
-    monkeypatch.setattr("app.releases.addition.judge_golden", refuse)
+    monkeypatch.setattr("app.model_builds.addition.judge_golden", refuse)
     result = invoke(command())
     assert result.exit_code == 1
     assert "Golden pictures have changed in dots." in result.output

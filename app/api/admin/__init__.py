@@ -1,0 +1,1 @@
+"""The operator's routes: style images, trainings and model versions."""

@@ -1,0 +1,64 @@
+"""What the OpenAPI document says of the operator's routes."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from app.api.admin.style_form import StyleFields
+from app.api.admin.training_options import AddOptions, FullOptions
+from app.api.http.json_body import MEDIA_TYPE
+from app.api.http.openapi import PICTURE, Document, without_null
+from app.api.stylize.upload import FORM, IMAGE_FIELD
+
+EXAMPLE_FORM = {"title": "The Great Wave", "artist": "Hokusai", "year": 1831, "licence": "Public domain"}
+
+EXAMPLE_TRAININGS = {
+    "add a style": {"mode": "add", "styles": ["the_great_wave"], "minutes": 1},
+    "ask what it would cost": {"mode": "add", "model": "compact", "styles": ["the_great_wave"], "dry_run": True},
+    "a model from nothing": {
+        "mode": "full",
+        "name": "waves",
+        "architecture": "compact",
+        "styles": ["the_great_wave", "red_fuji"],
+        "steps": 8000,
+        "activate": False,
+    },
+}
+
+
+def style_body() -> Document:
+    """The form of `POST /v1/admin/styles`."""
+    properties = StyleFields.model_json_schema()["properties"]
+    form = {
+        "type": "object",
+        "required": [IMAGE_FIELD, "title"],
+        "properties": {
+            IMAGE_FIELD: {**PICTURE, "description": "The painting."},
+            **{name: without_null(schema) for name, schema in properties.items()},
+        },
+        "additionalProperties": False,
+    }
+    return {
+        "required": True,
+        "description": "The picture is JPEG, PNG or WebP; what it is, its first bytes tell.",
+        "content": {FORM: {"schema": form, "examples": {"a painting": {"value": EXAMPLE_FORM}}}},
+    }
+
+
+def training_body() -> Document:
+    """The JSON of `POST /v1/admin/trainings`."""
+    kinds = [json_schema(kind) for kind in (AddOptions, FullOptions)]
+    examples = {name: {"value": value} for name, value in EXAMPLE_TRAININGS.items()}
+    return {"required": True, "content": {MEDIA_TYPE: {"schema": {"oneOf": kinds}, "examples": examples}}}
+
+
+def activation_body(kind: type[BaseModel]) -> Document:
+    """The JSON of `PUT /v1/admin/models/{name}/active`."""
+    examples = {"activate": {"value": {"version": 2}}, "a candidate": {"value": {"version": 3, "force": True}}}
+    return {"required": True, "content": {MEDIA_TYPE: {"schema": json_schema(kind), "examples": examples}}}
+
+
+def json_schema(kind: type[BaseModel]) -> Document:
+    """Without references: it stands in one place alone. None is left out, as it means what is not given."""
+    schema = kind.model_json_schema()
+    return {**schema, "properties": {name: without_null(member) for name, member in schema["properties"].items()}}

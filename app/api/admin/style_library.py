@@ -1,0 +1,130 @@
+"""Paintings to train from, as the routes see them: their rows, their pictures, and what is made from them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from app.api.admin.style_form import StyleFields
+from app.api.jobs.gateway import JobGateway
+from app.errors import InvalidOption, NotFound, RequestError, ResultExpired, StyleExists, StyleInUse
+from app.imaging.decode import decode
+from app.imaging.encode import encode, on_white
+from app.imaging.picture import Picture
+from app.jobs.job import JobStatus
+from app.jobs.training_params import KIND, TrainingParams
+from app.model_store.style_id import style_id_of
+from app.model_store.style_pictures import NewStylePicture, StylePicture, StylePictures, new_blob_key
+from app.model_store.version_rows import VersionRows
+from app.storage.blobs import BlobNotFound
+
+# The largest `stroke` that a training can ask for: what is beyond it is never looked at.
+MAX_EDGE = 2048
+# A painting with fewer has nothing that statistics could be taken of.
+MIN_EDGE = 64
+# Of a version's report: the SHA-256 of each painting by its id.
+PAINTINGS = "paintings"
+MAX_TRAININGS = 1000
+
+
+class StyleLibrary:
+    """Every method raises LedgerUnavailable or StorageUnavailable within seconds."""
+
+    def __init__(self, desk: JobGateway) -> None:
+        self._desk = desk
+        self._pictures = StylePictures(desk.database)
+        self._versions = VersionRows(desk.database)
+
+    async def all(self) -> list[tuple[StylePicture, list[str]]]:
+        """Every painting with what is made from it."""
+        return await self._desk.ask(self._all)
+
+    async def find(self, style_id: str) -> tuple[StylePicture, list[str]]:
+        """Raises NotFound."""
+        picture = await self._desk.ask(self._pictures.get, style_id)
+        if picture is None:
+            raise NotFound("There is no such painting.")
+        return picture, (await self._desk.ask(self._users, [picture]))[picture.id]
+
+    async def check_free(self, style_id: str) -> None:
+        """Before a picture is decoded and stored. Raises StyleExists."""
+        if await self._desk.ask(self._pictures.get, style_id) is not None:
+            raise StyleExists(f"There is a style {style_id} already.")
+
+    async def add(self, fields: StyleFields, png: bytes, size: tuple[int, int], by: str) -> StylePicture:
+        """Keep a painting that `as_painting` has made. Raises StyleExists, InvalidOption."""
+        style_id = style_id_of(fields.title)
+        new = NewStylePicture(
+            id=style_id,
+            **fields.model_dump(exclude={"train"}),
+            blob_key=new_blob_key(style_id),
+            sha256=hashlib.sha256(png).hexdigest(),
+            width=size[0],
+            height=size[1],
+            created_by=by,
+        )
+        await self._desk.store(new.blob_key, png)
+        try:
+            return await self._desk.ask(self._pictures.add, new)
+        except RequestError:
+            # Not after LedgerUnavailable: the row may have been written although nobody could tell.
+            await self._desk.discard(new.blob_key)
+            raise
+
+    async def picture(self, picture: StylePicture) -> bytes:
+        try:
+            return await self._desk.blob(picture.blob_key)
+        except BlobNotFound:
+            raise ResultExpired("The picture of this painting is not in the storage any more.") from None
+
+    async def delete(self, style_id: str) -> None:
+        """Raises NotFound, StyleInUse."""
+        picture, users = await self.find(style_id)
+        if users:
+            raise StyleInUse(f"It is used by {', '.join(users)}.", used_by=users)
+        if not await self._desk.ask(self._pictures.delete, style_id):
+            raise NotFound("There is no such painting.")
+        await self._desk.discard(picture.blob_key)
+
+    def _all(self) -> list[tuple[StylePicture, list[str]]]:
+        pictures = self._pictures.all()
+        users = self._users(pictures)
+        return [(picture, users[picture.id]) for picture in pictures]
+
+    def _users(self, pictures: list[StylePicture]) -> dict[str, list[str]]:
+        """By id: versions made from exactly this picture, and jobs that are to make one."""
+        users: dict[str, list[str]] = {picture.id: [] for picture in pictures}
+        for user, hashes in [*self._versions_made(), *self._trainings()]:
+            for picture in pictures:
+                if hashes.get(picture.id) == picture.sha256:
+                    users[picture.id].append(user)
+        return users
+
+    def _versions_made(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Label of each, and the SHA-256 of the paintings by id that its new styles were trained from."""
+        for name in self._versions.names():
+            for row in self._versions.of(name):
+                yield f"{name}@{row.version}", dict(row.report.get(PAINTINGS, {}))
+
+    def _trainings(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Of those that wait or run."""
+        for status in (JobStatus.QUEUED, JobStatus.RUNNING):
+            for job in self._desk.ledger.page(kind=KIND, status=status, limit=MAX_TRAININGS):
+                params = TrainingParams.model_validate(job.params)
+                yield f"job {job.id}", {painting.id: painting.sha256 for painting in params.paintings}
+
+
+def as_painting(data: bytes, max_megapixels: float) -> tuple[bytes, tuple[int, int]]:
+    """The picture as it is kept, a PNG without metadata or transparency, and its width and height. For a codec thread.
+
+    Raises:
+        PictureError: the bytes cannot be read.
+        InvalidOption: it is too small, or too long and thin, for anything to be learned from it.
+    """
+    picture = decode(data, max_megapixels, MAX_EDGE)
+    if min(picture.width, picture.height) < MIN_EDGE:
+        raise InvalidOption(
+            f"A painting must have {MIN_EDGE} pixels an edge at least, when it is {MAX_EDGE} long at the most."
+        )
+    rgb = picture.rgb if picture.alpha is None else on_white(picture.rgb, picture.alpha)
+    return encode(Picture(rgb), "png", 100), (picture.width, picture.height)

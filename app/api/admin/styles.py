@@ -1,0 +1,184 @@
+"""Paintings to train styles from: brought by the operator, listed, looked at, and deleted while nothing uses them."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from app.api.admin.audit import note
+from app.api.admin.openapi import style_body
+from app.api.admin.schemas import EXAMPLE_STYLE, StylePictureEntry, StylePictureList, style_picture_entry
+from app.api.admin.style_form import StyleFields, read_style_form
+from app.api.admin.style_library import StyleLibrary, as_painting
+from app.api.admin.training_options import AddOptions
+from app.api.admin.trainings import begin, prepare
+from app.api.http.auth import fingerprint_of
+from app.api.http.body import Body
+from app.api.http.deadline import finished_by
+from app.api.http.multipart import parse_form
+from app.api.http.openapi import REQUEST_ID, problems
+from app.api.jobs.creation import MAKING, admit
+from app.api.jobs.results import FINAL, answer, picture_response
+from app.api.service import service_of
+from app.api.stages import Stages
+from app.api.stylize.upload import FORM, IMAGE_FIELD
+from app.errors import (
+    AnimatedPicture,
+    BodyTooLarge,
+    DeadlineExceeded,
+    DescriptorUnavailable,
+    EmptyBody,
+    InvalidOption,
+    LedgerUnavailable,
+    MalformedBody,
+    NotFound,
+    OutOfMemory,
+    Overloaded,
+    PhotosUnavailable,
+    PictureError,
+    PictureTooLarge,
+    ResultExpired,
+    StorageUnavailable,
+    StyleExists,
+    StyleInUse,
+    UnsupportedPicture,
+)
+from app.jobs.gatys import check_descriptor
+from app.model_store.style_id import style_id_of
+from app.model_store.style_pictures import MEDIA_TYPE
+
+router = APIRouter(prefix="/v1/admin/styles", tags=["admin"])
+
+PictureId = Annotated[str, Path(description="Id of a painting.", examples=[EXAMPLE_STYLE])]
+PROBLEMS = (
+    EmptyBody,
+    MalformedBody,
+    StyleExists,
+    BodyTooLarge,
+    PictureTooLarge,
+    UnsupportedPicture,
+    AnimatedPicture,
+    InvalidOption,
+    PictureError,
+    Overloaded,
+    OutOfMemory,
+    DeadlineExceeded,
+    DescriptorUnavailable,
+    PhotosUnavailable,
+    *MAKING,
+)
+
+
+@router.post(
+    "",
+    summary="Bring a painting",
+    status_code=201,
+    response_class=JSONResponse,
+    responses={
+        201: {
+            "description": "The painting is kept.",
+            "model": StylePictureEntry,
+            "headers": {
+                "Location": {"description": "Of the painting.", "schema": {"type": "string"}},
+                "X-Request-ID": REQUEST_ID,
+            },
+        },
+        **problems(*PROBLEMS),
+    },
+    openapi_extra={"requestBody": style_body()},
+)
+async def bring(request: Request) -> Response:
+    """Keep a painting under an id that is made from its title, and train its style at once where `train` says so.
+
+    `curl -H "Authorization: Bearer $TOKEN" -F image=@painting.jpg -F title='The Great Wave' -F train=compact
+    /v1/admin/styles`
+
+    It is decoded like every picture and kept as pixels alone: without metadata, at most 2048 of them an edge.
+    """
+    service = service_of(request)
+    body = Body(request, service.settings.body_bytes, service.uploads)
+    try:
+        async with finished_by(time.monotonic() + service.settings.deadline_seconds):
+            data, fields = await receive(request, body)
+            desk = StyleLibrary(service.jobs)
+            style_id = style_id_of(fields.title)
+            note(request, style=style_id)
+            await desk.check_free(style_id)
+            training = await look_ahead(request, style_id, fields.train)
+            service.codecs.check_room()
+            png, size = await service.codecs.run(Stages(), as_painting, data, service.settings.picture_megapixels)
+        picture = await desk.add(fields, png, size, fingerprint_of(request))
+    finally:
+        body.drop()
+    job = None if training is None else (await begin(request, training)).headers["Location"]
+    shown = style_picture_entry(request, picture, [] if job is None else [f"job {job.rpartition('/')[2]}"], job)
+    return JSONResponse(shown.model_dump(mode="json"), 201, {"Location": shown.links.self})
+
+
+async def look_ahead(request: Request, style_id: str, model: str | None) -> AddOptions | None:
+    """The training that is to follow, after all that could stop it but for its painting."""
+    if model is None:
+        return None
+    check_descriptor(service_of(request).settings)
+    await admit(request)
+    options = AddOptions(mode="add", model=model, styles=[style_id])
+    await prepare(request, options)
+    return options
+
+
+async def receive(request: Request, body: Body) -> tuple[bytes, StyleFields]:
+    if request.query_params:
+        raise InvalidOption("What is known of a painting are fields of its form, not of the query.")
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != FORM:
+        raise MalformedBody(f"Send a form: {FORM} with `{IMAGE_FIELD}` and `title`.")
+    pictures, fields = await parse_form(content_type, body.chunks(), {IMAGE_FIELD: 1})
+    return pictures[IMAGE_FIELD][0], read_style_form(fields)
+
+
+@router.get("", summary="All paintings", responses=problems(LedgerUnavailable))
+async def brought(request: Request) -> StylePictureList:
+    """By their ids, with what has been made from each."""
+    found = await StyleLibrary(service_of(request).jobs).all()
+    return StylePictureList(styles=[style_picture_entry(request, picture, users) for picture, users in found])
+
+
+@router.get("/{style_id}", summary="One painting", responses=problems(NotFound, LedgerUnavailable))
+async def painting(request: Request, style_id: PictureId) -> StylePictureEntry:
+    """What is known of it, and what has been made from it."""
+    return style_picture_entry(request, *await StyleLibrary(service_of(request).jobs).find(style_id))
+
+
+@router.get(
+    "/{style_id}/picture",
+    summary="The painting itself",
+    response_class=Response,
+    responses={
+        **picture_response("The painting as it is kept.", MEDIA_TYPE),
+        **problems(NotFound, ResultExpired, LedgerUnavailable, StorageUnavailable),
+    },
+)
+async def painting_picture(request: Request, style_id: PictureId) -> Response:
+    """What trainings look at, at the size that their `stroke` says."""
+    desk = StyleLibrary(service_of(request).jobs)
+    picture, _ = await desk.find(style_id)
+    return answer(request, await desk.picture(picture), MEDIA_TYPE, f'"{picture.sha256[:32]}"', FINAL)
+
+
+@router.delete(
+    "/{style_id}",
+    summary="Delete a painting",
+    status_code=204,
+    responses={
+        204: {"description": "It is deleted."},
+        **problems(NotFound, StyleInUse, LedgerUnavailable, StorageUnavailable),
+    },
+)
+async def discard(request: Request, style_id: PictureId) -> Response:
+    """Forget a painting that no training and no model version uses."""
+    await StyleLibrary(service_of(request).jobs).delete(style_id)
+    return Response(status_code=204)

@@ -1,0 +1,1 @@
+"""HTTP itself: bodies, forms, authentication, problems, and what every request passes through."""

@@ -1,0 +1,143 @@
+"""What the OpenAPI document says beyond what FastAPI reads off the routes' signatures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.api.schemas import OptionFields, Problem
+from app.api.stylize.upload import IMAGE_FIELD
+from app.errors import Overloaded, PasticheError, TooManyJobs
+from app.imaging.encode import FORMATS
+
+Document = dict[str, Any]
+Responses = dict[int | str, Document]
+
+PICTURE: Document = {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP, one frame."}
+REQUEST_ID: Document = {
+    "description": "The request's id: the one that was sent, or a new one.",
+    "schema": {"type": "string"},
+}
+RETRY_AFTER: Document = {
+    "description": "Seconds until it is worth trying again, where that is known.",
+    "schema": {"type": "integer", "minimum": 1},
+}
+
+
+def problems(*kinds: type[PasticheError]) -> Responses:
+    """Responses with these problems, an example for each kind."""
+    responses: Responses = {}
+    for kind in kinds:
+        response = responses.setdefault(
+            kind.status,
+            {
+                "description": kind.title,
+                "headers": {"X-Request-ID": REQUEST_ID},
+                "content": {
+                    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+                },
+            },
+        )
+        if kind.title not in response["description"]:
+            response["description"] += f" / {kind.title}"
+        if kind.status in (Overloaded.status, TooManyJobs.status):
+            response["headers"]["Retry-After"] = RETRY_AFTER
+        media = response["content"]["application/problem+json"]
+        media["examples"][kind.slug] = {"value": example_problem(kind)}
+    return responses
+
+
+def example_problem(kind: type[PasticheError]) -> Document:
+    problem = Problem(
+        type=f"/problems/{kind.slug}",
+        title=kind.title,
+        status=kind.status,
+        detail=(kind.__doc__ or kind.title).strip().splitlines()[0],
+        instance="5f0c1d6d0a3c4f6f",
+    )
+    return problem.model_dump()
+
+
+def option_schemas() -> dict[str, Document]:
+    """The JSON schema of each option by its name."""
+    properties: dict[str, Document] = OptionFields.model_json_schema()["properties"]
+    return {name: without_null(schema) for name, schema in properties.items()}
+
+
+def without_null(schema: Document) -> Document:
+    """An option that may be left out is not null when it is there: a query and a form have text only."""
+    given: Document
+    [given] = [kind for kind in schema.get("anyOf", [{}]) if kind != {"type": "null"}]
+    rest = {key: value for key, value in schema.items() if key not in ("anyOf", "title")}
+    if rest.get("default", ...) is None:
+        del rest["default"]
+    return given | rest
+
+
+def stylize_parameters() -> list[Document]:
+    """Options in the query. None of them is required there: in a form they are fields."""
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": schema["description"] + (" Required, here or in the form." if name == "styles" else ""),
+            "schema": {key: value for key, value in schema.items() if key not in ("description", "examples")},
+            "examples": {str(example): {"value": example} for example in schema["examples"]},
+        }
+        for name, schema in option_schemas().items()
+    ]
+
+
+def stylize_body() -> Document:
+    """The picture itself, or a form."""
+    form = {
+        "type": "object",
+        "required": [IMAGE_FIELD],
+        "properties": {IMAGE_FIELD: PICTURE, **option_schemas()},
+        "additionalProperties": False,
+    }
+    raw = ("image/jpeg", "image/png", "image/webp", "application/octet-stream")
+    example = {"value": {"styles": "starry_night:0.7,great_wave:0.3", "strength": 0.8}}
+    return {
+        "required": True,
+        "description": "The picture itself with the options in the query, or a form with both. What the picture is, "
+        "its first bytes tell.",
+        "content": {
+            **{media_type: {"schema": PICTURE} for media_type in raw},
+            "multipart/form-data": {"schema": form, "examples": {"a blend": example}},
+        },
+    }
+
+
+def painting_response() -> Document:
+    """The painting, in each format that can be written."""
+    headers = {
+        "Cache-Control": "`private, no-cache`: worth keeping for the client alone, with `If-None-Match`.",
+        "Cache-Status": "Whether it was painted now, kept, or painted for an equal request (`collapsed`), RFC 9211.",
+        "ETag": "Of the photo, the model and the options; strong on a processor, weak on a GPU.",
+        "Pastiche-Model": "The model that painted, `name@version`.",
+        "Server-Timing": "Milliseconds by stage: upload, queue, decode, engine, colour, encode, total.",
+        "Vary": "`Accept`, which may choose the format.",
+    }
+    described = {name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()}
+    return {
+        "description": "The painting.",
+        "headers": {**described, "X-Request-ID": REQUEST_ID},
+        "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in FORMATS.values()},
+    }
+
+
+def complete_document(app: FastAPI) -> None:
+    """Make the document now, with the schema that all problems refer to; the application serves it from then on."""
+    document = app.openapi()
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas["Problem"] = Problem.model_json_schema()
+    # FastAPI's own error bodies, which no route answers with: they stand where a route names no 422 of its own.
+    for item in document["paths"].values():
+        for operation in item.values():
+            if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                del operation["responses"]["422"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)

@@ -1,0 +1,1 @@
+"""The routes of jobs: creation, listing, events, results."""

@@ -1,0 +1,208 @@
+"""Jobs are made: `POST /v1/jobs`, and the fast path for clients that do not want to wait for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from app.api.http.auth import principal_of
+from app.api.http.body import Body
+from app.api.http.deadline import finished_by
+from app.api.http.multipart import parse_form
+from app.api.http.openapi import problems
+from app.api.jobs.form import CONTENT_FIELD, MAX_STYLES, STYLE_FIELD, read_job_form
+from app.api.jobs.openapi import accepted_response, creation_body, idempotency_parameter
+from app.api.jobs.routes import positions
+from app.api.jobs.schemas import entry
+from app.api.service import Service, service_of
+from app.api.stages import Stages
+from app.api.stylize.upload import FORM, receive_photo
+from app.errors import (
+    AnimatedPicture,
+    BodyTooLarge,
+    DeadlineExceeded,
+    DescriptorUnavailable,
+    EmptyBody,
+    IdempotencyConflict,
+    InvalidOption,
+    LedgerUnavailable,
+    MalformedBody,
+    Overloaded,
+    PictureError,
+    PictureTooLarge,
+    StorageUnavailable,
+    TooManyJobs,
+    TooManyRequests,
+    UnknownStyle,
+    UnsupportedPicture,
+)
+from app.imaging.decode import decode
+from app.jobs.gatys import CONTENT, STYLE, check_descriptor
+from app.jobs.job import NewJob, new_job_id
+from app.jobs.stylize import PHOTO, StylizeParams
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+KEY_CHARACTERS = 255
+# Problems that every way to make a job has.
+MAKING = (IdempotencyConflict, TooManyRequests, TooManyJobs, LedgerUnavailable, StorageUnavailable)
+PROBLEMS = (
+    EmptyBody,
+    MalformedBody,
+    BodyTooLarge,
+    PictureTooLarge,
+    UnsupportedPicture,
+    AnimatedPicture,
+    InvalidOption,
+    UnknownStyle,
+    PictureError,
+    Overloaded,
+    DescriptorUnavailable,
+    DeadlineExceeded,
+    *MAKING,
+)
+
+
+@router.post(
+    "",
+    summary="Paint slowly and well",
+    status_code=202,
+    response_class=JSONResponse,
+    responses={202: accepted_response(), **problems(*PROBLEMS)},
+    openapi_extra={"parameters": [idempotency_parameter()], "requestBody": creation_body()},
+)
+async def create(request: Request) -> Response:
+    """Send a photo and any painting; a job repaints the photo until it has the painting's style.
+
+    `curl -F content=@photo.jpg -F style=@painting.jpg -F size=384 /v1/jobs`
+
+    The pictures are checked before the job is accepted. A request that is repeated with the same `Idempotency-Key` and
+    the same contents gets the same job and the same 202, so that a client that heard no answer need only send it again;
+    `Idempotent-Replayed: true` tells it apart.
+    """
+    service = service_of(request)
+    check_descriptor(service.settings)
+    await admit(request)
+    body = Body(request, service.settings.body_bytes, service.uploads)
+    try:
+        async with deadline(service):
+            pictures, fields = await receive_form(request, body)
+            styles = pictures[STYLE_FIELD]
+            params, priority = read_job_form(fields, len(styles), service.catalogue, service.settings.edge_pixels)
+            named = {CONTENT: pictures[CONTENT_FIELD][0]}
+            named |= {STYLE.format(index): data for index, data in enumerate(styles)}
+            await check_pictures(service, named, params.options.size)
+        return await accept(request, "gatys", params.model_dump(mode="json"), named, priority)
+    finally:
+        body.drop()
+
+
+async def stylize_later(request: Request) -> Response:
+    """`POST /v1/stylize` as a job. `Accept` may name the job's JSON, and does not choose the picture's format then."""
+    service = service_of(request)
+    await admit(request)
+    accept_header = ", ".join(request.headers.getlist("accept"))
+    async with deadline(service):
+        photo, options = await receive_photo(request, service, "" if "json" in accept_header else accept_header)
+    try:
+        async with deadline(service):
+            await check_pictures(service, {PHOTO: photo.data}, options.size or service.settings.edge_pixels)
+        params = StylizeParams(
+            model=options.model,
+            blend=dict(options.blend),
+            strength=options.strength,
+            color="keep" if options.keep_colour else "style",
+            stroke=options.stroke,
+            size=options.size,
+            format=options.format,
+            quality=options.quality,
+        )
+        response = await accept(request, "stylize", params.model_dump(mode="json"), {PHOTO: photo.data}, 0)
+    finally:
+        photo.drop()
+    response.headers["Preference-Applied"] = "respond-async"
+    return response
+
+
+def deadline(service: Service) -> AbstractAsyncContextManager[None]:
+    """For the upload and the look at it. What is stored then has limits of its own, and should not stop half-way."""
+    return finished_by(time.monotonic() + service.settings.deadline_seconds)
+
+
+def prefers_later(request: Request) -> bool:
+    """Whether `Prefer` (RFC 7240) has `respond-async`."""
+    members = ", ".join(request.headers.getlist("prefer")).lower().split(",")
+    return any(member.partition(";")[0].strip() == "respond-async" for member in members)
+
+
+async def admit(request: Request) -> None:
+    """Before an upload is read. Raises InvalidOption, TooManyRequests, TooManyJobs, LedgerUnavailable."""
+    key = idempotency_key(request)
+    await service_of(request).jobs.admit(principal_of(request), repeatable=key is not None)
+
+
+async def receive_form(request: Request, body: Body) -> tuple[dict[str, list[bytes]], list[tuple[str, str]]]:
+    """Pictures by the name of their field, and the other fields."""
+    if request.query_params:
+        raise InvalidOption("The options of a job are fields of its form, not of the query.")
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != FORM:
+        raise MalformedBody(f"Send a form: {FORM} with `{CONTENT_FIELD}` and `{STYLE_FIELD}`.")
+    return await parse_form(content_type, body.chunks(), {CONTENT_FIELD: 1, STYLE_FIELD: MAX_STYLES})
+
+
+async def check_pictures(service: Service, pictures: Mapping[str, bytes], longer_edge: int) -> None:
+    """Decode each as the worker will. Raises PictureError with the name of the one that cannot be read."""
+    service.codecs.check_room()
+    for name, data in pictures.items():
+        try:
+            await service.codecs.run(Stages(), decode, data, service.settings.picture_megapixels, longer_edge)
+        except (PictureError, EmptyBody) as error:
+            error.extra["picture"] = name
+            raise
+
+
+async def accept(
+    request: Request, kind: str, params: dict[str, Any], pictures: Mapping[str, bytes], priority: int
+) -> Response:
+    """Make the job, unless the idempotency key has one already; the answer tells of it either way."""
+    service = service_of(request)
+    new = NewJob(
+        id=new_job_id(),
+        kind=kind,
+        params=params,
+        principal=principal_of(request),
+        priority=priority,
+        max_attempts=service.settings.job_attempts,
+        idempotency_key=idempotency_key(request),
+        body_hash=hash_of(kind, params, pictures, priority),
+    )
+    job, made = await service.jobs.create(new, pictures)
+    shown = entry(request, job, (await positions(request, job)).get(job.id))
+    headers = {"Location": shown.links.self, "Cache-Control": "no-store"}
+    if not made:
+        headers["Idempotent-Replayed"] = "true"
+    return JSONResponse(shown.model_dump(mode="json"), 202, headers)
+
+
+def hash_of(kind: str, params: dict[str, Any], pictures: Mapping[str, bytes], priority: int) -> str:
+    """SHA-256 in hex of what was asked for. Not of the body as sent: every form has a boundary of its own."""
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in pictures.items()}
+    return hashlib.sha256(json.dumps([kind, params, hashes, priority], sort_keys=True).encode()).hexdigest()
+
+
+def idempotency_key(request: Request) -> str | None:
+    """Raises InvalidOption for a key that is no short printable text."""
+    key = request.headers.get(IDEMPOTENCY_KEY)
+    if key is not None and not (0 < len(key) <= KEY_CHARACTERS and key.isascii() and key.isprintable()):
+        raise InvalidOption(f"`{IDEMPOTENCY_KEY}` must have 1 to {KEY_CHARACTERS} printable ASCII characters.")
+    return key

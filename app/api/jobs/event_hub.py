@@ -1,0 +1,134 @@
+"""Events of jobs for any number of readers: one poll of the ledger for all of them, in bounded memory.
+
+A reader asks for what comes after the last event that it has sent. Mostly that is still at hand; a reader that is
+slower than the job, or joins late, is sent to the ledger, which has all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import structlog
+
+from app.api.backend import Backend
+from app.errors import LedgerUnavailable, Overloaded
+from app.jobs.job import Event, Job
+from app.jobs.ledger import Ledger, News
+
+# A heartbeat comes about every second: nobody waits noticeably longer, and a poll is one query.
+POLL_SECONDS = 0.25
+# Events at hand for each job that has readers.
+RECENT = 64
+# Open streams of one process: each holds a connection.
+MAX_READERS = 1000
+RETRY_SECONDS = 5
+
+_log = structlog.get_logger(__name__)
+
+
+class Watch:
+    """One job that has readers.
+
+    Attributes:
+        seq: number of the newest event that is known.
+        over: nothing comes after it.
+    """
+
+    def __init__(self, seq: int, over: bool) -> None:
+        self.seq = seq
+        self.over = over
+        self.readers = 0
+        self._recent: deque[Event] = deque(maxlen=RECENT)
+        self._changed = asyncio.Event()
+
+    def after(self, seq: int) -> Sequence[Event] | None:
+        """The events after that one, None where not all of them are at hand."""
+        if seq >= self.seq:
+            return ()
+        if self._recent and self._recent[0].seq <= seq + 1:
+            return [event for event in self._recent if event.seq > seq]
+        return None
+
+    def add(self, news: News) -> None:
+        self._recent.extend(news.events)
+        self.over = news.over
+        if news.events:
+            self.seq = news.events[-1].seq
+        self.wake()
+
+    def wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def change(self, seconds: float) -> bool:
+        """Whether anything happened within that time."""
+        try:
+            await asyncio.wait_for(self._changed.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+
+class EventHub:
+    """All jobs that have readers in this process. It polls while there are any."""
+
+    def __init__(self, ledger: Ledger, backend: Backend) -> None:
+        self.closed = False
+        self._ledger = ledger
+        self._backend = backend
+        self._watches: dict[str, Watch] = {}
+        self._readers = 0
+        self._polling: asyncio.Task[None] | None = None
+
+    def check_room(self) -> None:
+        """Raises Overloaded when as many streams are open as may be."""
+        if self._readers >= MAX_READERS:
+            raise Overloaded("Too many streams of events are open.", retry_after_seconds=RETRY_SECONDS)
+
+    @contextmanager
+    def watch(self, job: Job) -> Iterator[Watch]:
+        """For one reader, from the job as it was just read."""
+        watch = self._watches.setdefault(job.id, Watch(job.events, job.ended))
+        watch.readers += 1
+        self._readers += 1
+        if self._polling is None or self._polling.done():
+            self._polling = asyncio.create_task(self._poll())
+        try:
+            yield watch
+        finally:
+            self._readers -= 1
+            watch.readers -= 1
+            if not watch.readers:
+                del self._watches[job.id]
+
+    def close(self) -> None:
+        """End all streams; their clients come back to another process with `Last-Event-ID`."""
+        self.closed = True
+        for watch in self._watches.values():
+            watch.wake()
+
+    async def _poll(self) -> None:
+        reachable = True
+        while self._watches and not self.closed:
+            await asyncio.sleep(POLL_SECONDS)
+            seen = {job_id: watch.seq for job_id, watch in self._watches.items() if not watch.over}
+            if not seen:
+                continue
+            try:
+                news = await self._backend.call(self._ledger.news, seen)
+            except LedgerUnavailable as error:
+                if reachable:
+                    _log.warning("feed_interrupted", reason=error.private or error.detail)
+                reachable = False
+                continue
+            except Exception:  # noqa: BLE001 - without its poll every stream would be silent and look alive
+                _log.exception("feed_interrupted")
+                continue
+            reachable = True
+            for job_id, new in news.items():
+                # Its last reader may have gone meanwhile, and another one come.
+                if (watch := self._watches.get(job_id)) is not None and watch.seq == seen[job_id]:
+                    watch.add(new)

@@ -1,0 +1,125 @@
+"""Server-sent events of a job, as WHATWG HTML (section 9.2) has them: every change, in order, until its end."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from app.api.http.openapi import problems
+from app.api.jobs.event_hub import Watch
+from app.api.jobs.gateway import JobGateway
+from app.api.jobs.routes import JobId, find
+from app.api.jobs.schemas import EXAMPLE_POINT, job_path
+from app.api.service import service_of
+from app.errors import InvalidOption, LedgerUnavailable, NotFound, Overloaded
+from app.jobs.events import status_data
+from app.jobs.job import ENDED, Event, EventKind, Job
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+MEDIA_TYPE = "text/event-stream"
+# Proxies close what is silent for a minute or so.
+KEEP_ALIVE_SECONDS = 15
+RECONNECT_MILLISECONDS = 2000
+SEQ = re.compile(r"\d{1,9}", re.ASCII)
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the latter for nginx
+EXAMPLE = (
+    f"retry: {RECONNECT_MILLISECONDS}\n\n"
+    'id: 1\nevent: status\ndata: {"status": "queued", "attempt": 0, "cancel_requested": false}\n\n'
+    'id: 3\nevent: progress\ndata: {"progress": 0.5, "eta_seconds": 14.2, "attempt": 1, '
+    f'"losses": {json.dumps(EXAMPLE_POINT)}}}\n\n'
+    'id: 4\nevent: preview\ndata: {"progress": 0.5, "preview": "/v1/jobs/019a7c3e-.../preview"}\n\n'
+    'id: 9\nevent: end\ndata: {"status": "done", "result": "/v1/jobs/019a7c3e-.../result"}\n\n'
+)
+
+
+@router.get(
+    "/{job_id}/events",
+    summary="Follow a job",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "`status`, `progress` and `preview` events, and at last `end`. Comments come in between, "
+            "so that no proxy takes the connection for dead.",
+            "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "examples": {"a job": {"value": EXAMPLE}}}},
+        },
+        204: {"description": "`Last-Event-ID` was the end: nothing follows, and an `EventSource` stops asking."},
+        **problems(NotFound, InvalidOption, Overloaded, LedgerUnavailable),
+    },
+)
+async def events(
+    request: Request,
+    job_id: JobId,
+    last_event_id: Annotated[
+        str | None, Header(description="Number of the last event that came: what follows it is sent.", examples=["3"])
+    ] = None,
+) -> Response:
+    """Everything that happened to the job from its beginning or from `Last-Event-ID` on, and what happens from now.
+
+    `curl -N /v1/jobs/{id}/events`, or an `EventSource`, which reconnects by itself and misses nothing.
+    """
+    desk = service_of(request).jobs
+    job = await find(request, job_id)
+    after = number(last_event_id)
+    if job.ended and after >= job.events:
+        return Response(status_code=204, headers=HEADERS)
+    desk.feed.check_room()
+    if request.scope["state"].get("head"):
+        return Response(media_type=MEDIA_TYPE, headers=HEADERS)
+    # Numbers beyond the newest one are none of ours; from there on nothing can be missed.
+    stream = follow(desk, job, min(after, job.events), job_path(request, job.id))
+    return StreamingResponse(stream, media_type=MEDIA_TYPE, headers=HEADERS)
+
+
+def number(last_event_id: str | None) -> int:
+    """Raises InvalidOption for what was never an id of an event."""
+    if last_event_id is None:
+        return 0
+    if not SEQ.fullmatch(last_event_id):
+        raise InvalidOption("`Last-Event-ID` must be the id of an event.")
+    return int(last_event_id)
+
+
+async def follow(desk: JobGateway, job: Job, after: int, path: str) -> AsyncIterator[str]:
+    """Every event after that number, as text; it ends with the job, or with the server, or without the ledger."""
+    yield f"retry: {RECONNECT_MILLISECONDS}\n\n"
+    if job.blobs_deleted:  # and its events with them
+        yield text(Event(job.id, job.events, EventKind.STATUS, status_data(job), 0), path)
+        return
+    with desk.feed.watch(job) as watch:
+        while not desk.feed.closed:
+            known = watch.seq
+            try:
+                coming = await unsent(desk, watch, job, after)
+            except LedgerUnavailable:
+                return  # the client comes back for the rest
+            for event in coming:
+                yield text(event, path)
+                after = event.seq
+            if watch.over and not coming:
+                return
+            # Nothing happens between the look at `seq` and the wait that would not be seen.
+            if not coming and watch.seq == known and not await watch.change(KEEP_ALIVE_SECONDS):
+                yield ": still here\n\n"
+
+
+async def unsent(desk: JobGateway, watch: Watch, job: Job, after: int) -> list[Event]:
+    recent = watch.after(after)
+    return list(recent) if recent is not None else await desk.ask(desk.ledger.events, job.id, after)
+
+
+def text(event: Event, path: str) -> str:
+    """One event. The last one has a name of its own, so that a client need not know which statuses are final."""
+    name, data = str(event.kind), dict(event.data)
+    if event.kind is EventKind.PREVIEW:
+        data["preview"] = f"{path}/preview"
+    elif event.kind is EventKind.STATUS and data["status"] in ENDED:
+        name = "end"
+        data["result"] = f"{path}/result" if data["status"] == "done" else None
+    return f"id: {event.seq}\nevent: {name}\ndata: {json.dumps(data)}\n\n"

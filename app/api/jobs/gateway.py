@@ -1,0 +1,198 @@
+"""Jobs as the routes see them: the ledger, the blobs and the queue, none of which may hold the event loop up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import ParamSpec, TypeVar
+
+import structlog
+
+from app.api.backend import Backend
+from app.api.http.auth import ADMIN
+from app.api.http.rate_limit import RateLimit
+from app.api.jobs.event_hub import EventHub
+from app.engine.device import limit_this_thread
+from app.errors import LedgerUnavailable, NotFound, Overloaded, RequestError, ServiceError, StorageUnavailable
+from app.jobs.dispatch import Dispatch
+from app.jobs.job import JOB_ID, Job, NewJob, input_key, job_prefix
+from app.jobs.ledger import Ledger, Quota
+from app.jobs.statistics import KindStatistics, measure
+from app.jobs.training_params import KIND as TRAINING
+from app.model_store.store import ModelStore
+from app.settings import Settings
+from app.sql.database import Database
+from app.sql.migration import SchemaOutdated, prepare
+from app.storage.blobs import open_storage
+
+LEDGER_THREADS = 8
+STORAGE_THREADS = 8
+# A database that is there answers in milliseconds.
+LEDGER_SECONDS = 5
+# A picture of some megabytes to a bucket elsewhere, tried again by its client.
+STORAGE_SECONDS = 30
+# The message is a hint: nobody waits for a queue that is slow, and the sweep sends what it lost.
+QUEUE_SECONDS = 1
+# A version that is downloaded and painted with, or a folder of many thousand photos that is looked through.
+WORK_SECONDS = 120
+STATISTICS_SECONDS = 1
+
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+_log = structlog.get_logger(__name__)
+
+
+class JobGateway:
+    """One for the application. Every method raises LedgerUnavailable or StorageUnavailable within seconds.
+
+    Raises:
+        OSError: the embedded database's folder cannot be made.
+        ModuleNotFoundError: S3 without the packages of `pastiche[s3]`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.database = Database(settings.ledger_url)
+        self._blobs = open_storage(settings.blobs_url, s3_endpoint_url=settings.s3_endpoint_url)
+        self._dispatch = Dispatch(settings)
+        self._rate = RateLimit(settings.jobs_per_minute, settings.redis_url)
+        self._quota = Quota(settings.waiting_jobs, settings.waiting_jobs_each)
+        self._ledger_threads = Backend("ledger", LEDGER_THREADS, LEDGER_SECONDS, LedgerUnavailable)
+        self._storage_threads = Backend("storage", STORAGE_THREADS, STORAGE_SECONDS, StorageUnavailable)
+        self._queue_thread = Backend("queue", 1, QUEUE_SECONDS, ServiceError)
+        self._work_thread = Backend("work", 1, WORK_SECONDS, Overloaded)
+        self._prepared = self._limited = False
+        self._measured: tuple[float, list[KindStatistics]] = (0.0, [])
+        self.ledger = Ledger(self.database, expiry_seconds=settings.job_expiry_hours * 3600)
+        self.model_store = ModelStore(self.database, self._blobs, settings.models_dir, settings.model_cache_dir)
+        self.feed = EventHub(self.ledger, self._ledger_threads)
+
+    def prepare(self) -> None:
+        """Check the schema, or make it where the database is embedded. Raises SchemaOutdated, LedgerUnavailable."""
+        prepare(self.database)
+        self._prepared = True
+
+    async def ask(self, question: Callable[Given, Answer], *args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        """Call a method of the ledger in a thread."""
+
+        def prepared() -> Answer:
+            if not self._prepared:  # the database was away when the service started
+                try:
+                    self.prepare()
+                except SchemaOutdated as error:
+                    raise LedgerUnavailable(private=str(error)) from error
+            return question(*args, **kwargs)
+
+        return await self._ledger_threads.call(prepared)
+
+    async def admit(self, principal: str, *, repeatable: bool) -> None:
+        """To be called before an upload is read.
+
+        Args:
+            repeatable: it has an idempotency key. Its job may be there already, which `create` alone can tell, so the
+                quotas wait until then.
+
+        Raises:
+            TooManyRequests, TooManyJobs.
+        """
+
+        def check() -> None:
+            self._rate.hit(principal)
+            if not repeatable:
+                self.ledger.check_quota(principal, self._quota)
+
+        await self.ask(check)
+
+    async def create(self, new: NewJob, pictures: Mapping[str, bytes]) -> tuple[Job, bool]:
+        """Store the pictures by their names, and then the job, which may be claimed at once.
+
+        Returns:
+            The job, and whether it is new: the idempotency key may have been used before.
+
+        Raises:
+            IdempotencyConflict, TooManyJobs.
+        """
+        try:
+            for name, data in pictures.items():
+                await self._storage_threads.call(self._blobs.put, input_key(new.id, name), data)
+            job, made = await self.ask(self.ledger.create, new, self._quota)
+        except (RequestError, StorageUnavailable):
+            await self._forget_pictures(new.id)
+            raise
+        # After LedgerUnavailable the pictures stay: the job may have been written although nobody could tell.
+        if made and job.kind != TRAINING:  # whose workers ask the ledger
+            with suppress(ServiceError):
+                await self._queue_thread.call(self._dispatch.send, job.id, job.priority)
+        else:
+            await self._forget_pictures(new.id)
+        return job, made
+
+    async def find(self, job_id: str, principal: str) -> Job:
+        """The job, if this principal may see it. Raises NotFound.
+
+        The operator may see all, and the operator's are seen by nobody else; of the others, without keys, whoever
+        knows the job's id.
+        """
+        job = await self.ask(self.ledger.get, job_id) if JOB_ID.fullmatch(job_id) else None
+        if job is None or not self._shown_to(principal, job):
+            raise NotFound("There is no such job.")
+        return job
+
+    def _shown_to(self, principal: str, job: Job) -> bool:
+        if principal in (job.principal, ADMIN):
+            return True
+        return not self._settings.api_keys and job.principal != ADMIN
+
+    async def blob(self, key: str) -> bytes:
+        """Raises BlobNotFound."""
+        return await self._storage_threads.call(self._blobs.get, key)
+
+    async def store(self, key: str, data: bytes) -> None:
+        """Of a picture that belongs to no job."""
+        await self._storage_threads.call(self._blobs.put, key, data)
+
+    async def discard(self, key: str) -> None:
+        """A blob that nothing refers to. One that cannot be deleted is left behind."""
+        try:
+            await self._storage_threads.call(self._blobs.delete, key)
+        except StorageUnavailable as error:
+            _log.warning("blob_not_deleted", key=key, reason=error.private or error.detail)
+
+    async def work(self, task: Callable[Given, Answer], *args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        """Something of the operator's that takes a while, one at a time and with one of torch's threads."""
+
+        def limited() -> Answer:
+            if not self._limited:
+                limit_this_thread(1)
+                self._limited = True
+            return task(*args, **kwargs)
+
+        return await self._work_thread.call(limited)
+
+    async def delete(self, job: Job) -> None:
+        """Forget a job that has ended. Its pictures go first: without its row nobody would find them."""
+        await self._storage_threads.call(self._blobs.delete_prefix, job_prefix(job.id))
+        await self.ask(self.ledger.delete, job.id)
+
+    async def statistics(self) -> list[KindStatistics]:
+        """The queue in figures, at most a second old."""
+        measured_at, found = self._measured
+        if not measured_at or time.monotonic() - measured_at > STATISTICS_SECONDS:
+            found = await self.ask(measure, self.database)
+            self._measured = time.monotonic(), found
+        return found
+
+    async def stop(self) -> None:
+        self.feed.close()
+        for threads in (self._ledger_threads, self._storage_threads, self._queue_thread, self._work_thread):
+            threads.stop()
+        self._dispatch.close()
+        self.database.close()
+
+    async def _forget_pictures(self, job_id: str) -> None:
+        try:
+            await self._storage_threads.call(self._blobs.delete_prefix, job_prefix(job_id))
+        except StorageUnavailable as error:
+            _log.warning("blobs_not_deleted", job=job_id, reason=error.private or error.detail)

@@ -1,0 +1,136 @@
+"""The pictures of a job: its result, the preview on the way, and the plot of its losses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.http.openapi import problems
+from app.api.jobs.loss_plot import draw_losses
+from app.api.jobs.routes import JobId, find
+from app.api.service import service_of
+from app.api.stages import Stages
+from app.api.styles import matches
+from app.errors import (
+    LedgerUnavailable,
+    NoResult,
+    NotFound,
+    Overloaded,
+    ResultExpired,
+    StorageUnavailable,
+)
+from app.imaging.encode import FORMATS
+from app.jobs.job import Job, JobStatus
+from app.storage.blobs import BlobNotFound
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+RETRY_SECONDS = 1
+# A result never changes, and is its principal's own; the others change with every second.
+FINAL = "private, max-age=3600"
+CHANGING = "private, no-cache"
+
+
+def picture_response(description: str, *media_types: str) -> dict[int | str, dict[str, Any]]:
+    return {
+        200: {
+            "description": description,
+            "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in media_types},
+            "headers": {"ETag": {"description": "Of these very bytes.", "schema": {"type": "string"}}},
+        },
+        304: {"description": "The client has it already (`If-None-Match`)."},
+    }
+
+
+PROBLEMS = problems(NotFound, NoResult, ResultExpired, LedgerUnavailable, StorageUnavailable)
+
+
+@router.get(
+    "/{job_id}/result",
+    summary="The painting",
+    response_class=Response,
+    responses={**picture_response("The painting.", *FORMATS.values()), **PROBLEMS},
+)
+async def result(request: Request, job_id: JobId) -> Response:
+    """What the job has made, once it is done."""
+    job = await find(request, job_id)
+    if job.status is not JobStatus.DONE or job.result_key is None:
+        raise none_of(job, "result")
+    data = await stored(request, job, job.result_key)
+    return answer(request, data, job.media_type or "application/octet-stream", etag_of(data), FINAL)
+
+
+@router.get(
+    "/{job_id}/preview",
+    summary="The painting as it is now",
+    response_class=Response,
+    responses={**picture_response("The newest preview.", "image/jpeg"), **PROBLEMS},
+)
+async def preview(request: Request, job_id: JobId) -> Response:
+    """A small picture of where the job is; the events tell when there is another one."""
+    job = await find(request, job_id)
+    if job.preview_key is None:
+        raise none_of(job, "preview")
+    data = await stored(request, job, job.preview_key)
+    return answer(request, data, "image/jpeg", etag_of(data), CHANGING)
+
+
+@router.get(
+    "/{job_id}/loss.png",
+    summary="The loss curve as a picture",
+    response_class=Response,
+    responses={
+        **picture_response("The losses over the iterations.", "image/png"),
+        **problems(NotFound, NoResult, LedgerUnavailable, Overloaded),
+    },
+)
+async def loss(request: Request, job_id: JobId) -> Response:
+    """A plot of the losses so far; the numbers are in the job itself."""
+    job = await find(request, job_id)
+    if not job.losses:
+        raise none_of(job, "loss curve")
+    etag = etag_of(json.dumps(job.losses).encode())
+    if matches(request.headers.get("if-none-match", ""), etag):
+        return answer(request, b"", "image/png", etag, CHANGING)
+    codecs = service_of(request).codecs
+    codecs.check_room()
+    data = await codecs.run(Stages(), draw_losses, job.losses, f"{job.kind} {job.id}")
+    return answer(request, data, "image/png", etag, CHANGING)
+
+
+def none_of(job: Job, what: str) -> NoResult:
+    """The problem of a job that does not have it, with what a client can do about it."""
+    if not job.ended:
+        return NoResult(
+            f"The job is {job.status}; there is no {what} yet.",
+            retry_after_seconds=RETRY_SECONDS,
+            job_status=job.status,
+        )
+    return NoResult(f"The job is {job.status} and has no {what}.", job_status=job.status)
+
+
+async def stored(request: Request, job: Job, key: str) -> bytes:
+    """Raises ResultExpired when the picture has been deleted."""
+    gone = ResultExpired("The pictures of this job have been deleted, as they are some time after its end.")
+    if job.blobs_deleted:
+        raise gone
+    try:
+        return await service_of(request).jobs.blob(key)
+    except BlobNotFound:
+        raise gone from None
+
+
+def etag_of(data: bytes) -> str:
+    return f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+
+
+def answer(request: Request, data: bytes, media_type: str, etag: str, cache: str) -> Response:
+    headers = {"ETag": etag, "Cache-Control": cache}
+    if matches(request.headers.get("if-none-match", ""), etag):
+        return Response(status_code=304, headers=headers)
+    return Response(data, media_type=media_type, headers=headers)

@@ -1,0 +1,100 @@
+"""The jobs of a principal: listed, read, cancelled and deleted. They are made in app.api.jobs.creation."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Path, Query
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from app.api.http.auth import is_admin, principal_of
+from app.api.http.openapi import problems
+from app.api.jobs.schemas import EXAMPLE_ID, JobEntry, JobList, JobsQuery, entry
+from app.api.service import service_of
+from app.errors import Forbidden, InvalidOption, LedgerUnavailable, NotFound, StorageUnavailable
+from app.jobs.job import Job, JobStatus
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+JobId = Annotated[str, Path(description="Id of a job.", examples=[EXAMPLE_ID])]
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+@router.get("", summary="Your jobs, newest first", responses=problems(Forbidden, InvalidOption, LedgerUnavailable))
+async def jobs(request: Request, response: Response, query: Annotated[JobsQuery, Query()]) -> JobList:
+    """The jobs of the API key that asks, or all of them for the operator's token.
+
+    Where no keys are configured, nobody's: whoever knows a job's id reads it.
+    """
+    service = service_of(request)
+    everybody = is_admin(request)
+    if not service.settings.api_keys and not everybody:
+        raise Forbidden("Without API keys jobs belong to nobody, and are found by their ids alone.")
+    desk = service.jobs
+    page = await desk.ask(
+        desk.ledger.page,
+        principal=None if everybody else principal_of(request),
+        status=query.status,
+        before=query.cursor,
+        limit=query.limit + 1,  # one more tells whether there is a next page
+    )
+    shown = page[: query.limit]
+    places = await positions(request, *shown)
+    response.headers.update(NO_STORE)
+    return JobList(
+        jobs=[entry(request, job, places.get(job.id), whole=False) for job in shown],
+        next=next_page(request, query, shown[-1].id) if len(page) > len(shown) else None,
+    )
+
+
+@router.get("/{job_id}", summary="One job", responses=problems(NotFound, LedgerUnavailable))
+async def job(request: Request, response: Response, job_id: JobId) -> JobEntry:
+    """Where it is: status, progress, place in the queue, losses so far, and what there is to get."""
+    found = await find(request, job_id)
+    response.headers.update(NO_STORE)
+    return entry(request, found, (await positions(request, found)).get(found.id))
+
+
+@router.delete(
+    "/{job_id}",
+    summary="Cancel or delete a job",
+    responses={
+        200: {"description": "It waited, and is cancelled.", "model": JobEntry},
+        202: {"description": "It runs, and its worker ends it within a second or two.", "model": JobEntry},
+        204: {"description": "It had ended, and is deleted with its pictures."},
+        **problems(NotFound, LedgerUnavailable, StorageUnavailable),
+    },
+)
+async def delete(request: Request, job_id: JobId) -> Response:
+    """Cancels a job that waits or runs; a job that has ended is deleted, with everything that belongs to it.
+
+    A cancelled job stays to be read until it expires, or is deleted by a second call.
+    """
+    desk = service_of(request).jobs
+    found = await find(request, job_id)
+    if found.ended:
+        await desk.delete(found)
+        return Response(status_code=204)
+    cancelled = await desk.ask(desk.ledger.cancel, job_id)
+    if cancelled is None:
+        raise NotFound("There is no such job.")
+    status = 202 if cancelled.status is JobStatus.RUNNING else 200
+    return JSONResponse(entry(request, cancelled, None).model_dump(mode="json"), status, NO_STORE)
+
+
+async def find(request: Request, job_id: str) -> Job:
+    """The job, if whoever sent the request may see it. Raises NotFound."""
+    return await service_of(request).jobs.find(job_id, principal_of(request))
+
+
+async def positions(request: Request, *shown: Job) -> dict[str, int]:
+    desk = service_of(request).jobs
+    waiting = [job.id for job in shown if job.status is JobStatus.QUEUED]
+    return await desk.ask(desk.ledger.queue_positions, waiting) if waiting else {}
+
+
+def next_page(request: Request, query: JobsQuery, last: str) -> str:
+    given = query.model_dump(mode="json", exclude_none=True) | {"cursor": last}
+    return f"{request.scope.get('root_path', '')}{router.prefix}?{urlencode(given)}"

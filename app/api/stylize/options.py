@@ -1,0 +1,118 @@
+"""The options of one painting: read once, from a query and a form alike, and checked against what the service has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.api.http.negotiation import negotiate
+from app.api.schemas import OptionFields
+from app.engine.blend import parse_blend
+from app.engine.stylizer import Stylizer
+from app.errors import InvalidOption
+from app.imaging.encode import FORMATS
+from app.imaging.stroke import largest_edge
+from app.registry.repository import WEIGHTS
+from app.serving.catalogue import Catalogue, nearest_names, quoted
+
+Pairs = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to paint.
+
+    Attributes:
+        model: label of a loaded model, `name@version`.
+        blend: style id -> weight; positive, summing to 1.
+        strength: 0 the photo to 1 the painting.
+        keep_colour: whether the photo's colours stay.
+        stroke: size of the strokes, 1 as the network paints them.
+        size: longer edge of the answer in pixels, None for the photo's own.
+        format: a name in imaging's FORMATS.
+        quality: 1 to 100.
+        stylizer: what the model was when the request came; a later swap changes nothing for it.
+        weights_sha256: of the model's weights, in hex.
+    """
+
+    model: str
+    blend: Mapping[str, float]
+    strength: float
+    keep_colour: bool
+    stroke: float
+    size: int | None
+    format: str
+    quality: int
+    stylizer: Stylizer = field(compare=False, repr=False)
+    weights_sha256: str = field(compare=False, repr=False)
+
+
+def read_options(pairs: Pairs, accept: str, catalogue: Catalogue, edge_pixels: int) -> Options:
+    """Options from names and values as they were sent.
+
+    Args:
+        accept: value of the `Accept` header, empty where there is none.
+        edge_pixels: the longest edge that is painted.
+
+    Raises:
+        InvalidOption: and UnknownStyle below it.
+        NotAcceptable: no `format`, and `accept` allows none that can be written.
+    """
+    check_names(pairs)
+    try:
+        fields = OptionFields.model_validate_strings(dict(pairs))
+    except ValidationError as error:
+        raise invalid_options(error.errors()) from None
+    check_size(fields.size, fields.stroke, edge_pixels)
+    manifest = catalogue.model(fields.model)
+    return Options(
+        model=manifest.label,
+        blend=MappingProxyType(parse_blend(fields.styles, manifest.style_ids)),
+        strength=fields.strength,
+        keep_colour=fields.color == "keep",
+        stroke=fields.stroke,
+        size=fields.size,
+        format=fields.format or negotiate(accept, FORMATS),
+        quality=fields.quality,
+        stylizer=catalogue.stylizer(manifest),
+        weights_sha256=manifest.files[WEIGHTS].sha256,
+    )
+
+
+def check_size(size: int | None, stroke: float, edge_pixels: int) -> None:
+    most = largest_edge(stroke, edge_pixels)
+    if size is not None and size > most:
+        why = f" with a `stroke` of {stroke:g}" if most < edge_pixels else ""
+        raise InvalidOption(f"`size` is at most {most} pixels here{why}.")
+
+
+def check_names(pairs: Pairs) -> None:
+    """Every name known and there once: a misspelt option must not be passed over in silence."""
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name not in OptionFields.model_fields:
+            raise InvalidOption(
+                f"There is no option {quoted(name)}.", nearest=nearest_names(name, OptionFields.model_fields)
+            )
+        if name in seen:
+            raise InvalidOption(f"`{name}` is given twice.")
+        seen.add(name)
+
+
+def invalid_options(errors: Sequence[Mapping[str, Any]]) -> InvalidOption:
+    """One problem for all that pydantic found."""
+    sentences = []
+    for error in errors:
+        name = str(error["loc"][-1]) if error["loc"] else "request"
+        if error["type"] == "missing":
+            sentences.append(f"`{name}` is missing.")
+        elif error["type"] == "extra_forbidden":
+            sentences.append(f"There is no option {quoted(name)}.")
+        else:
+            message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+            sentences.append(f"`{name}` {message}.")
+    return InvalidOption(" ".join(sentences))

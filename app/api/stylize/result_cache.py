@@ -1,0 +1,120 @@
+"""Paintings that were made before, and one painting for all equal requests in the air."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from app.errors import RequestError
+
+# What an entry weighs besides its bytes: keys and objects, without which small pictures would pass the bound.
+ENTRY_BYTES = 1024
+
+Source = Literal["hit", "miss", "shared"]
+
+
+@dataclass(frozen=True)
+class StylizedImage:
+    """The encoded answer, and how many megapixels it has."""
+
+    data: bytes
+    megapixels: float
+
+
+@dataclass(eq=False)
+class Flight:
+    """A painting under way, and how many requests wait for it. Nobody's own: it ends when the last one leaves."""
+
+    task: asyncio.Task[StylizedImage]
+    waiting: int = 0
+
+
+class ResultCache:
+    """Bounded in bytes; what nobody has asked for the longest goes first. Of the event loop's thread alone.
+
+    Args:
+        limit_bytes: of all that is kept. With 0 nothing is kept and nothing shared.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self.held_bytes = 0
+        self._kept: OrderedDict[Hashable, StylizedImage] = OrderedDict()
+        self._flights: dict[Hashable, Flight] = {}
+
+    async def get(
+        self, key: Hashable, begin: Callable[[], asyncio.Task[StylizedImage]]
+    ) -> tuple[StylizedImage, Source]:
+        """The painting of that key: kept, under way for somebody else, or begun now.
+
+        Args:
+            begin: starts the painting; called once at the most.
+
+        Raises:
+            What the painting raises: always if it was begun here, and of somebody else's what is wrong with the
+                request itself. Where the service was at fault, the deadline of the other request included, it is
+                begun here instead.
+            asyncio.CancelledError: the caller is cancelled; the painting goes on for those who still wait.
+        """
+        if not self.limit_bytes:
+            key = object()
+        while True:
+            if (kept := self._kept.get(key)) is not None:
+                self._kept.move_to_end(key)
+                return kept, "hit"
+            flight = self._flights.get(key)
+            if flight is None:
+                return await self._landed(key, self._begun(key, begin())), "miss"
+            try:
+                return await self._landed(key, flight), "shared"
+            except RequestError:
+                raise
+            except Exception:  # noqa: BLE001 - whatever befell the other request, this one has its own attempt
+                continue
+
+    def _begun(self, key: Hashable, task: asyncio.Task[StylizedImage]) -> Flight:
+        flight = self._flights[key] = Flight(task)
+        task.add_done_callback(partial(self._end, key, flight))
+        return flight
+
+    async def _landed(self, key: Hashable, flight: Flight) -> StylizedImage:
+        flight.waiting += 1
+        try:
+            # Not awaited itself: whoever is cancelled would take the painting along.
+            await asyncio.wait({flight.task})
+        finally:
+            flight.waiting -= 1
+            if not flight.waiting and not flight.task.done():
+                self._forget(key, flight)
+                flight.task.cancel()
+                # Until it has cleaned up behind itself.
+                await asyncio.gather(flight.task, return_exceptions=True)
+        return flight.task.result()
+
+    def _end(self, key: Hashable, flight: Flight, task: asyncio.Task[StylizedImage]) -> None:
+        self._forget(key, flight)
+        # Looked at here in any case: those who waited may all have left in the meantime.
+        if not task.cancelled() and task.exception() is None:
+            self._keep(key, task.result())
+
+    def _forget(self, key: Hashable, flight: Flight) -> None:
+        """Nobody joins it from now on; another may have taken its place."""
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+
+    def _keep(self, key: Hashable, painting: StylizedImage) -> None:
+        if key in self._kept or weight(painting) > self.limit_bytes:
+            return
+        self._kept[key] = painting
+        self.held_bytes += weight(painting)
+        while self.held_bytes > self.limit_bytes:
+            _, oldest = self._kept.popitem(last=False)
+            self.held_bytes -= weight(oldest)
+
+
+def weight(painting: StylizedImage) -> int:
+    return len(painting.data) + ENTRY_BYTES

@@ -1,0 +1,159 @@
+"""POST /v1/stylize: a photo in, a painting out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from functools import partial
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.http.deadline import finished_by
+from app.api.http.disconnect import while_connected
+from app.api.http.openapi import painting_response, problems, stylize_body, stylize_parameters
+from app.api.jobs.creation import MAKING, prefers_later, stylize_later
+from app.api.jobs.openapi import accepted_response, idempotency_parameter, prefer_parameter
+from app.api.service import Service, service_of
+from app.api.stages import Stages
+from app.api.styles import matches
+from app.api.stylize.options import Options
+from app.api.stylize.pipeline import paint
+from app.api.stylize.result_cache import Source, StylizedImage
+from app.api.stylize.result_key import digest, etag_of, result_key
+from app.api.stylize.upload import Photo, receive_photo
+from app.errors import (
+    AnimatedPicture,
+    BodyTooLarge,
+    DeadlineExceeded,
+    EmptyBody,
+    EngineFailed,
+    InvalidOption,
+    MalformedBody,
+    ModelUnavailable,
+    NotAcceptable,
+    OutOfMemory,
+    Overloaded,
+    PictureError,
+    PictureTooLarge,
+    UnknownStyle,
+    UnsupportedPicture,
+)
+from app.imaging.encode import FORMATS
+
+router = APIRouter(prefix="/v1", tags=["paintings"])
+
+# In the words of RFC 9211.
+CACHE_STATUS: Mapping[Source, str] = {
+    "hit": "pastiche; hit",
+    "miss": "pastiche; fwd=miss",
+    "shared": "pastiche; fwd=miss; collapsed",
+}
+
+PROBLEMS = (
+    EmptyBody,
+    MalformedBody,
+    NotAcceptable,
+    BodyTooLarge,
+    PictureTooLarge,
+    UnsupportedPicture,
+    AnimatedPicture,
+    InvalidOption,
+    UnknownStyle,
+    PictureError,
+    EngineFailed,
+    Overloaded,
+    OutOfMemory,
+    ModelUnavailable,
+    DeadlineExceeded,
+    *MAKING,
+)
+
+
+@router.post(
+    "/stylize",
+    summary="Paint a photo",
+    response_class=Response,
+    responses={
+        200: painting_response(),
+        304: {"description": "The client has it already (`If-None-Match`); nothing was painted."},
+        202: accepted_response(Preference_Applied="`respond-async`."),
+        **problems(*PROBLEMS),
+    },
+    openapi_extra={
+        "parameters": [*stylize_parameters(), prefer_parameter(), idempotency_parameter()],
+        "requestBody": stylize_body(),
+    },
+)
+async def stylize(request: Request) -> Response:
+    """Send the picture as the body with the options in the query, or a form with both.
+
+    `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' '/v1/stylize?styles=starry_night' -o painting.jpg`
+
+    Equal requests have equal answers, which are kept for a while; `If-None-Match` with the `ETag` of one answers 304.
+
+    With `Prefer: respond-async` it becomes a job: the answer comes at once and says where to find it.
+    """
+    if prefers_later(request):
+        return await stylize_later(request)
+    service = service_of(request)
+    service.check_warm()
+    stages = Stages()
+    deadline = time.monotonic() + service.settings.deadline_seconds
+    async with finished_by(deadline):
+        with stages.measure("upload"):
+            accept = ", ".join(request.headers.getlist("accept"))
+            photo, options = await receive_photo(request, service, accept)
+        try:
+            key = result_key(await digest(photo.data), options, service.settings.edge_pixels)
+            headers = headers_of(key, options)
+            if matches(", ".join(request.headers.getlist("if-none-match")), f'"{key}"'):
+                service.metrics.count_result("unchanged")
+                return Response(status_code=304, headers=headers)
+            begin = partial(begin_painting, service, photo, options, deadline, stages)
+            getting = service.results.get((owner(request), key), begin)
+            painting, source = await while_connected(request.receive, getting)
+        finally:
+            photo.drop()
+    service.metrics.count_result(source)
+    return answer(painting, options, headers | {"Cache-Status": CACHE_STATUS[source]}, stages)
+
+
+def begin_painting(
+    service: Service, photo: Photo, options: Options, deadline: float, stages: Stages
+) -> asyncio.Task[StylizedImage]:
+    """The painting as a task that may outlive its request, where others wait for it, and has the photo until then."""
+    mine = photo.handed_over()
+
+    async def painted() -> StylizedImage:
+        painting = await paint(service, mine, options, deadline, stages)
+        service.metrics.count_painting(options.model, painting.megapixels, stages)
+        return painting
+
+    task = asyncio.create_task(painted())
+    # Not in the task: cancelled before its first step, it would never come to it.
+    task.add_done_callback(lambda _: mine.drop())
+    return task
+
+
+def owner(request: Request) -> str | None:
+    """Whose kept answers these are. One API key learns nothing of another's; without keys all share."""
+    principal: str | None = getattr(request.state, "principal", None)
+    return principal
+
+
+def headers_of(key: str, options: Options) -> dict[str, str]:
+    """Alike in the answer with the painting and in the one that says it is unchanged."""
+    return {
+        "Cache-Control": "private, no-cache",
+        "ETag": etag_of(key, options),
+        "Pastiche-Model": options.model,
+        "Vary": "Accept",
+    }
+
+
+def answer(painting: StylizedImage, options: Options, headers: dict[str, str], stages: Stages) -> Response:
+    headers = {**headers, "Server-Timing": stages.server_timing()}
+    return Response(painting.data, media_type=FORMATS[options.format], headers=headers)

@@ -1,0 +1,124 @@
+"""Orders: which pictures are painted, into which files, in which format."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.imaging.encode import FORMATS
+
+# In the place of a file, standard input or output.
+STREAM = Path("-")
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+SUFFIXES = {".jpg": "jpeg"} | {f".{format}": format for format in FORMATS}
+DEFAULT_SUFFIX = ".jpg"
+
+
+class UnusablePlan(Exception):
+    """The inputs and the output do not go together; the sentence says why."""
+
+
+@dataclass(frozen=True)
+class PlannedPicture:
+    """A picture to be painted. `source` and `target` may be STREAM; `format` is a name in FORMATS."""
+
+    source: Path
+    target: Path
+    format: str
+
+    def read(self) -> bytes:
+        """The photo's bytes. Raises OSError."""
+        return sys.stdin.buffer.read() if self.source == STREAM else self.source.read_bytes()
+
+    def write(self, painting: bytes) -> None:
+        """All of it or nothing: a file of that name is replaced only by a whole one. Raises OSError."""
+        if self.target == STREAM:
+            sys.stdout.buffer.write(painting)
+            sys.stdout.buffer.flush()
+            return
+        target = self.target.resolve()
+        if target.exists() and not target.is_file():  # a device or a pipe must stay one
+            target.write_bytes(painting)
+            return
+        unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            unfinished.write_bytes(painting)
+            unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+def plan_pictures(inputs: Sequence[Path], output: str, format: str | None) -> list[PlannedPicture]:
+    """An order for each picture in `inputs`, which are files, folders and STREAM.
+
+    A folder stands for the photos directly in it. `output` is a file if there is one input that is no folder, unless
+    it exists as a folder or ends like one; else it is a folder, in which a painting has its photo's name.
+
+    Args:
+        format: of all paintings; None takes it from the name of each file.
+
+    Raises:
+        UnusableOrder: before anything is read or written.
+    """
+    sources = [source for given in inputs for source in expand(given)]
+    alone = len(inputs) == 1 and not inputs[0].is_dir()
+    if not alone and (output == "-" or STREAM in sources):
+        raise UnusablePlan("- stands for a single picture; it does not go with several.")
+    if alone and not is_folder(output):
+        plan = [plan_into_file(sources[0], Path(output), format)]
+    else:
+        plan = [plan_into_folder(source, Path(output), format) for source in sources]
+    check_targets(plan)
+    return plan
+
+
+def expand(given: Path) -> Iterator[Path]:
+    if not given.is_dir():
+        yield given
+        return
+    photos = sorted(path for path in given.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
+    if not photos:
+        raise UnusablePlan(f"There is no JPEG, PNG or WebP photo in {given}.")
+    yield from photos
+
+
+def is_folder(output: str) -> bool:
+    return output.endswith(("/", os.sep)) or Path(output).is_dir()
+
+
+def plan_into_file(source: Path, target: Path, format: str | None) -> PlannedPicture:
+    named = "jpeg" if target == STREAM else SUFFIXES.get(target.suffix.lower())
+    if format is None and named is None:
+        known = ", ".join(SUFFIXES)
+        raise UnusablePlan(f"The format is not to be told from {target}; end it in {known}, or give --format.")
+    if not target.parent.is_dir():
+        raise UnusablePlan(f"There is no folder {target.parent}.")
+    return PlannedPicture(source, target, format or named or "")
+
+
+def plan_into_folder(source: Path, folder: Path, format: str | None) -> PlannedPicture:
+    if source == STREAM:
+        raise UnusablePlan("A photo from standard input has no name; give the output one.")
+    if folder.exists() and not folder.is_dir():
+        raise UnusablePlan(f"{folder} is a file; several paintings need a folder.")
+    named = SUFFIXES.get(source.suffix.lower())
+    if named is not None and format in (None, named):
+        return PlannedPicture(source, folder / source.name, named)
+    suffix = DEFAULT_SUFFIX if format in (None, "jpeg") else f".{format}"
+    stem = source.name if named is None else source.stem
+    return PlannedPicture(source, folder / (stem + suffix), SUFFIXES[suffix])
+
+
+def check_targets(plan: Sequence[PlannedPicture]) -> None:
+    """Two paintings in one file, or a painting over a photo, would lose a picture. Older paintings are replaced."""
+    twice = [target for target, count in Counter(item.target for item in plan).items() if count > 1]
+    if twice:
+        raise UnusablePlan(f"Several photos would be painted into {twice[0]}; paint them into different folders.")
+    sources = {item.source.resolve() for item in plan}
+    for item in plan:
+        if item.target.resolve() in sources and item.target != STREAM:
+            raise UnusablePlan(f"{item.target} is a photo to be painted and would be overwritten.")

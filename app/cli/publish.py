@@ -1,0 +1,33 @@
+"""What the training commands do with a candidate: tell what the gates found, and publish it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from app.cli.failure import complain, console
+from app.model_builds.candidate import Candidate
+from app.training.gates import MIN_EQUIVALENT
+
+
+def publish_or_exit(candidate: Candidate, models: Path, command: str, *, force: bool) -> None:
+    """Publish in the model repository `models` what has passed, or is forced; exit with 1 what is not published."""
+    show_gates(candidate, command)
+    if not candidate.report.passed and not force:
+        complain(command, "The gates have not let it pass, so it is not published; --force publishes it.")
+        raise typer.Exit(1)
+    folder = candidate.publish(models)
+    console.print(f"Published {candidate.manifest.name}@{folder.name} in {models}.", soft_wrap=True)
+
+
+def show_gates(candidate: Candidate, command: str) -> None:
+    report = candidate.report
+    for style, counts in report.figures["gatys_equivalents"].items():
+        most = report.figures["gatys_evaluations"]
+        shown = ", ".join(f"{count} or more" if count == most else str(count) for count in counts)
+        console.print(f"{style}: worth {shown} iterations of Gatys from noise ({MIN_EQUIVALENT} are wanted).")
+    for warning in report.warnings:
+        complain(command, f"Warning: {warning}")
+    for reason in report.reasons:
+        complain(command, reason)

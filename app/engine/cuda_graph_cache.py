@@ -1,0 +1,137 @@
+"""Which recorded runs of a network are kept for a GPU, and when another is worth making: bookkeeping, without torch.
+
+A run is recorded for one shape of input. Height and width are the picture's own: instance norm takes its statistics of
+the whole picture, so one that is padded to a common size would be painted otherwise. Samples of a batch, however, know
+nothing of each other, so a batch may be filled up to a number that there is a recording for.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, wait
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import structlog
+
+# Pictures in a recorded batch; the smallest that fits is at most half as large again as what it has to paint.
+BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+# Recordings, and megapixels of all of them, that are kept. Each has buffers of its own on both sides, 12 bytes a pixel,
+# and all of a model share the memory in between, which the largest decides.
+MAX_CAPTURES = 64
+MAX_MEGAPIXELS = 128.0
+# A shape that comes for the first time may never come again.
+WORTH_FROM = 3
+# One that could not be recorded, for want of memory perhaps, is tried again when it has come so often.
+WORTH_AGAIN = 1000
+# Shapes whose coming is counted.
+COUNTED_SHAPES = 1024
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Of a recorded run: pictures, and the height and width of each."""
+
+    batch: int
+    height: int
+    width: int
+
+    @property
+    def megapixels(self) -> float:
+        return self.batch * self.height * self.width / 1e6
+
+
+Recording = TypeVar("Recording")
+
+
+def batch_for(pictures: int) -> int:
+    """The smallest recorded batch that so many pictures fit into; themselves beyond the largest."""
+    return next((batch for batch in BATCHES if batch >= pictures), pictures)
+
+
+class CudaGraphCache(Generic[Recording]):
+    """Recorded runs by shape, made in the background, the least recently used forgotten first. Thread-safe.
+
+    Args:
+        make: records a run of a shape; may raise whatever it likes.
+        background: where it is called, one call after the other.
+        most, most_megapixels: of what is kept.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[Shape], Recording],
+        background: Executor,
+        *,
+        most: int = MAX_CAPTURES,
+        most_megapixels: float = MAX_MEGAPIXELS,
+    ) -> None:
+        self._make = make
+        self._background = background
+        self._most = most
+        self._most_megapixels = most_megapixels
+        self._lock = threading.Lock()  # guards all below
+        self._kept: OrderedDict[Shape, Recording] = OrderedDict()
+        self._seen: OrderedDict[Shape, int] = OrderedDict()
+        self._making: set[Shape] = set()
+
+    def find(self, pictures: int, height: int, width: int) -> Recording | None:
+        """A recording for so many pictures of that size, if there is one; None until then, and one may be made."""
+        shape = Shape(batch_for(pictures), height, width)
+        with self._lock:
+            if (kept := self._kept.get(shape)) is not None:
+                self._kept.move_to_end(shape)
+                return kept
+            wanted = self._count(shape) >= WORTH_FROM and self._may_be_made(shape)
+            if wanted:
+                self._making.add(shape)
+        if wanted:
+            self._background.submit(self._make_and_keep, shape)
+        return None
+
+    def prepare(self, shapes: Sequence[Shape]) -> None:
+        """Make those of the shapes that there are none of, and wait for them; before any request comes."""
+        with self._lock:
+            wanted = [shape for shape in shapes if self._may_be_made(shape)]
+            self._making.update(wanted)
+        wait([self._background.submit(self._make_and_keep, shape) for shape in wanted])
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """Of the recordings that are kept, the next to be forgotten first."""
+        with self._lock:
+            return list(self._kept)
+
+    def _count(self, shape: Shape) -> int:
+        self._seen[shape] = self._seen.get(shape, 0) + 1
+        self._seen.move_to_end(shape)
+        if len(self._seen) > COUNTED_SHAPES:
+            self._seen.popitem(last=False)
+        return self._seen[shape]
+
+    def _may_be_made(self, shape: Shape) -> bool:
+        return shape not in self._kept and shape not in self._making and shape.megapixels <= self._most_megapixels
+
+    def _make_and_keep(self, shape: Shape) -> None:
+        made: Recording | None = None
+        try:
+            made = self._make(shape)
+        except Exception as error:  # noqa: BLE001 - whatever a recording meets, the network still paints without one
+            _log.warning("capture_failed", shape=str(shape), reason=repr(error))
+        with self._lock:
+            self._making.discard(shape)
+            if made is None:
+                self._seen[shape] = -WORTH_AGAIN
+            else:
+                self._kept[shape] = made
+                self._forget()
+
+    def _forget(self) -> None:
+        """Take out what is over the bounds. Its memory is free once nobody paints with it any more."""
+        while len(self._kept) > self._most or sum(shape.megapixels for shape in self._kept) > self._most_megapixels:
+            shape, _ = self._kept.popitem(last=False)
+            self._seen.pop(shape, None)

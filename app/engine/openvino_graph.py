@@ -1,0 +1,196 @@
+"""A generator compiled for this processor by OpenVINO, once, when its model is loaded.
+
+Compiling needs no compiler, only the package, and takes a fifth of a second. What is compiled takes pictures of every
+size, in every style: the first one of a size costs some milliseconds more.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+from collections.abc import Mapping
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import structlog
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.engine.device import Device
+from app.imaging.picture import Pixels
+from app.nets.generators import Compact, Generator, Trunk, mirrored
+from app.nets.noise import grain
+
+# Kernels that OpenVINO keeps for sizes that it has seen, of all layers; each is small, and made again in some
+# milliseconds. Without a bound it would keep 5,000, and grow by 0.8 MB with every new size.
+KEPT_KERNELS = 100
+# Up to this size the noise is cut out of one piece, which is made once: every size has the same at a position.
+GRAIN_EDGE = 1024
+# Beyond it the memory of a picture is given back: OpenVINO would keep that of the largest that it ever painted.
+KEPT_MEGAPIXELS = 1.1
+
+# A picture to try a graph with, and what it must reach: the worst of some thousand bfloat16 paintings had 46 dB, and a
+# graph that goes wrong has 20 or less.
+TRIED_EDGE = 64  # pixels
+MIN_AGREEMENT = 35.0  # dB
+
+# Then they begin again; with a byte added, they are still an int32.
+TICKETS = 1_000_000_000
+
+PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
+
+_log = structlog.get_logger(__name__)
+
+
+class NonFiniteError(ArithmeticError):
+    """The network's output has a NaN or an infinity: shown as a picture it would be black areas."""
+
+
+class OpenVinoGraph:
+    """A compiled generator. `paint` may be called by several threads, which then take turns."""
+
+    def __init__(self, generator: Trunk, dtype: torch.dtype, threads: int) -> None:
+        """Raises whatever OpenVINO raises where it cannot compile."""
+        self._generator = generator
+        self._has_grain = isinstance(generator, Compact)
+        self._options = {
+            "INFERENCE_PRECISION_HINT": PRECISIONS[dtype],
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            # Processes beside this one would be pinned to the same cores.
+            "ENABLE_CPU_PINNING": False,
+            "CPU_RUNTIME_CACHE_CAPACITY": KEPT_KERNELS,
+        }
+        self._ticket = 0
+        self._turn = threading.Lock()
+        self._compile()
+
+    def _compile(self) -> None:
+        core = openvino_core()
+        from app.engine.openvino_lowering import lower  # imports OpenVINO, too, and must come after it was silenced
+
+        self._compiled = core.compile_model(lower(self._generator), "CPU", self._options)
+        self._request = self._compiled.create_infer_request()
+
+    def paint(self, picture: Pixels, gamma: Tensor, beta: Tensor) -> Pixels:
+        """Paint (H, W, 3) with gamma and beta (1, features). NonFiniteError: the output is not a number somewhere."""
+        # Of itself a NaN would not come through: OpenVINO's ReLU makes a 0 of it.
+        if not (gamma.isfinite().all() and beta.isfinite().all()):
+            raise NonFiniteError("The style's values are not finite.")
+        (height, width), margin = picture.shape[:2], self._generator.margin
+        padded = padded_to_multiple(picture, self._generator.multiple, self._generator.smallest, margin)
+        inputs = {"picture": padded[None], "gamma": gamma.numpy(), "beta": beta.numpy()}
+        if self._has_grain:
+            inputs["grain"] = grain_of(padded.shape[0] // 2, padded.shape[1] // 2)[None, None]
+        with self._turn:
+            total, painting = self._infer(inputs)
+            # A copy: the next picture is painted into the same memory.
+            painting = painting[0, margin : margin + height, margin : margin + width].copy()
+            if height * width > KEPT_MEGAPIXELS * 1e6:
+                self._compiled.release_memory()
+        if not math.isfinite(total):
+            raise NonFiniteError("The network's output is not finite.")
+        return painting
+
+    def _infer(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[float, Pixels]:
+        """The sum of the values, and the painting (1, H, W, 3) in OpenVINO's memory.
+
+        Raises:
+            MemoryError: there is no painting. OpenVINO says nothing where its memory does not suffice: what the picture
+                before left is still there then, which may be another client's. The ticket tells them apart.
+        """
+        if self._request is None:
+            self._compile()
+        # Whatever goes wrong leaves none: a broken one would paint this picture in place of the next. Compiling wants
+        # memory, too: later, then.
+        request, self._request = self._request, None
+        ticket = self._ticket = (self._ticket + 1) % TICKETS
+        request.infer({**inputs, "ticket": np.array([ticket], np.int32)}, share_inputs=True)
+        total, painting, stub = (request.get_tensor(name).data for name in ("total", "painting", "stub"))
+        if painting.shape != inputs["picture"].shape or int(stub[0]) != ticket + int(painting[0, 0, 0, 0]):
+            raise MemoryError("There was no memory for the picture.")
+        self._request = request
+        return float(total[0]), painting
+
+
+def compile_graph(generator: Generator, device: Device, gamma: Tensor, beta: Tensor) -> OpenVinoGraph | None:
+    """The graph of a generator in float32, if there is one and it paints what the generator paints.
+
+    Else the generator itself has to do.
+
+    Args:
+        gamma, beta: (1, features) of a style to try it with.
+    """
+    if not isinstance(generator, Trunk):
+        return None
+    try:
+        graph = OpenVinoGraph(generator, device.dtype, device.threads)
+        decibels = agreement(graph, generator, gamma, beta)
+    except Exception as error:  # noqa: BLE001 - whatever OpenVINO misses on this machine, torch still paints
+        _log.warning("graph_not_compiled", network=type(generator).__name__, reason=repr(error))
+        return None
+    if decibels < MIN_AGREEMENT:
+        _log.error("graph_paints_otherwise", network=type(generator).__name__, decibels=decibels)
+        return None
+    return graph
+
+
+def agreement(graph: OpenVinoGraph, generator: Generator, gamma: Tensor, beta: Tensor) -> float:
+    """PSNR in dB between both paintings of a small picture. Infinite, too, if neither of them is finite."""
+    steps = np.arange(TRIED_EDGE)
+    picture = np.stack(np.broadcast_arrays(4 * steps[:, None], 4 * steps, steps[:, None] * steps % 256), 2)
+    x = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
+    exact = generator(x, gamma, beta)[0].permute(1, 2, 0).numpy() * 255
+    try:
+        painting = graph.paint(picture.astype(np.uint8), gamma, beta)
+    except NonFiniteError:
+        return 0.0 if np.isfinite(exact).all() else math.inf
+    if not np.isfinite(exact).all():
+        return 0.0
+    mean_square = float(np.square(exact.round() - painting).mean())
+    return 10 * math.log10(255**2 / mean_square) if mean_square else math.inf
+
+
+@cache
+def openvino_core() -> Any:
+    """What compiles. The package is imported late, since it takes a second; and silenced.
+
+    Each import of it would report itself to a host on the internet, through a package that it takes for optional.
+    """
+    silenced: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
+    silenced.setdefault("openvino_telemetry", None)  # which makes its import fail
+    import openvino
+
+    return openvino.Core()
+
+
+def padded_to_multiple(picture: Pixels, multiple: int, smallest: int, margin: int) -> Pixels:
+    """As `pad_to_multiple` has it, for (H, W, 3)."""
+    short = [(0, max(0, smallest - edge)) for edge in picture.shape[:2]]
+    if np.any(short):
+        picture = np.pad(picture, (*short, (0, 0)), mode="edge")
+    rest = [mirrored(edge, multiple, margin) for edge in picture.shape[:2]]
+    if np.any(rest):
+        picture = np.pad(picture, (*rest, (0, 0)), mode="reflect")
+    return np.ascontiguousarray(picture)
+
+
+def grain_of(height: int, width: int) -> NDArray[np.float32]:
+    """As `grain` has it."""
+    if max(height, width) > GRAIN_EDGE:
+        return made_grain(height, width)
+    return np.ascontiguousarray(kept_grain()[:height, :width])
+
+
+@cache
+def kept_grain() -> NDArray[np.float32]:
+    return made_grain(GRAIN_EDGE, GRAIN_EDGE)
+
+
+def made_grain(height: int, width: int) -> NDArray[np.float32]:
+    values: NDArray[np.float32] = grain(height, width, torch.device("cpu")).numpy()
+    return values

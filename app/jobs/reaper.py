@@ -1,0 +1,195 @@
+"""What every worker looks for again and again: silent workers, lost messages, results past their time.
+
+All of it is safe to do in several workers at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection
+
+import structlog
+from sqlalchemy import case, delete, func, select, update
+
+from app.errors import LedgerUnavailable, StorageUnavailable, WorkerLost
+from app.jobs.dispatch import Queue, QueueUnavailable
+from app.jobs.events import apply
+from app.jobs.job import ENDED, EventKind, Job, JobStatus, job_prefix
+from app.jobs.leases import waiting_again
+from app.model_store.store import ModelStore
+from app.sql.database import Database
+from app.sql.schema import job_events, jobs, now_ms
+from app.storage.blobs import Blobs
+
+LOST = WorkerLost("The job ended or hung its worker every time it was tried.")
+# Jobs handled in one transaction, so that no sweep holds the others up for long.
+AT_ONCE = 100
+# A message that was sent may take so long to be received.
+MESSAGE_GRACE_SECONDS = 2
+# Nobody waits for what is only thrown away.
+CLEAN_SECONDS = 60
+STOP_SECONDS = 2
+
+_log = structlog.get_logger(__name__)
+
+
+class Reaper:
+    """Every method raises LedgerUnavailable when the database cannot be reached.
+
+    Args:
+        expiry_seconds: from a job's end to the deletion of its blobs.
+        history_seconds: from then to the deletion of its row.
+    """
+
+    def __init__(self, database: Database, *, expiry_seconds: float, history_seconds: float) -> None:
+        self._database = database
+        self._expiry_ms = int(expiry_seconds * 1000)
+        self._history_ms = int(history_seconds * 1000)
+
+    def take_back(self) -> list[Job]:
+        """Jobs of workers that went silent: queued again, cancelled if that was asked for, or failed at last."""
+        silent = (
+            select(jobs.c.id).where(jobs.c.status == JobStatus.RUNNING, jobs.c.lease_until < now_ms()).limit(AT_ONCE)
+        )
+        # The conditions again: another sweep, or a late heartbeat, may have come between.
+        still = update(jobs).where(
+            jobs.c.id.in_(silent), jobs.c.status == JobStatus.RUNNING, jobs.c.lease_until < now_ms()
+        )
+        last = (jobs.c.attempt >= jobs.c.max_attempts) & ~jobs.c.cancel_requested
+        again = waiting_again(self._expiry_ms)
+        values = again | {
+            "status": case((last, JobStatus.FAILED), else_=again["status"]),
+            "finished_at": case((last, now_ms()), else_=again["finished_at"]),
+            "expires_at": case((last, now_ms() + self._expiry_ms), else_=again["expires_at"]),
+            "error_slug": case((last, LOST.slug)),
+            "error_detail": case((last, LOST.detail)),
+        }
+        with self._database.write() as connection:
+            return apply(connection, still, values, EventKind.STATUS)
+
+    def undispatched(self, messages: int, grace_seconds: float, kinds: Collection[str] | None = None) -> list[Job]:
+        """Waiting jobs whose message may be lost, marked as dispatched now; the caller sends one for each.
+
+        None while the queue holds a message for every job that waits: its order is better than ours, and messages
+        would pile up.
+
+        Args:
+            messages: that are in the queue now.
+            grace_seconds: a message may be on its way for so long.
+            kinds: that the queue is for; None: all.
+        """
+        ready = (jobs.c.status == JobStatus.QUEUED) & (jobs.c.available_at <= now_ms())
+        if kinds is not None:
+            ready &= jobs.c.kind.in_(kinds)
+        with self._database.read() as connection:
+            waiting = connection.scalar(select(func.count()).where(ready)) or 0
+        if waiting <= messages:
+            return []
+        late = ready & (jobs.c.dispatched_at < now_ms() - int(grace_seconds * 1000))
+        found = select(jobs.c.id).where(late).order_by(jobs.c.priority.desc(), jobs.c.queued_at).limit(AT_ONCE)
+        marked = update(jobs).where(jobs.c.id.in_(found), late).values(dispatched_at=now_ms()).returning(jobs)
+        with self._database.write() as connection:
+            return [Job.from_row(dict(row)) for row in connection.execute(marked).mappings()]
+
+    def expired(self) -> list[str]:
+        """Ids of jobs whose blobs are to be deleted; `forget_blobs` when they are."""
+        past = jobs.c.status.in_(ENDED) & (jobs.c.expires_at < now_ms()) & ~jobs.c.blobs_deleted
+        with self._database.read() as connection:
+            return list(connection.scalars(select(jobs.c.id).where(past).limit(AT_ONCE)))
+
+    def forget_blobs(self, job_id: str) -> None:
+        """The job has no result any more, nor events; it is kept for its history."""
+        with self._database.write() as connection:
+            connection.execute(update(jobs).where(jobs.c.id == job_id).values(blobs_deleted=True))
+            connection.execute(delete(job_events).where(job_events.c.job == job_id))
+
+    def forget_history(self) -> int:
+        """Delete the rows of jobs that ended long ago. How many."""
+        old = select(jobs.c.id).where(jobs.c.blobs_deleted, jobs.c.expires_at < now_ms() - self._history_ms)
+        with self._database.write() as connection:
+            return connection.execute(delete(jobs).where(jobs.c.id.in_(old.limit(AT_ONCE)))).rowcount
+
+
+class ReaperThread:
+    """Runs until `stop`; an outage of anything it needs makes it try again.
+
+    Args:
+        kinds: of jobs whose messages come by this queue; None: all.
+    """
+
+    def __init__(
+        self,
+        reaper: Reaper,
+        model_store: ModelStore,
+        dispatch: Queue,
+        storage: Blobs,
+        every_seconds: float,
+        kinds: Collection[str] | None = None,
+    ) -> None:
+        self._reaper = reaper
+        self._model_store = model_store
+        self._kinds = kinds
+        self._dispatch = dispatch
+        self._storage = storage
+        self._every_seconds = every_seconds
+        self._cleaned_at = 0.0
+        self._over = threading.Event()
+        self._reachable = True
+        self._thread = threading.Thread(target=self._run, name="reaper", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when the sweep that is under way has ended, or hangs in an outage."""
+        self._over.set()
+        self._thread.join(STOP_SECONDS)
+
+    def _run(self) -> None:
+        while not self._over.wait(self._every_seconds):
+            try:
+                self.once()
+            except LedgerUnavailable as error:
+                if self._reachable:
+                    _log.warning("sweep_failed", reason=error.private)
+                self._reachable = False
+            except Exception:  # noqa: BLE001 - a worker that does not sweep any more would look healthy all the same
+                _log.exception("sweep_failed")
+            else:
+                self._reachable = True
+
+    def once(self) -> None:
+        """One sweep. Raises LedgerUnavailable."""
+        for job in self._reaper.take_back():
+            _log.warning("job_taken_back", job=job.id, attempt=job.attempt, owner=job.owner, status=job.status)
+            if job.status is JobStatus.QUEUED:
+                self._dispatch.send(job.id, job.priority)
+        self._send_again()
+        if time.monotonic() - self._cleaned_at >= CLEAN_SECONDS:
+            self._cleaned_at = time.monotonic()
+            self.clean()
+
+    def _send_again(self) -> None:
+        try:
+            messages = self._dispatch.messages()
+        except QueueUnavailable:
+            return
+        for job in self._reaper.undispatched(messages, MESSAGE_GRACE_SECONDS, self._kinds):
+            self._dispatch.send(job.id, job.priority)
+
+    def clean(self) -> None:
+        """Delete expired blobs, old rows, and what unfinished publications left. Raises LedgerUnavailable."""
+        for job_id in self._reaper.expired():
+            try:
+                self._storage.delete_prefix(job_prefix(job_id))
+            except StorageUnavailable as error:
+                _log.warning("blobs_not_deleted", job=job_id, reason=error.private)
+                return
+            self._reaper.forget_blobs(job_id)
+        self._reaper.forget_history()
+        try:
+            for label in self._model_store.sweep():
+                _log.info("reservation_forgotten", model=label)
+        except StorageUnavailable as error:
+            _log.warning("blobs_not_deleted", reason=error.private)

@@ -1,0 +1,1 @@
+"""From style images to a candidate version: trainings, their scores, and what a version is published with."""

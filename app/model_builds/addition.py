@@ -1,0 +1,218 @@
+"""Adding styles to a model: from paintings to a candidate version, for the command line and the jobs alike.
+
+    recipe = add_recipe(base.manifest.recipe, {"minutes": 1, "precision": fitting_precision(device)})
+    addition = Addition(base, works, descriptor, "slim", recipe, photos=None)
+    candidate = add_styles(addition, folder, watch=lambda progress: ..., stop=lambda: False)
+    if candidate.report.passed:
+        folder = candidate.publish(models_root)          # or publish(scratch, version=7)
+
+`add_styles` raises TrainingStopped when `stop` said so. Called again with the same addition and folder, here or
+wherever the folder's `checkpoint.safetensors` was carried to, it goes on from there to the same result.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor
+
+from app.engine.device import supports_bfloat16
+from app.model_builds.candidate import Candidate, pass_gates
+from app.model_builds.card import append_to_card
+from app.model_builds.catalogued import catalogued
+from app.model_builds.pictures import Pictures, gather
+from app.model_builds.previews import draw_previews
+from app.model_builds.progress import STEPS_BEGIN, BuildProgress, GatesWatch, Stop, Watch, train_to_the_end
+from app.model_builds.scores import Scores, score
+from app.nets.descriptor import Descriptor
+from app.nets.norm import StyleRows
+from app.registry.manifest import Appended, Origin
+from app.registry.publish import Draft, draft_addition, now
+from app.registry.repository import WEIGHTS, Model, read_verified
+from app.training.checkpoint import Checkpoint
+from app.training.gates import Findings, Painted, judge_golden, judge_tensors
+from app.training.objective import Objective
+from app.training.paintings import StyleImage
+from app.training.photos import read_picture
+from app.training.recipe import AddRecipe, UnusableRecipe
+from app.training.row_trainer import RowTrainer
+from app.training.run import CHECKPOINT, Run
+from app.training.sheet import draw_sheet
+
+CPU = torch.device("cpu")
+CARD = "card.md"
+CHECKPOINT_SECONDS, SHEET_SECONDS = 10, 15
+# However little time there is: a row that hardly moved would be the neighbour's style under a new name.
+MIN_STEPS = 40
+
+
+class UnusableAddition(Exception):
+    """The styles cannot be added to that model; the sentence says why."""
+
+
+@dataclass(frozen=True)
+class Addition:
+    """What is added to which model, and how.
+
+    Attributes:
+        base: the model that the styles are appended to, with its verified files.
+        works: the paintings; ids that the base does not have.
+        descriptor, descriptor_name: the loss network; best the one that the base was trained with.
+        photos: a folder of photos; None: the built-in pictures.
+        exclude: file names in it that are kept out of the training, and scored on.
+        preview: the photo (1, 3, H, W) in 0..1 that previews are painted from; None: no preview for the new styles.
+    """
+
+    base: Model
+    works: tuple[StyleImage, ...]
+    descriptor: Descriptor
+    descriptor_name: str
+    recipe: AddRecipe
+    photos: Path | None = None
+    exclude: Collection[str] = ()
+    preview: Tensor | None = None
+    device: torch.device = CPU
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(work.id for work in self.works)
+
+
+def fitting_precision(device: torch.device) -> Literal["bfloat16", "float32"]:
+    """What a training is fastest in on that device."""
+    return "bfloat16" if supports_bfloat16(device.type) else "float32"
+
+
+def add_styles(addition: Addition, folder: Path, watch: Watch, stop: Stop = lambda: False) -> Candidate:
+    """Train the rows in `folder`, which a stopped or killed training goes on from, score them and pass the gates.
+
+    Raises:
+        TrainingStopped: `stop` said so.
+        TrainingDiverged: the losses became infinite again and again.
+        UnusableRun: the folder holds another training.
+        NoPhotos, UnreadablePicture, MissingLayer, UnusableAddition, UnusableRecipe: what cannot be used, in a sentence.
+        InvalidModel: the base has changed on disk, or what was learned is not finite.
+    """
+    check_styles(addition)
+    begin = beginning(addition, watch)
+    begin(0)
+    pictures = gather(addition.photos, addition.exclude, len(addition.works), addition.recipe)
+    trainer = build_trainer(addition, pictures, begin)
+    plan_steps(trainer, folder)
+    samples = pictures.judged()
+    run = Run(
+        folder,
+        trainer,
+        lambda: draw_sheet(trainer.generator, trainer.averaged(), samples),
+        checkpoint_seconds=CHECKPOINT_SECONDS,
+        sheet_seconds=SHEET_SECONDS,
+    )
+    train_to_the_end(run, watch, stop)
+    return finish(addition, pictures, trainer, GatesWatch(run, watch, stop))
+
+
+def check_styles(addition: Addition) -> None:
+    if not addition.works:
+        raise UnusableAddition("There is no painting to add.")
+    if addition.base.generator.one_style:
+        raise UnusableAddition(f"{addition.base.manifest.label} is a network for one style, and has it.")
+    if known := sorted(set(addition.ids) & set(addition.base.manifest.style_ids)):
+        raise UnusableAddition(f"{addition.base.manifest.label} has a style {', '.join(known)} already.")
+    if unknown := sorted(addition.recipe.style_weights.keys() - set(addition.ids)):
+        raise UnusableRecipe(f"The recipe weighs a style that is not added: {', '.join(unknown)}.")
+
+
+def beginning(addition: Addition, watch: Watch) -> Callable[[float], None]:
+    """Tells the share of the work before the first step that is done as progress of the whole."""
+    return lambda fraction: watch(BuildProgress("start", STEPS_BEGIN * fraction, 0, addition.recipe.steps, {}))
+
+
+def build_trainer(addition: Addition, pictures: Pictures, tell: Callable[[float], None]) -> RowTrainer:
+    base = addition.base
+    recipe = addition.recipe.model_copy(update={"base": base.manifest.label, "paintings": sha256_of(addition.works)})
+    objective = build_objective(addition, copy.deepcopy(addition.descriptor))
+    return RowTrainer(recipe, addition.ids, base.generator, base.rows, objective, pictures.seen, addition.device, tell)
+
+
+def sha256_of(works: Sequence[StyleImage]) -> dict[str, str]:
+    return {work.id: hashlib.sha256(work.path.read_bytes()).hexdigest() for work in works}
+
+
+def build_objective(addition: Addition, descriptor: Descriptor) -> Objective:
+    paintings = [read_picture(work.path, addition.recipe.stroke) for work in addition.works]
+    weights = [addition.recipe.style_weights.get(work.id, 1.0) for work in addition.works]
+    return Objective(descriptor, paintings, weights, addition.recipe)
+
+
+def plan_steps(trainer: RowTrainer, folder: Path) -> None:
+    """Where the recipe has minutes, as many steps as fit; a run that is continued keeps the number it began with."""
+    minutes = trainer.recipe.minutes
+    if minutes is None:
+        return
+    begun = steps_of_run(folder)
+    trainer.reschedule(begun or max(MIN_STEPS, int(60 * minutes / trainer.seconds_per_step())))
+
+
+def steps_of_run(folder: Path) -> int | None:
+    """Of the schedule that a run in `folder` follows; None where there is none that can be read."""
+    try:
+        return AddRecipe.model_validate_json(Checkpoint.load(folder / CHECKPOINT).recipe).steps
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        return None
+
+
+def finish(addition: Addition, pictures: Pictures, trainer: RowTrainer, watch: GatesWatch) -> Candidate:
+    """The candidate that a training has led to."""
+    watch(0)
+    rows = trainer.averaged()
+    # Not the training's own, which may be narrowed: the gates compute in float32.
+    objective = build_objective(addition, addition.descriptor).to(addition.device)
+    scores = score(objective, trainer.generator, rows, addition.ids, pictures.unseen, addition.device)
+    watch(0.2)
+    draft = draw_up(addition, pictures, trainer, rows, scores)
+    findings = Findings()
+    compare_with_base(findings, addition.base, draft)
+    places = {style: (row, row) for row, style in enumerate(addition.ids)}
+    photos = [picture.to(addition.device) for picture in pictures.judged()]
+    return pass_gates(draft, findings, Painted(trainer.generator, rows, objective, places, photos), watch)
+
+
+def draw_up(addition: Addition, pictures: Pictures, trainer: RowTrainer, rows: StyleRows, scores: Scores) -> Draft:
+    base = addition.base
+    styles = catalogued(addition.works, scores, previewed=addition.preview is not None)
+    appended = Appended(
+        base=base.manifest.label,
+        base_sha256=base.manifest.files[WEIGHTS].sha256,
+        created=now(),
+        styles={
+            work.id: Origin(
+                painting_sha256=trainer.recipe.paintings[work.id],
+                started_from=None if start.row is None else base.manifest.style_ids[start.row],
+            )
+            for work, start in zip(addition.works, trainer.starts, strict=True)
+        },
+        descriptor=addition.descriptor_name,
+        pictures=pictures.seen.about,
+        recipe=trainer.recipe.model_dump(mode="json", exclude={"base", "paintings"}),
+    )
+    card = read_verified(base.folder, CARD, base.manifest).decode() if CARD in base.manifest.files else ""
+    card = append_to_card(card or f"# {base.manifest.name}", trainer.recipe, styles, scores, appended)
+    preview = None if addition.preview is None else addition.preview.to(addition.device)
+    previews = draw_previews(trainer.generator, rows, addition.ids, preview)
+    return draft_addition(
+        base, rows, styles=styles, appended=appended, metrics={}, extras={CARD: card.encode(), **previews}
+    )
+
+
+def compare_with_base(findings: Findings, base: Model, draft: Draft) -> None:
+    before: dict[str, Tensor] = load(read_verified(base.folder, WEIGHTS, base.manifest))
+    judge_tensors(findings, before, draft.tensors)
+    judge_golden(findings, (base.generator, base.rows), draft.load(), base.manifest.style_ids)

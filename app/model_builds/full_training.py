@@ -1,0 +1,186 @@
+"""Training a whole model: from photos and paintings to a candidate version, for the command line and the jobs alike.
+
+training = FullTraining("mine", works, descriptor, "slim", Recipe(steps=8000), photos=inspect_photos(folder).usable)
+candidate = train_full(training, folder, watch=lambda progress: ..., stop=lambda: False)
+candidate.publish(models_root)
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from app.model_builds.addition import sha256_of
+from app.model_builds.candidate import Candidate, pass_gates
+from app.model_builds.card import write_card
+from app.model_builds.catalogued import catalogued
+from app.model_builds.pictures import Pictures
+from app.model_builds.previews import draw_previews
+from app.model_builds.progress import BuildProgress, GatesWatch, Stop, Watch, train_to_the_end
+from app.model_builds.scores import SCORED_EDGE, Scores, score
+from app.nets.descriptor import Descriptor
+from app.nets.generators import Generator
+from app.nets.norm import StyleRows
+from app.registry.manifest import Architecture
+from app.registry.publish import Draft, draft
+from app.registry.repository import Model
+from app.training.gates import Findings, Painted
+from app.training.objective import Objective
+from app.training.paintings import StyleImage
+from app.training.photos import Photos, read_picture
+from app.training.recipe import Recipe, UnusableRecipe
+from app.training.run import Run
+from app.training.sheet import draw_sheet
+from app.training.style_trainer import StyleTrainer
+from app.training.synthetic import BuiltInPictures
+
+CPU = torch.device("cpu")
+SAMPLES = 4
+SAMPLE_EDGE = 384
+
+
+@dataclass(frozen=True)
+class FullTraining:
+    """What a model is trained from.
+
+    Attributes:
+        name: of the model.
+        photos: to train on; none: the built-in pictures.
+        unseen: photos to score on.
+        base: the model that `recipe.base` names, where it names one.
+        preview, notes: a photo (1, 3, H, W) to paint the previews from, and Markdown for the card.
+    """
+
+    name: str
+    works: tuple[StyleImage, ...]
+    descriptor: Descriptor
+    descriptor_name: str
+    recipe: Recipe
+    photos: tuple[Path, ...] = ()
+    unseen: tuple[Path, ...] = ()
+    base: Model | None = None
+    preview: Tensor | None = None
+    notes: str = ""
+    device: torch.device = CPU
+    compiled: bool = False
+    checkpoint_seconds: float = 120
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(work.id for work in self.works)
+
+
+def train_full(training: FullTraining, folder: Path, watch: Watch, stop: Stop = lambda: False) -> Candidate | None:
+    """Train in `folder`, which a stopped or killed training goes on from, score and pass the gates.
+
+    Returns:
+        None in all processes but the first, where several train together.
+
+    Raises:
+        TrainingStopped: `stop` said so.
+        UnusableRecipe: it does not go with the paintings or the base.
+        TrainingDiverged, UnusableRun, NoPhotos, UnreadablePicture, MissingLayer, InvalidModel: as in `add_styles`.
+    """
+    trainer, gates_watch = learn(training, folder, watch, stop)
+    return None if trainer.rank else finish(training, trainer, gates_watch)
+
+
+def learn(
+    training: FullTraining, folder: Path, watch: Watch, stop: Stop = lambda: False
+) -> tuple[StyleTrainer, GatesWatch]:
+    """The training alone, to its end."""
+    watch(BuildProgress("start", 0, 0, training.recipe.steps, {}))
+    trainer = build_trainer(training)
+    samples = [picture.to(training.device) for picture in sample_pictures(training, trainer.photos)]
+    run = Run(
+        folder,
+        trainer,
+        lambda: draw_sheet(*trainer.averaged(), samples),
+        checkpoint_seconds=training.checkpoint_seconds,
+    )
+    train_to_the_end(run, watch, stop)
+    return trainer, GatesWatch(run, watch, stop)
+
+
+def build_trainer(training: FullTraining) -> StyleTrainer:
+    """Everything of a training but its folder."""
+    recipe = training.recipe
+    if unknown := sorted({*recipe.style_weights, *recipe.style_shares}.difference(training.ids)):
+        raise UnusableRecipe(f"The recipe weighs a style that is no painting here: {', '.join(unknown)}.")
+    styles, shares = len(training.works), [recipe.style_shares.get(style, 1.0) for style in training.ids]
+    photos = (
+        Photos(training.photos, styles, recipe, shares) if training.photos else BuiltInPictures(styles, recipe, shares)
+    )
+    objective = build_objective(training, copy.deepcopy(training.descriptor))
+    trainer = StyleTrainer(recipe, training.ids, objective, photos, training.device)
+    if training.base:
+        start_from(trainer, training.base)
+    if training.compiled:
+        trainer.generator.compile()
+        trainer.objective.compile()
+    return trainer
+
+
+def build_objective(training: FullTraining, descriptor: Descriptor) -> Objective:
+    paintings = [read_picture(work.path, training.recipe.stroke) for work in training.works]
+    weights = [training.recipe.style_weights.get(style, 1.0) for style in training.ids]
+    return Objective(descriptor, paintings, weights, training.recipe)
+
+
+def start_from(trainer: StyleTrainer, base: Model) -> None:
+    try:
+        trainer.start_from(base.generator, base.rows, base.manifest.style_ids)
+    except ValueError as error:
+        raise UnusableRecipe(f"{base.manifest.label} cannot be the base: {error}") from None
+
+
+def sample_pictures(training: FullTraining, photos: Photos) -> Sequence[Tensor]:
+    """(1, 3, H, W) each, for the sample sheets."""
+    paths = (training.unseen or training.photos)[:SAMPLES]
+    return [read_picture(path, SAMPLE_EDGE) for path in paths] or Pictures(photos, ()).judged()
+
+
+def finish(training: FullTraining, trainer: StyleTrainer, watch: GatesWatch) -> Candidate:
+    """The candidate that a training has led to."""
+    watch(0)
+    generator, rows = trainer.averaged()
+    # Not the training's own, which may be narrowed: scores and gates are computed in float32.
+    objective = build_objective(training, training.descriptor).to(training.device)
+    scores = score(objective, generator, rows, training.ids, training.unseen, training.device)
+    watch(0.2)
+    version = draw_up(training, trainer, generator, rows, scores)
+    places = {style: (row, row) for row, style in enumerate(training.ids)}
+    photos = [picture.to(training.device) for picture in Pictures(trainer.photos, training.unseen).judged()]
+    return pass_gates(version, Findings(), Painted(generator, rows, objective, places, photos), watch)
+
+
+def draw_up(
+    training: FullTraining, trainer: StyleTrainer, generator: Generator, rows: StyleRows, scores: Scores
+) -> Draft:
+    recipe = trainer.recipe
+    styles = catalogued(training.works, scores, previewed=training.preview is not None)
+    card = write_card(
+        training.name, recipe, styles, scores, training.descriptor_name, trainer.photos.about, training.notes
+    )
+    preview = None if training.preview is None else training.preview.to(training.device)
+    previews = draw_previews(generator, rows, training.ids, preview)
+    return draft(
+        training.name,
+        generator,
+        rows,
+        architecture=Architecture(name=recipe.architecture, options=recipe.options, norm=recipe.norm),
+        styles=styles,
+        descriptor=training.descriptor_name,
+        recipe=recipe.model_dump(mode="json"),
+        metrics={
+            "scored_photos": list(scores.photos),
+            "scored_edge": SCORED_EDGE,
+            "paintings": sha256_of(training.works),
+        },
+        extras={"card.md": card.encode(), **previews},
+    )

@@ -1,0 +1,260 @@
+"""Model versions of the whole fleet: those that ship with the program, and those that were made since.
+
+A version that was made is a row in the database and files in the storage. The row is written last and all at once:
+before it there is no version, after it there is the whole of it. Which version of a model every replica serves is a
+row, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from app.errors import LedgerUnavailable, NotFound, VersionRefused
+from app.model_store.archive import Archive
+from app.model_store.cache import Cache
+from app.model_store.golden import check_golden, golden_stylizer, paint_golden
+from app.model_store.label import parse_label
+from app.model_store.version import Activation, VersionState, VersionStatus
+from app.model_store.version_resolver import VersionResolver
+from app.model_store.version_rows import VersionRows
+from app.registry.repository import InvalidModel, Model, Repository, load_version, read_manifest
+from app.settings import Settings
+from app.sql.database import Database
+from app.sql.schema import metadata
+from app.storage.blobs import Blobs, open_storage
+from app.storage.folder import Folder
+
+# Of a version's report: its golden pictures, as `publish` painted them.
+GOLDEN = "golden"
+# No training takes so long from the reservation of its number to its end.
+ABANDONED = timedelta(days=7)
+
+_log = structlog.get_logger(__name__)
+
+
+class NotReserved(Exception):
+    """The version cannot be published: its number was never reserved, or another one has published it."""
+
+
+class ModelStore:
+    """Safe for threads and processes. Nothing is connected to before the first call.
+
+    Every method may raise LedgerUnavailable or StorageUnavailable where it needs what is away.
+
+    Args:
+        shipped: the model repository that came with the program, only read.
+        cache: a folder of this machine for what is downloaded; processes may share it.
+    """
+
+    def __init__(self, database: Database, blobs: Blobs, shipped: Path, cache: Path) -> None:
+        self._database = database
+        self._rows = VersionRows(database)
+        self._archive = Archive(blobs)
+        self._shipped = Repository(shipped)
+        self._cache = Cache(cache)
+        self._shelf = VersionResolver(self._rows, self._archive, self._shipped, self._cache)
+
+    def names(self) -> list[str]:
+        """Models with at least one version, shipped or published."""
+        return sorted({*self._shipped.names(), *self._rows.names()})
+
+    def versions(self, name: str) -> list[VersionState]:
+        """Versions of a model, ascending; none for a name that is unknown. Reserved numbers are no versions.
+
+        A published version hides a shipped one of its number: a later program may ship what was made here before.
+        """
+        activation = self._rows.activations().get(name)
+        published = {row.version: row for row in self._rows.of(name) if row.status is not VersionStatus.RESERVED}
+        states = {number: self._shipped_state(name, number, activation) for number in self._shipped.versions(name)}
+        states |= {number: row.state(activation) for number, row in published.items()}
+        return [states[number] for number in sorted(states)]
+
+    def version(self, name: str, version: int) -> VersionState:
+        """Raises NotFound."""
+        found = next((state for state in self.versions(name) if state.version == version), None)
+        if found is None:
+            raise NotFound(f"There is no model {name}@{version}.")
+        return found
+
+    def active(self) -> dict[str, int]:
+        """The active version of each model that has one. A model without one serves its newest shipped version."""
+        return {name: activation.version for name, activation in self.activations().items()}
+
+    def activations(self) -> dict[str, Activation]:
+        """`active` with its circumstances."""
+        return self._rows.activations()
+
+    def newest_shipped(self, name: str) -> int | None:
+        """What a model without an active version serves; None where nothing shipped."""
+        return max(self._shipped.versions(name), default=None)
+
+    def folder(self, reference: str) -> Path:
+        """The verified folder of `name@version`, or of `name`: its active version, else the newest shipped one.
+
+        A published version is downloaded where it is not on this machine yet. Without the database, what was
+        downloaded before and what shipped are there all the same.
+
+        Raises:
+            InvalidModel: there is no such version, or it is not what was published.
+            LedgerUnavailable, StorageUnavailable: it cannot be had now.
+        """
+        name, version = self._resolve(reference)
+        return self._shelf.folder(name, version)
+
+    def load(self, reference: str) -> Model:
+        """The model out of `folder`. Raises as that."""
+        folder = self.folder(reference)
+        return load_version(folder, f"{folder.parent.name}@{folder.name}")
+
+    def report(self, name: str, version: int) -> Mapping[str, Any]:
+        """What was measured of a published version; empty for a shipped one."""
+        row = self._rows.get(name, version)
+        return {} if row is None else row.report
+
+    def reserve(self, name: str, by: str = "") -> int:
+        """A number that nobody else gets, above every version of this name that there is anything of.
+
+        Raises:
+            InvalidModel: no name for a model.
+        """
+        parse_label(f"{name}@1")
+        taken = {*self._shipped.numbered(name), *self._archive.numbers(name)}
+        return self._rows.reserve(name, max(taken, default=0), by)
+
+    def publish(
+        self,
+        name: str,
+        version: int,
+        folder: Path,
+        *,
+        status: VersionStatus,
+        reasons: Sequence[str] = (),
+        report: Mapping[str, Any] | None = None,
+        by: str,
+    ) -> VersionState:
+        """Upload a version under its reserved number. It is there, whole, when this returns, and nothing of it before.
+
+        Args:
+            folder: what app.registry.publish writes, of any name; its manifest is of `name@version`.
+            report: JSON. The golden pictures are added to it; without any it is a candidate, whatever `status` says.
+
+        Raises:
+            InvalidModel: what is in the folder could not be loaded.
+            NotReserved.
+        """
+        label = f"{name}@{version}"
+        model = load_version(folder, label)
+        measured = dict(report or {})
+        try:
+            measured[GOLDEN] = paint_golden(golden_stylizer(model))
+        except InvalidModel as error:
+            status, reasons = VersionStatus.CANDIDATE, [*reasons, str(error)]
+        upload = self._archive.store(folder, read_manifest(folder, label))
+        there = self._rows.publish(
+            name,
+            version,
+            status=status,
+            reasons=reasons,
+            report=measured,
+            blob_prefix=upload.blob_prefix,
+            manifest_sha256=upload.manifest_sha256,
+            by=by,
+        )
+        if not there:
+            self._archive.delete(upload)
+            raise NotReserved(f"The number of {label} was not reserved, or it is published already.")
+        self._archive.delete_others(name, version, upload)
+        _log.info("model_published", model=label, status=status, by=by, reasons=list(reasons))
+        return self.version(name, version)
+
+    def activate(self, name: str, version: int, *, by: str, force: bool = False) -> Activation:
+        """Let every replica serve this version. It is loaded and painted with first, here.
+
+        Args:
+            force: also if it is a candidate, which is written down. Never if it is broken.
+
+        Raises:
+            NotFound: there is no such version.
+            VersionRefused: it is a candidate, or broken.
+        """
+        state = self.version(name, version)
+        if state.status is VersionStatus.CANDIDATE and not force:
+            raise VersionRefused(f"{state.label} is a candidate only.", reasons=list(state.reasons))
+        try:
+            check_golden(golden_stylizer(self.load(state.label)), state.report.get(GOLDEN))
+        except InvalidModel as error:
+            raise VersionRefused(f"{state.label} is broken.", reasons=[str(error)]) from error
+        forced = state.status is VersionStatus.CANDIDATE
+        return self._rows.activate(name, version, by=by, forced=forced)
+
+    def remember(self, versions: Mapping[str, int]) -> None:
+        """Write down on this machine which versions are active. Raises OSError."""
+        self._cache.remember(versions)
+
+    def remembered(self) -> dict[str, int]:
+        """What was active when the database was last there."""
+        return self._cache.remembered()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._database.close()
+
+    def sweep(self, older_than: timedelta = ABANDONED) -> list[str]:
+        """Forget numbers that were reserved so long ago and never published, with what was uploaded; their labels."""
+        swept = []
+        for row in self._rows.abandoned(older_than):
+            self._archive.delete_version(row.name, row.version)
+            self._rows.forget(row)
+            swept.append(f"{row.name}@{row.version}")
+        return swept
+
+    def _resolve(self, reference: str) -> tuple[str, int]:
+        name, version = parse_label(reference)
+        if version is not None:
+            return name, version
+        try:
+            active = self.active()
+        except LedgerUnavailable:
+            active = self.remembered()
+        found = active.get(name) or self.newest_shipped(name)
+        if found is None:
+            raise InvalidModel(f"There is no model {reference}.")
+        return name, found
+
+    def _shipped_state(self, name: str, version: int, activation: Activation | None) -> VersionState:
+        try:
+            created = _parsed(read_manifest(self._shipped.root / name / str(version)).created)
+        except InvalidModel:
+            created = None
+        active = activation is not None and activation.version == version
+        return VersionState(name, version, VersionStatus.READY, active=active, shipped=True, created_at=created)
+
+
+def open_model_store(settings: Settings) -> ModelStore:
+    """The releases of these settings, over a pool of connections of their own.
+
+    Raises:
+        OSError: the embedded database's folder cannot be made.
+        ModuleNotFoundError: S3 without the packages of `pastiche[s3]`.
+    """
+    blobs = open_storage(settings.blobs_url, s3_endpoint_url=settings.s3_endpoint_url)
+    return ModelStore(Database(settings.ledger_url), blobs, settings.models_dir, settings.model_cache_dir)
+
+
+def open_shipped(folder: Path) -> ModelStore:
+    """The versions of a folder and no others, as if there were a database and nothing in it."""
+    database = Database("sqlite://")
+    metadata.create_all(database.engine)
+    return ModelStore(database, Folder(folder / ".none"), folder, folder / ".none")
+
+
+def _parsed(created: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(created)
+    except ValueError:
+        return None

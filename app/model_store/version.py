@@ -1,0 +1,60 @@
+"""What is known of a model version without loading it, and of the one that is active."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class VersionStatus(StrEnum):
+    """Reserved: a number and nothing more. Candidate: whole, but not good enough to be activated. Ready: it is."""
+
+    RESERVED = "reserved"
+    CANDIDATE = "candidate"
+    READY = "ready"
+
+
+@dataclass(frozen=True)
+class VersionState:
+    """
+    Attributes:
+        reasons: why it is a candidate, a sentence each.
+        report: what its maker measured; JSON.
+        active: whether it is the one that every replica should serve.
+        forced: it was activated although it is a candidate.
+        shipped: it came with the program, and has no row.
+        created_at: None where a shipped manifest cannot be read.
+    """
+
+    name: str
+    version: int
+    status: VersionStatus
+    active: bool = False
+    forced: bool = False
+    shipped: bool = False
+    reasons: tuple[str, ...] = ()
+    report: Mapping[str, Any] = field(default_factory=dict)
+    created_at: datetime | None = None
+    created_by: str | None = None
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+@dataclass(frozen=True)
+class Activation:
+    """Which version of a model is active, since when and by whom."""
+
+    name: str
+    version: int
+    changed_at: datetime
+    changed_by: str
+    forced: bool
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}@{self.version}"

@@ -1,0 +1,181 @@
+"""The rows of the model versions, and of the active ones: statements, and nothing that they mean for files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.model_store.version import Activation, VersionState, VersionStatus
+from app.sql.database import Database
+from app.sql.schema import active_models, model_versions, now_ms
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Others that reserve at the same moment: each round lets one of them through.
+RESERVE_TRIES = 50
+BY_CHARACTERS = 128
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """A version that the fleet has. `blob_prefix` and `manifest_sha256` are None while it is reserved."""
+
+    name: str
+    version: int
+    status: VersionStatus
+    reasons: tuple[str, ...]
+    report: Mapping[str, Any]
+    blob_prefix: str | None
+    manifest_sha256: str | None
+    created_at: datetime
+    created_by: str
+
+    def state(self, activation: Activation | None) -> VersionState:
+        """As others see it; `activation` is of the model, if it has one."""
+        active = activation if activation is not None and activation.version == self.version else None
+        return VersionState(
+            name=self.name,
+            version=self.version,
+            status=self.status,
+            active=active is not None,
+            forced=active is not None and active.forced,
+            reasons=self.reasons,
+            report=self.report,
+            created_at=self.created_at,
+            created_by=self.created_by,
+        )
+
+
+class VersionRows:
+    """Every method raises LedgerUnavailable when the database cannot be reached."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def names(self) -> list[str]:
+        """Models with at least one version that is published."""
+        query = select(model_versions.c.name).where(model_versions.c.status != VersionStatus.RESERVED).distinct()
+        with self._database.read() as connection:
+            return sorted(connection.execute(query).scalars())
+
+    def of(self, name: str) -> list[VersionRow]:
+        """Versions of a model, ascending, those that are reserved included."""
+        query = select(model_versions).where(model_versions.c.name == name).order_by(model_versions.c.version)
+        with self._database.read() as connection:
+            return [_version(row) for row in connection.execute(query)]
+
+    def get(self, name: str, version: int) -> VersionRow | None:
+        query = select(model_versions).where(model_versions.c.name == name, model_versions.c.version == version)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _version(row)
+
+    def reserve(self, name: str, above: int, by: str) -> int:
+        """Take the next number that is above `above` and every row's."""
+        for _ in range(RESERVE_TRIES):
+            try:
+                with self._database.write() as connection:
+                    highest = select(func.max(model_versions.c.version)).where(model_versions.c.name == name)
+                    number = max(above, connection.execute(highest).scalar() or 0) + 1
+                    empty = {"status": VersionStatus.RESERVED, "reasons": [], "report": {}}
+                    stamp = {"created_at": now_ms(), "created_by": by[:BY_CHARACTERS]}
+                    connection.execute(insert(model_versions).values(name=name, version=number, **empty, **stamp))
+                    return number
+            except IntegrityError:
+                continue
+        raise RuntimeError(f"{RESERVE_TRIES} others took the next version of {name} first.")
+
+    def publish(
+        self,
+        name: str,
+        version: int,
+        *,
+        status: VersionStatus,
+        reasons: Sequence[str],
+        report: Mapping[str, Any],
+        blob_prefix: str,
+        manifest_sha256: str,
+        by: str,
+    ) -> bool:
+        """The one moment in which a version appears. False: the number was not reserved, or is published already."""
+        values = {
+            "status": status,
+            "reasons": list(reasons),
+            "report": dict(report),
+            "blob_prefix": blob_prefix,
+            "manifest_sha256": manifest_sha256,
+            "created_at": now_ms(),
+            "created_by": by[:BY_CHARACTERS],
+        }
+        reserved = update(model_versions).where(
+            model_versions.c.name == name,
+            model_versions.c.version == version,
+            model_versions.c.status == VersionStatus.RESERVED,
+        )
+        with self._database.write() as connection:
+            return connection.execute(reserved.values(values)).rowcount == 1
+
+    def abandoned(self, older_than: timedelta) -> list[VersionRow]:
+        """Reserved so long ago that nobody will publish them any more."""
+        limit = now_ms() - int(older_than.total_seconds() * 1000)
+        query = select(model_versions).where(
+            model_versions.c.status == VersionStatus.RESERVED, model_versions.c.created_at < limit
+        )
+        with self._database.read() as connection:
+            return [_version(row) for row in connection.execute(query)]
+
+    def forget(self, row: VersionRow) -> None:
+        """Give a reserved number back."""
+        with self._database.write() as connection:
+            connection.execute(
+                delete(model_versions).where(
+                    model_versions.c.name == row.name,
+                    model_versions.c.version == row.version,
+                    model_versions.c.status == VersionStatus.RESERVED,
+                )
+            )
+
+    def activations(self) -> dict[str, Activation]:
+        """The active version of each model that has one, by the model's name."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(active_models).order_by(active_models.c.name))
+            return {row.name: _activation(row) for row in rows}
+
+    def activate(self, name: str, version: int, *, by: str, forced: bool) -> Activation:
+        values = {"version": version, "changed_at": now_ms(), "changed_by": by[:BY_CHARACTERS], "forced": forced}
+        change = update(active_models).where(active_models.c.name == name).values(values).returning(active_models)
+        for _ in range(RESERVE_TRIES):
+            try:
+                with self._database.write() as connection:
+                    row = connection.execute(change).one_or_none()
+                    if row is None:
+                        first = insert(active_models).values(name=name, **values).returning(active_models)
+                        row = connection.execute(first).one()
+                    return _activation(row)
+            except IntegrityError:  # another one activated the model's first version at the same moment
+                continue
+        raise RuntimeError(f"The row of the active version of {name} comes and goes.")
+
+
+def _version(row: Row[Any]) -> VersionRow:
+    values = dict(row._mapping)
+    return VersionRow(
+        **values
+        | {
+            "status": VersionStatus(values["status"]),
+            "reasons": tuple(values["reasons"]),
+            "created_at": _time(values["created_at"]),
+        }
+    )
+
+
+def _activation(row: Row[Any]) -> Activation:
+    return Activation(row.name, row.version, _time(row.changed_at), row.changed_by, row.forced)
+
+
+def _time(milliseconds: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=milliseconds)

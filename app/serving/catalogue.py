@@ -1,0 +1,113 @@
+"""What the service offers: its models by name, their styles, and the previews."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.engine.stylizer import Stylizer
+from app.errors import InvalidOption, NotFound
+from app.registry.manifest import Manifest, Style
+from app.registry.repository import Model, read_verified
+
+MEDIA_TYPES = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture that never changes; `sha256` is the one in the manifest."""
+
+    data: bytes
+    media_type: str
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class ServedModel:
+    """One version of one model as it is offered: what it is, what paints it, and the previews by their styles' ids."""
+
+    manifest: Manifest
+    stylizer: Stylizer
+    previews: Mapping[str, Preview]
+
+    @property
+    def label(self) -> str:
+        return self.manifest.label
+
+
+def load_served_model(model: Model, stylizer: Stylizer) -> ServedModel:
+    """The previews are read now: a folder may change or go later.
+
+    Raises:
+        InvalidModel: a preview is not what was published.
+    """
+    previews = {style.id: found for style in model.manifest.styles if (found := read_preview(model, style))}
+    return ServedModel(model.manifest, stylizer, previews)
+
+
+class Catalogue:
+    """The loaded models at one moment, at least one; the first is the default.
+
+    It never changes: when other versions become active, another catalogue takes its place. A request looks at one.
+    """
+
+    def __init__(self, served_models: Sequence[ServedModel]) -> None:
+        self._served = {shown.label: shown for shown in served_models}
+        self.manifests = tuple(shown.manifest for shown in self._served.values())
+
+    @property
+    def stylizers(self) -> Mapping[str, Stylizer]:
+        """By their models' labels."""
+        return {label: shown.stylizer for label, shown in self._served.items()}
+
+    @property
+    def labels(self) -> list[str]:
+        """`name@version` of every model."""
+        return [manifest.label for manifest in self.manifests]
+
+    def model(self, name: str | None) -> Manifest:
+        """By its name or its label; None is the default. Raises InvalidOption for one that is not loaded."""
+        for manifest in self.manifests:
+            if name is None or name in (manifest.name, manifest.label):
+                return manifest
+        raise InvalidOption(f"There is no model {quoted(name or '')}.", models=self.labels)
+
+    def styles(self, model: str | None) -> Iterator[tuple[Manifest, Style]]:
+        """Every style of one model, or of all of them."""
+        manifests = self.manifests if model is None else (self.model(model),)
+        return ((manifest, style) for manifest in manifests for style in manifest.styles)
+
+    def style(self, style_id: str, model: str | None) -> tuple[Manifest, Style]:
+        """The style, from the first model that has it. Raises NotFound, or InvalidOption for an unknown model."""
+        offered = list(self.styles(model))
+        for manifest, style in offered:
+            if style.id == style_id:
+                return manifest, style
+        nearest = nearest_names(style_id, (style.id for _, style in offered))
+        raise NotFound(f"There is no style {quoted(style_id)}.", nearest=nearest)
+
+    def preview(self, manifest: Manifest, style: Style) -> Preview | None:
+        return self._served[manifest.label].previews.get(style.id)
+
+    def stylizer(self, manifest: Manifest) -> Stylizer:
+        """What paints this model; whoever holds it can finish with it."""
+        return self._served[manifest.label].stylizer
+
+
+def read_preview(model: Model, style: Style) -> Preview | None:
+    if style.preview is None:
+        return None
+    data = read_verified(model.folder, style.preview, model.manifest)
+    media_type = MEDIA_TYPES.get(style.preview.rpartition(".")[2].lower(), "application/octet-stream")
+    return Preview(data, media_type, model.manifest.files[style.preview].sha256)
+
+
+def nearest_names(wanted: str, names: Iterable[str]) -> list[str]:
+    """At most three names that look like a misspelling of `wanted`, the likeliest first."""
+    return difflib.get_close_matches(wanted.lower()[:64], list(dict.fromkeys(names)), n=3, cutoff=0.5)
+
+
+def quoted(text: str) -> str:
+    """A client's own words in a sentence for it: in quotes, printable, and not endless."""
+    return ascii(text if len(text) <= 40 else text[:40] + "...")

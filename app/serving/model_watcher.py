@@ -1,0 +1,223 @@
+"""Following the active versions: a thread loads what has become active, and then puts it in the old one's place.
+
+Requests go on meanwhile, and those that began on the old version finish on it. Whatever goes wrong leaves the old one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from app.engine.device import Device, limit_this_thread
+from app.engine.engine import Engine
+from app.errors import LedgerUnavailable, ServiceError
+from app.model_store.label import parse_label
+from app.model_store.loading import load_stylizer
+from app.model_store.store import ModelStore
+from app.registry.repository import InvalidModel
+from app.serving.catalogue import Catalogue, ServedModel, load_served_model
+
+# Of the thread that warms a new version up while the engine paints.
+THREADS = 1
+# Before a version that could not be loaded is tried again: the storage may be back, or its files repaired.
+RETRY_SECONDS = 15
+STOP_SECONDS = 5
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A version that should be served and is not; `reason` is a public sentence."""
+
+    label: str
+    reason: str
+    until: float
+
+
+class ModelWatcher:
+    """The models of one process.
+
+    Args:
+        models: as the settings have them: names, which are followed, and `name@version`, which stay. Active models of
+            other names are served too.
+    """
+
+    def __init__(self, models: Sequence[str], model_store: ModelStore, device: Device, every_seconds: float) -> None:
+        self._models = tuple(models)
+        self._model_store = model_store
+        self._device = device
+        self._every_seconds = every_seconds
+        self._shown: dict[str, ServedModel] = {}
+        self._refusals: dict[str, Refusal] = {}
+        self._connected = True
+        self._over = threading.Event()
+        self._limited = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        """What is not served although it is active; empty when all is as it should be."""
+        return list(self._refusals.values())
+
+    def open(self) -> Catalogue:
+        """What is served at first. Instead of a version that cannot be loaded it is the one before, or the shipped one.
+
+        Raises:
+            InvalidModel: a model of the settings has no version that can be used.
+        """
+        for name, label in self._wanted(self._active_at_start()).items():
+            found = self._first_of(name, label)
+            if found is not None:
+                self._shown[name] = found
+        return Catalogue(list(self._shown.values()))
+
+    def start(self, engine: Engine, show: Callable[[Catalogue], None]) -> None:
+        """Begin to follow as soon as the engine runs. To be called before it computes anything.
+
+        Args:
+            show: takes each new catalogue, once the engine has its models.
+        """
+        self._thread = threading.Thread(target=self._run, args=(engine, show), name="following", daemon=True)
+        self._thread.start()
+        self._limited.wait()
+
+    def stop(self) -> None:
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join(STOP_SECONDS)
+        self._model_store.close()
+
+    def _run(self, engine: Engine, show: Callable[[Catalogue], None]) -> None:
+        limit_this_thread(THREADS)
+        self._limited.set()
+        while not self._over.wait(self._every_seconds):
+            if not engine.health.alive:
+                continue
+            try:
+                self._once(engine, show)
+            except LedgerUnavailable as error:
+                self._note_outage(error.private or error.detail)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the old versions go on, and it tries again
+                self._note_outage(repr(error))
+
+    def _once(self, engine: Engine, show: Callable[[Catalogue], None]) -> None:
+        active = self._model_store.active()
+        self._connected = True
+        wanted = self._wanted(active)
+        self._refusals = {
+            name: refusal for name, refusal in self._refusals.items() if refusal.label == wanted.get(name)
+        }
+        shown = {name: self._next(name, label) for name, label in wanted.items()}
+        found = {name: served for name, served in shown.items() if served is not None}
+        if found != self._shown:
+            catalogue = Catalogue(list(found.values()))
+            engine.swap(catalogue.stylizers)
+            self._shown = found
+            show(catalogue)
+            _log.info("models_swapped", models=catalogue.labels)
+        self._remember(active)
+
+    def _wanted(self, active: Mapping[str, int]) -> dict[str, str]:
+        """Label by what it is served for: an entry of the settings, or the name of another active model."""
+        wanted = {}
+        for entry in self._models:
+            name, pinned = parse_label(entry)
+            wanted[entry] = entry if pinned else self._label(name, active)
+        others = sorted(set(active) - {parse_label(entry)[0] for entry in self._models})
+        return wanted | {name: f"{name}@{active[name]}" for name in others}
+
+    def _label(self, name: str, active: Mapping[str, int]) -> str:
+        if name in active:
+            return f"{name}@{active[name]}"
+        if name in self._shown:
+            return self._shown[name].label
+        return f"{name}@{self._model_store.newest_shipped(name) or 1}"
+
+    def _next(self, name: str, label: str) -> ServedModel | None:
+        """What to serve for `name` from now on: the version of that label, else the one that is served already."""
+        now = self._shown.get(name)
+        if now is not None and now.label == label:
+            return now
+        refusal = self._refusals.get(name)
+        if refusal is not None and time.monotonic() < refusal.until:
+            return now
+        try:
+            found = self._load(label)
+            found.stylizer.warm(batches=1)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a version, the one before it goes on
+            self._refuse(name, label, error)
+            return now
+        self._refusals.pop(name, None)
+        return found
+
+    def _load(self, label: str) -> ServedModel:
+        """A model that is served under two names is loaded once."""
+        for shown in self._shown.values():
+            if shown.label == label:
+                return shown
+        loaded = load_stylizer(self._model_store, label, self._device)
+        return load_served_model(loaded.model, loaded.stylizer)
+
+    def _refuse(self, name: str, label: str, error: Exception) -> None:
+        known = self._refusals.get(name)
+        reason = sentence(error)
+        if known is None or (known.label, known.reason) != (label, reason):
+            private = getattr(error, "private", None) or repr(error)
+            _log.error("model_not_loaded", model=label, reason=reason, private=private)
+        self._refusals[name] = Refusal(label, reason, time.monotonic() + RETRY_SECONDS)
+
+    def _active_at_start(self) -> Mapping[str, int]:
+        try:
+            return self._model_store.active()
+        except LedgerUnavailable as error:
+            self._note_outage(error.private or error.detail)
+            return self._model_store.remembered()
+
+    def _first_of(self, name: str, label: str) -> ServedModel | None:
+        """The version of that label, or the next best. None: it is no model of the settings, and there is none.
+
+        Raises:
+            InvalidModel.
+        """
+        failures: list[Exception] = []
+        for tried in dict.fromkeys([label, *self._instead(name)]):
+            try:
+                return self._load(tried)
+            except Exception as error:  # noqa: BLE001 - as later
+                failures.append(error)
+                if tried == label:
+                    self._refuse(name, label, error)
+        if name not in self._models:
+            return None
+        raise InvalidModel(sentence(failures[0])) from failures[0]
+
+    def _instead(self, entry: str) -> list[str]:
+        name, pinned = parse_label(entry)
+        versions = () if pinned else (self._model_store.remembered().get(name), self._model_store.newest_shipped(name))
+        return [f"{name}@{version}" for version in versions if version]
+
+    def _remember(self, active: Mapping[str, int]) -> None:
+        shown = {name: served.manifest.version for name, served in self._shown.items() if name in active}
+        try:
+            self._model_store.remember(shown)
+        except OSError as error:
+            _log.warning("active_models_not_remembered", reason=repr(error))
+
+    def _note_outage(self, reason: str) -> None:
+        if self._connected:
+            _log.warning("models_not_followed", reason=reason)
+        self._connected = False
+
+
+def sentence(error: Exception) -> str:
+    """For clients: without what only the log may know."""
+    if isinstance(error, InvalidModel):
+        return str(error)
+    if isinstance(error, ServiceError):
+        return error.detail
+    return "The model cannot be loaded on this machine."

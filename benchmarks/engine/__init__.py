@@ -1,0 +1,1 @@
+"""Networks in the ways in which they can be run."""

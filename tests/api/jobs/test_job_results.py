@@ -1,0 +1,98 @@
+"""Result, preview and loss curve: the right bytes when they are there, and the right problem when they are not."""
+
+import pytest
+from job_requests import make, problem
+from picture_bytes import pixels
+
+from app.api.jobs.loss_plot import draw_losses
+from app.errors import StorageUnavailable
+
+
+@pytest.fixture
+def job(client, photo, painting, worker):
+    return worker.claim(make(client, photo, painting)["id"])
+
+
+def test_before_the_end_there_is_no_result(client, job):
+    for name in ("result", "preview", "loss.png"):
+        response = client.get(f"/v1/jobs/{job.id}/{name}")
+        assert problem(response, 409, "no-result")["job_status"] == "running"
+        assert response.headers["retry-after"] == "1"
+
+
+def test_a_job_that_ended_without_a_result_never_has_one(client, job, worker):
+    worker.leases.cancelled(job)
+    response = client.get(f"/v1/jobs/{job.id}/result")
+    assert "cancelled and has no result" in problem(response, 409, "no-result")["detail"]
+    assert "retry-after" not in response.headers
+
+
+def test_the_result_is_what_the_worker_stored(client, job, worker, painting):
+    worker.finish(job, painting, "image/webp")
+    response = client.get(f"/v1/jobs/{job.id}/result")
+    assert (response.content, response.headers["content-type"]) == (painting, "image/webp")
+    assert response.headers["cache-control"].startswith("private")
+    again = client.get(f"/v1/jobs/{job.id}/result", headers={"If-None-Match": response.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_the_preview_is_the_newest_one(client, job, worker):
+    worker.show(job, b"first")
+    first = client.get(f"/v1/jobs/{job.id}/preview")
+    worker.show(job, b"second")
+    second = client.get(f"/v1/jobs/{job.id}/preview", headers={"If-None-Match": first.headers["etag"]})
+    assert (first.content, second.content) == (b"first", b"second")
+    assert (second.headers["content-type"], second.headers["cache-control"]) == ("image/jpeg", "private, no-cache")
+
+
+def test_an_expired_job_has_nothing_left(client, job, worker):
+    worker.show(job, b"jpeg")
+    worker.finish(job, b"png")
+    worker.expire(job)
+    for name in ("result", "preview"):
+        problem(client.get(f"/v1/jobs/{job.id}/{name}"), 410, "result-expired")
+    links = client.get(f"/v1/jobs/{job.id}").json()["links"]
+    assert (links["result"], links["preview"]) == (None, None)
+
+
+def test_a_result_that_was_lost_is_gone(client, job, worker):
+    worker.finish(job, b"png")
+    worker.storage.delete_prefix(f"jobs/{job.id}/")
+    problem(client.get(f"/v1/jobs/{job.id}/result"), 410, "result-expired")
+
+
+def test_a_store_that_is_away_is_no_missing_result(client, job, worker, monkeypatch):
+    worker.finish(job, b"png")
+
+    def fail(*_):
+        raise StorageUnavailable
+
+    monkeypatch.setattr("app.storage.folder.Folder.get", fail)
+    problem(client.get(f"/v1/jobs/{job.id}/result"), 503, "storage-unavailable")
+
+
+def test_the_loss_curve_is_drawn(client, job, worker):
+    worker.advance(job, 5)
+    response = client.get(f"/v1/jobs/{job.id}/loss.png")
+    assert response.headers["content-type"] == "image/png"
+    assert pixels(response.content).shape[:2] == (400, 720)
+    same = client.get(f"/v1/jobs/{job.id}/loss.png", headers={"If-None-Match": response.headers["etag"]})
+    assert same.status_code == 304
+    worker.advance(job, 6)
+    other = client.get(f"/v1/jobs/{job.id}/loss.png", headers={"If-None-Match": response.headers["etag"]})
+    assert other.status_code == 200
+    assert other.content != response.content
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [{"iteration": 1, "total": 2.0}],
+        [{"iteration": 1, "total": 0.0}, {"iteration": 2, "total": -1.0}],
+        [{"iteration": 1}],
+        [{"iteration": 1, "total": 1e-38}, {"iteration": 10**9, "style": 3e38}],
+        [{"iteration": 1, "scale": 0.25, "total": 2.0}],
+    ],
+)
+def test_any_series_can_be_drawn(losses):
+    assert pixels(draw_losses(losses, "$ % _ a title")).shape[:2] == (400, 720)
