@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import Depends, FastAPI
 
 from app import __version__
-from app.api import health, styles
+from app.api import health, styles, web
 from app.api.admin import models as admin_models
 from app.api.admin import styles as admin_styles
 from app.api.admin import trainings as admin_trainings
@@ -120,6 +120,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,  # ours, from local files: app.api.web
         redoc_url=None,
     )
     app.state.service = service
@@ -182,6 +183,7 @@ def add_routes(app: FastAPI, settings: Settings) -> None:
         for router in ADMIN:
             app.include_router(router, dependencies=[Depends(require_admin(admin))], responses=problems(Unauthorized))
     app.include_router(health.router)
+    app.include_router(web.router)
 
 
 def serve(settings: Settings) -> None:

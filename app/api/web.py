@@ -1,0 +1,119 @@
+"""The studio: static files under app/web, a client of the public API like any other.
+
+Every address in the files is relative, so the page works behind a path prefix without knowing it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.styles import matches
+from app.errors import NotFound
+
+router = APIRouter(include_in_schema=False)
+
+ROOT = Path(__file__).parents[1] / "web"
+# By extension. Anything else in the folder, such as licences of what is vendored, is not served.
+MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".jpg": "image/jpeg",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
+COMPRESSED = frozenset({".css", ".html", ".js", ".json", ".svg"})
+# Nothing from another host and no inline script. `blob:` are pictures that the page has fetched with its API key.
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "font-src 'self'",
+        "img-src 'self' blob: data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    # Asked for again each time, and answered with 304: a new version of the service is seen at once.
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "Vary": "Accept-Encoding",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of the page. `compressed` is None where gzip gains nothing."""
+
+    data: bytes
+    compressed: bytes | None
+    media_type: str
+    etag: str
+
+
+@router.get("/")
+async def studio(request: Request) -> Response:
+    return answer(request, "index.html")
+
+
+@router.get("/docs")
+async def reference(request: Request) -> Response:
+    return answer(request, "reference.html")
+
+
+@router.get("/web/{path:path}")
+async def file(request: Request, path: str) -> Response:
+    return answer(request, path)
+
+
+def answer(request: Request, path: str) -> Response:
+    """Raises NotFound."""
+    found = find(path)
+    # Weak: the same for the bytes as they are and compressed.
+    headers = HEADERS | {"ETag": f"W/{found.etag}"}
+    if matches(request.headers.get("if-none-match", ""), found.etag):
+        return Response(status_code=304, headers=headers)
+    data = found.data
+    if found.compressed is not None and "gzip" in request.headers.get("accept-encoding", ""):
+        data = found.compressed
+        headers["Content-Encoding"] = "gzip"
+    return Response(data, media_type=found.media_type, headers=headers)
+
+
+def find(path: str) -> File:
+    """The file as it is on disk now. Raises NotFound, also for what lies outside the folder."""
+    missing = NotFound("The page has no such file.")
+    parts = path.split("/")
+    if Path(path).suffix not in MEDIA_TYPES or any(part.startswith(".") or "\\" in part for part in parts):
+        raise missing
+    try:
+        changed = ROOT.joinpath(*parts).stat().st_mtime_ns
+        return read(path, changed)
+    except (OSError, ValueError):  # ValueError: a NUL byte
+        raise missing from None
+
+
+@lru_cache(maxsize=256)
+def read(path: str, changed: int) -> File:
+    """`changed` makes an edited file another one."""
+    data = (ROOT / path).read_bytes()
+    suffix = Path(path).suffix
+    packed = gzip.compress(data, mtime=0) if suffix in COMPRESSED else None
+    etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    return File(data, packed, MEDIA_TYPES[suffix], etag)

@@ -1,0 +1,24 @@
+/** Starts the page. */
+import { html, render } from "./view.js";
+import { App } from "./parts/app.js";
+import { applyTheme } from "./parts/header.js";
+import { takeDropsAndPastes } from "./parts/inlet.js";
+import * as address from "./state/address.js";
+import * as catalogue from "./state/catalogue.js";
+import { forgetOld } from "./state/keep.js";
+import * as painter from "./state/painter.js";
+import { restore } from "./state/photo.js";
+import * as previews from "./state/previews.js";
+
+applyTheme();
+const sample = address.open();
+if (!sample) restore();
+address.follow();
+catalogue.follow();
+painter.follow();
+previews.follow();
+takeDropsAndPastes();
+forgetOld();
+const root = /** @type {HTMLElement} */ (document.getElementById("app"));
+root.replaceChildren();
+render(html`<${App} />`, root);

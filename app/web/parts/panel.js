@@ -1,0 +1,56 @@
+/** The options of the painting, and what is done with it. */
+import { html } from "../view.js";
+import { options, settle } from "../state/options.js";
+import { photo, remove, take } from "../state/photo.js";
+import { styleOf } from "../state/catalogue.js";
+import { Blend } from "./blend.js";
+import { HistoryStrip } from "./history-strip.js";
+import { CameraButton, PickButton } from "./inlet.js";
+import { Output } from "./output.js";
+import { Slider } from "./slider.js";
+
+export function Panel() {
+  return html`<aside class="panel" aria-label="Options">
+    <${Caption} />
+    <${Blend} />
+    <div class="group">
+      <${Slider} name="strength" title="Strength" min=${0} max=${1} step=${0.01} say=${percent} />
+      <${Slider} name="stroke" title="Stroke size" min=${0.5} max=${2} step=${0.05} say=${times} />
+      <${ColourChoice} />
+    </div>
+    <${Output} />
+    <${HistoryStrip} />
+    <div class="group row">
+      <${PickButton} label="Another photo" onFile=${take} />
+      <${CameraButton} />
+      <button onClick=${remove}>Start again</button>
+    </div>
+  </aside>`;
+}
+
+/** As beside a picture in a museum. */
+function Caption() {
+  const shares = options.value.styles;
+  const only = shares.length === 1 ? styleOf(shares[0].id) : null;
+  return html`<header class="caption">
+    <h1>${only ? only.title : shares.length ? `A blend of ${shares.length} styles` : "…"}</h1>
+    ${only && html`<p class="soft">${[only.artist, only.year].filter(Boolean).join(", ")}</p>`}
+    <p class="soft fine">${photo.value?.name}, ${photo.value?.width} × ${photo.value?.height}</p>
+  </header>`;
+}
+
+function ColourChoice() {
+  const chosen = options.value.color;
+  return html`<div class="choice">
+    <span id="colour-title">Colours</span>
+    <div class="segments" role="group" aria-labelledby="colour-title">
+      <button aria-pressed=${chosen === "style"} onClick=${() => settle({ color: "style" })}>Of the style</button>
+      <button aria-pressed=${chosen === "keep"} onClick=${() => settle({ color: "keep" })}>Of the photo</button>
+    </div>
+  </div>`;
+}
+
+/** @param {number} value */
+const percent = (value) => `${Math.round(value * 100)} %`;
+/** @param {number} value */
+const times = (value) => `${Math.round(value * 100) / 100} ×`;

@@ -1,0 +1,31 @@
+/** A number that is dragged: small paintings while it moves, a full one when it rests. */
+import { html } from "../view.js";
+import { drag, options, settle } from "../state/options.js";
+
+/**
+ * @param {{name: "strength"|"stroke"|"quality", title: string, min: number, max: number, step: number,
+ *   say: (value: number) => string, live?: boolean}} props
+ */
+export function Slider({ name, title, min, max, step, say, live = true }) {
+  const value = options.value[name];
+  /** @param {{currentTarget: HTMLInputElement}} event */
+  const onInput = ({ currentTarget }) => live && drag({ [name]: Number(currentTarget.value) });
+  /** @param {{currentTarget: HTMLInputElement}} event */
+  const onChange = ({ currentTarget }) => settle({ [name]: Number(currentTarget.value) });
+  const part = (value - min) / (max - min);
+  return html`<label class="slider">
+    <span class="slider-title">${title}</span><output>${say(value)}</output>
+    <input
+      type="range"
+      min=${min}
+      max=${max}
+      step=${step}
+      value=${value}
+      aria-label=${title}
+      aria-valuetext=${say(value)}
+      style=${{ "--part": String(part) }}
+      onInput=${onInput}
+      onChange=${onChange}
+    />
+  </label>`;
+}

@@ -1,0 +1,37 @@
+/** The paintings of this visit: their options, and small pictures of them, kept in this tab. */
+import { signal } from "../view.js";
+import { text } from "./options.js";
+import { thumbnail } from "./picture.js";
+
+/** @typedef {{photo: string, options: import("./options.js").Options, picture: string}} Entry */
+
+const STORED = "pastiche-history";
+const MOST = 24;
+const EDGE = 144;
+
+export const history = signal(/** @type {Entry[]} */ (stored()));
+
+/** @returns {Entry[]} */
+function stored() {
+  try {
+    return JSON.parse(sessionStorage.getItem(STORED) ?? "[]");
+  } catch {
+    return [];
+  }
+}
+
+/** @param {import("./painter.js").Painting} painting */
+export async function remember(painting) {
+  const entry = {
+    photo: painting.photo.id,
+    options: painting.options,
+    picture: await thumbnail(painting.blob, EDGE),
+  };
+  const others = history.value.filter((old) => old.photo !== entry.photo || text(old.options) !== text(entry.options));
+  history.value = [entry, ...others].slice(0, MOST);
+  try {
+    sessionStorage.setItem(STORED, JSON.stringify(history.value));
+  } catch {
+    // Full: it is still there until the tab is closed.
+  }
+}
