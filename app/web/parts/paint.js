@@ -1,10 +1,12 @@
 /** The view to paint in: gallery, picture, options. */
-import { html, useSignalEffect } from "../view.js";
-import { state, styles } from "../state/catalogue.js";
-import { options, settle } from "../state/options.js";
-import { photo, loading, refusal } from "../state/photo.js";
+import { html, useEffect, useSignalEffect } from "../view.js";
+import { state, styles, titleOf } from "../state/catalogue.js";
+import { canRedo, canUndo, options, redo, settle, undo } from "../state/options.js";
+import { again, busy, painting, trouble } from "../state/painter.js";
+import { photo, loading, refusal, SENT_EDGE } from "../state/photo.js";
 import { Camera, takingPhoto } from "./camera.js";
 import { Gallery } from "./gallery.js";
+import { Icon } from "./icon.js";
 import { hovering } from "./inlet.js";
 import { Panel } from "./panel.js";
 import { Stage } from "./stage.js";
@@ -13,6 +15,10 @@ import { Trouble } from "./trouble.js";
 
 export function Paint() {
   useSignalEffect(chooseFirst);
+  useEffect(() => {
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, []);
   return html`
     ${photo.value
       ? html`<div class="workspace">
@@ -20,7 +26,7 @@ export function Paint() {
           <div class="middle">
             ${refusal.value &&
             html`<${Trouble} problem=${refusal.value} onClose=${() => (refusal.value = null)} />`}
-            <${Stage} />
+            <${PaintStage} />
           </div>
           <${Panel} />
         </div>`
@@ -34,6 +40,45 @@ export function Paint() {
 // Strokes are finer than the pixels of a small photo, which is painted larger than it is.
 const SMALL_EDGE = 768;
 const ENLARGED_EDGE = 1024;
+
+function PaintStage() {
+  const [what, how] = [photo.value, options.value];
+  const made = painting.value?.photo.id === what?.id ? painting.value : null;
+  const said = made && !made.live && !busy.value ? `Painted: ${titleOf(made.options)}` : "";
+  return html`<${Stage}
+    photo=${what?.url ?? null}
+    made=${made?.url ?? null}
+    size=${made && !made.live ? made : expectedSize(what, how.size)}
+    busy=${busy.value}
+    said=${said}
+    over=${trouble.value && html`<${Trouble} ...${trouble.value} onAgain=${again} />`}
+    tools=${html`<${UndoButtons} />`}
+  />`;
+}
+
+function UndoButtons() {
+  return html`<div class="row undo">
+    <button class="quiet" disabled=${!canUndo.value} onClick=${undo} aria-label="Undo" title="Undo (Ctrl+Z)"><${Icon} name="undo" /></button>
+    <button class="quiet" disabled=${!canRedo.value} onClick=${redo} aria-label="Redo" title="Redo (Ctrl+Shift+Z)"><${Icon} name="redo" /></button>
+  </div>`;
+}
+
+/** Of the painting before it is there. @param {{width: number, height: number}|null} what @param {number|null} size */
+function expectedSize(what, size) {
+  const { width, height } = what ?? { width: 1, height: 1 };
+  const longer = Math.max(width, height);
+  const scale = (size ?? Math.min(longer, SENT_EDGE)) / longer;
+  return { width: Math.round(width * scale), height: Math.round(height * scale) };
+}
+
+/** Undo by keyboard, where no text is typed. @param {KeyboardEvent} event */
+function onKey(event) {
+  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z") return;
+  if (/** @type {HTMLElement} */ (event.target).matches("input:not([type=range]), textarea")) return;
+  event.preventDefault();
+  if (event.shiftKey) redo();
+  else undo();
+}
 
 let last = "";
 

@@ -1,21 +1,21 @@
 /** One look at the picture: the painting, the photo, or both on the sides of a divider. */
 import { html, signal, useEffect, useRef } from "../view.js";
-import { painting } from "../state/painter.js";
-import { photo } from "../state/photo.js";
 import { moveBy, pane, place, zoom, zoomBy } from "../state/sight.js";
 
 const KEY_STEP = 40;
 /** The divider's place, in parts of the picture's width. */
 const split = signal(0.5);
 
-/** @param {{showing: "photo"|"painting"|"divider", label: string}} props */
-export function Pane({ showing, label }) {
+/**
+ * @param {{showing: "photo"|"painting"|"divider", label: string, photo: string|null, made: string|null}} props
+ *   `photo` and `made` are addresses of pictures
+ */
+export function Pane({ showing, label, photo, made }) {
   const room = useRef(/** @type {HTMLElement|null} */ (null));
   useEffect(() => listen(/** @type {HTMLElement} */ (room.current)), []);
   const { width, height, left, top } = place.value;
   const where = { width: `${width}px`, height: `${height}px`, transform: `translate(${left}px, ${top}px)` };
   const corner = { left: `${Math.max(0, left)}px`, bottom: `${Math.max(0, pane.value.height - top - height)}px` };
-  const made = painting.value?.photo.id === photo.value?.id ? painting.value : null;
   const cut = showing === "divider" ? { clipPath: `inset(0 0 0 ${split.value * 100}%)` } : {};
   return html`<div
     ref=${room}
@@ -26,8 +26,8 @@ export function Pane({ showing, label }) {
     onKeyDown=${onKey}
   >
     <div class="sheet" style=${where}>
-      <img src=${photo.value?.url} alt="The photo" draggable=${false} class=${made || showing === "photo" ? "" : "waiting"} />
-      ${made && showing !== "photo" && html`<img src=${made.url} alt="The painting" draggable=${false} style=${cut} />`}
+      ${photo && html`<img src=${photo} alt="The photo" draggable=${false} class=${made || showing === "photo" ? "" : "waiting"} />`}
+      ${made && showing !== "photo" && html`<img src=${made} alt="The painting" draggable=${false} style=${cut} />`}
     </div>
     ${showing === "divider" && made && html`<${Divider} room=${room} />`}
     ${label && html`<span class="pane-label" style=${corner}>${label}</span>`}

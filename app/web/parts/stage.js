@@ -1,61 +1,65 @@
-/** The painting beside its photo: compared, zoomed, moved. */
-import { html, signal } from "../view.js";
-import { canRedo, canUndo, redo, undo } from "../state/options.js";
-import { busy, again, painting, trouble } from "../state/painter.js";
-import { titleOf } from "../state/catalogue.js";
+/** A painting beside its photo: compared, zoomed, moved. */
+import { html, signal, useLayoutEffect } from "../view.js";
+import { picture } from "../state/sight.js";
 import { Icon } from "./icon.js";
 import { Pane } from "./pane.js";
 import { ZoomButtons } from "./zoom.js";
-import { Trouble } from "./trouble.js";
 
 const MODES = /** @type {const} */ ({ single: "Painting", divider: "Divider", sides: "Side by side" });
 const mode = signal(/** @type {keyof typeof MODES} */ ("single"));
 const holding = signal(false);
 
-export function Stage() {
-  const made = painting.value;
-  const sides = mode.value === "sides";
-  const showing = mode.value === "single" && holding.value ? "photo" : mode.value === "divider" ? "divider" : "painting";
-  return html`<section class="stage" aria-label="Picture" aria-busy=${busy.value}>
-    <div class="panes ${sides ? "two" : ""}">
-      ${sides && html`<${Pane} showing="photo" label="Photo" />`}
-      <${Pane} showing=${sides ? "painting" : showing} label=${sides ? "Painting" : ""} />
+/**
+ * @param {{photo: string|null, made: string|null, size: {width: number, height: number}, busy: boolean,
+ *   tools?: any, over?: any, said?: string}} props
+ *   `photo` and `made` are addresses; `size` the painting's; `over` lies over the picture; `said` is read out
+ */
+export function Stage({ photo, made, size, busy, tools = null, over = null, said = "" }) {
+  useLayoutEffect(() => {
+    picture.value = size;
+  }, [size.width, size.height]);
+  const comparable = photo !== null && made !== null;
+  const how = comparable ? mode.value : "single";
+  const showing = how === "divider" ? "divider" : how === "single" && holding.value && photo ? "photo" : "painting";
+  return html`<section class="stage" aria-label="Picture" aria-busy=${busy}>
+    <div class="panes ${how === "sides" ? "two" : ""}">
+      ${how === "sides" && html`<${Pane} key="photo" showing="photo" label="Photo" photo=${photo} made=${made} />`}
+      <${Pane} key="made" showing=${showing} label=${how === "sides" ? "Painting" : ""} photo=${photo} made=${made} />
     </div>
-    <div class="working" hidden=${!busy.value}></div>
-    ${trouble.value && html`<${Trouble} ...${trouble.value} onAgain=${again} />`}
+    <div class="working" hidden=${!busy}></div>
+    ${over}
     <div class="stage-bar" role="toolbar" aria-label="Compare and zoom">
-      <div class="row">
-        <button class="quiet" disabled=${!canUndo.value} onClick=${undo} aria-label="Undo" title="Undo (Ctrl+Z)"><${Icon} name="undo" /></button>
-        <button class="quiet" disabled=${!canRedo.value} onClick=${redo} aria-label="Redo" title="Redo (Ctrl+Shift+Z)"><${Icon} name="redo" /></button>
-      </div>
+      ${tools}
       <div class="segments" role="group" aria-label="Compare">
         ${Object.entries(MODES).map(
           ([name, title]) => html`<button
-            aria-pressed=${mode.value === name}
+            key=${name}
+            aria-pressed=${how === name}
             aria-label=${title}
             title=${title}
+            disabled=${!comparable && name !== "single"}
             onClick=${() => (mode.value = /** @type {keyof typeof MODES} */ (name))}
           >
             <${Icon} name=${name} /><span>${title}</span>
           </button>`,
         )}
       </div>
-      <${HoldButton} />
+      <${HoldButton} disabled=${!comparable || how !== "single"} />
       <${ZoomButtons} />
     </div>
-    <p class="unseen" role="status">${made && !made.live && !busy.value ? `Painted: ${titleOf(made.options)}` : ""}</p>
+    <p class="unseen" role="status">${said}</p>
   </section>`;
 }
 
-/** The photo for as long as it is held. */
-function HoldButton() {
+/** The photo for as long as it is held. @param {{disabled: boolean}} props */
+function HoldButton({ disabled }) {
   const hold = () => (holding.value = true);
   const release = () => (holding.value = false);
   /** @param {KeyboardEvent} event */
   const isPress = (event) => event.key === " " || event.key === "Enter";
   return html`<button
     class="quiet hold"
-    disabled=${mode.value !== "single"}
+    disabled=${disabled}
     aria-pressed=${holding.value}
     title="Hold to see the photo"
     onPointerDown=${(/** @type {PointerEvent} */ event) => {

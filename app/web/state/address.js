@@ -1,5 +1,6 @@
 /** The page's address holds the view, the options and the sample, so that a link shows the same. */
 import { effect, signal } from "../view.js";
+import { selected } from "./jobs.js";
 import { dragging, options, read, settle, text } from "./options.js";
 import { photo, SAMPLES, takeSample } from "./photo.js";
 
@@ -16,7 +17,8 @@ function parts() {
 export function open() {
   const { name, given } = parts();
   view.value = name;
-  if (given.size) settle(read(given));
+  if (given.has("styles")) settle(read(given));
+  if (name === "any") selected.value = given.get("job");
   const sample = given.get("photo");
   const known = SAMPLES.some(({ id }) => id === sample);
   if (known && photo.value?.sample !== sample) takeSample(String(sample));
@@ -36,7 +38,8 @@ export function follow() {
     const name = view.value;
     if (dragging.value) return;
     const query = how.styles.length ? text(how) : "";
-    const all = [sample && `photo=${sample}`, query].filter(Boolean).join("&");
+    const job = name === "any" && selected.value;
+    const all = [job && `job=${job}`, sample && `photo=${sample}`, query].filter(Boolean).join("&");
     const hash = `#${name}${all ? `?${all}` : ""}`;
     if (hash === location.hash) return;
     // Views are pages to go back to; options are undone with the page's own button.

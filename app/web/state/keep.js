@@ -37,19 +37,30 @@ async function transact(mode, act) {
   });
 }
 
-/** @param {string} id @param {{file: Blob, name: string, sample: string|null}} photo */
-export async function keep(id, photo) {
+/** @typedef {{file: Blob, name: string, sample: string|null}} Kept */
+
+/** @param {string} id of this visit's @param {Kept} photo */
+export const keep = (id, photo) => put(`${visit}/${id}`, photo);
+/** @param {string} id @returns {Promise<Kept|null>} */
+export const kept = (id) => get(`${visit}/${id}`);
+/** The photo that a job was made of, for all tabs. @param {string} job @param {Blob} file */
+export const keepForJob = (job, file) => put(`jobs/${job}`, { file, name: "", sample: null });
+/** @param {string} job @returns {Promise<Kept|null>} */
+export const keptForJob = (job) => get(`jobs/${job}`);
+
+/** @param {string} key @param {Kept} photo */
+async function put(key, photo) {
   try {
-    await transact("readwrite", (store) => store.put({ ...photo, at: Date.now() }, `${visit}/${id}`));
+    await transact("readwrite", (store) => store.put({ ...photo, at: Date.now() }, key));
   } catch {
     // Private windows and full disks: the page works without.
   }
 }
 
-/** @param {string} id @returns {Promise<{file: Blob, name: string, sample: string|null}|null>} */
-export async function kept(id) {
+/** @param {string} key @returns {Promise<Kept|null>} */
+async function get(key) {
   try {
-    return (await transact("readonly", (store) => store.get(`${visit}/${id}`))) ?? null;
+    return (await transact("readonly", (store) => store.get(key))) ?? null;
   } catch {
     return null;
   }

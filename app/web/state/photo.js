@@ -17,7 +17,7 @@ export const SAMPLES = [
   { id: "astronaut", title: "An astronaut", credit: "NASA" },
 ];
 // What the service paints at most by default; larger photos are made smaller here, so that they are sent quickly.
-const SENT_EDGE = 2048;
+export const SENT_EDGE = 2048;
 const SENT_BYTES = 6_000_000;
 export const LIVE_EDGE = 448;
 export const SMALL_EDGE = 256;

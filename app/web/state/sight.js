@@ -1,11 +1,7 @@
 /** Which part of the picture is looked at, the same in both panes. */
 import { computed, signal } from "../view.js";
-import { options } from "./options.js";
-import { painting } from "./painter.js";
-import { photo } from "./photo.js";
 
 const MOST_ZOOM = 16;
-const PAINTED_EDGE = 2048;
 
 /** 1: the whole picture fits. */
 export const zoom = signal(1);
@@ -15,14 +11,7 @@ export const centre = signal({ x: 0.5, y: 0.5 });
 export const pane = signal({ width: 1, height: 1 });
 
 /** Pixels of the painting, also before it is there. */
-export const picture = computed(() => {
-  const made = painting.value;
-  if (made && !made.live) return { width: made.width, height: made.height };
-  const { width, height } = photo.value ?? { width: 1, height: 1 };
-  const longer = Math.max(width, height);
-  const scale = (options.value.size ?? Math.min(longer, PAINTED_EDGE)) / longer;
-  return { width: width * scale, height: height * scale };
-});
+export const picture = signal({ width: 1, height: 1 });
 
 /** CSS pixels of a picture's pixel when it fits. */
 const fitting = computed(() =>

@@ -1,0 +1,48 @@
+/** The view for style images of one's own: the order, its picture as it comes about, and all jobs. */
+import { html, useEffect } from "../view.js";
+import * as jobs from "../state/jobs.js";
+import { Camera, takingPhoto } from "./camera.js";
+import { JobPanel } from "./job-panel.js";
+import { JobList } from "./job-list.js";
+import { OrderForm } from "./order-form.js";
+import { Stage } from "./stage.js";
+import { Trouble } from "./trouble.js";
+
+export function AnyStyle() {
+  useEffect(jobs.follow, []);
+  const problem = jobs.problem.value;
+  return html`<div class="workspace any">
+      <${OrderForm} />
+      <div class="middle">
+        ${problem && html`<${Trouble} problem=${problem} onClose=${() => (jobs.problem.value = null)} />`}
+        ${jobs.selected.value ? html`<${JobStage} />` : html`<${Explanation} />`}
+      </div>
+      <aside class="panel" aria-label="Jobs">
+        ${jobs.current.value && html`<${JobPanel} job=${jobs.current.value} />`}
+        <${JobList} />
+      </aside>
+    </div>
+    ${takingPhoto.value && html`<${Camera} />`}`;
+}
+
+function JobStage() {
+  const job = jobs.current.value;
+  const made = jobs.picture.value;
+  return html`<${Stage}
+    photo=${jobs.photoBefore.value}
+    made=${made?.url ?? null}
+    size=${made ?? { width: 384, height: 288 }}
+    busy=${job !== null && !jobs.hasEnded(job)}
+    said=${job?.status === "done" ? "The painting is done" : ""}
+  />`;
+}
+
+function Explanation() {
+  return html`<div class="explanation">
+    <h1>Any painting can be the style.</h1>
+    <p class="lead">
+      The photo is optimised until it has the style of your image: slower than the learned styles, and with any image. Its
+      previews appear here as it comes about.
+    </p>
+  </div>`;
+}

@@ -1,0 +1,45 @@
+/** How the service does at this moment. */
+import { html } from "../view.js";
+import { figure, ready, waiting } from "../state/operator.js";
+import { duration } from "./progress.js";
+
+/** What is shown, where the service measures it: title, metric, how it is said. */
+const SHOWN = /** @type {[string, string, (value: number) => string][]} */ ([
+  ["Megapixels waiting", "pastiche_queue_megapixels", (value) => value.toFixed(1)],
+  ["Pictures waiting", "pastiche_queue_pictures", String],
+  ["Megapixels a second", "pastiche_engine_megapixels_per_second", (value) => value.toFixed(1)],
+  ["Requests in flight", "pastiche_requests_in_flight", String],
+  ["Workers alive", "pastiche_workers_alive", String],
+  ["Workers alive", "pastiche_workers", String],
+  ["Jobs waiting", "pastiche_jobs_waiting", String],
+  ["Jobs running", "pastiche_jobs_running", String],
+  ["Oldest waits for", "pastiche_jobs_oldest_waiting_seconds", duration],
+]);
+
+export function Load() {
+  const answer = ready.value;
+  return html`<section class="card wide" aria-labelledby="load-title">
+    <h2 id="load-title">
+      <span class="lamp ${answer ? "on" : ""}"></span>${answer ? "Ready" : "Not ready"}
+      ${answer && html`<span class="soft fine">${answer.models.join(", ")} on ${answer.device}</span>`}
+    </h2>
+    ${answer &&
+    Object.entries(answer.refused).map(([label, reason]) => html`<p class="danger small-text">${label} could not be loaded: ${reason}</p>`)}
+    <dl class="figures">
+      ${SHOWN.map(([title, name, say]) => {
+        const value = figure(name);
+        return value !== null && html`<div><dt>${title}</dt><dd>${say(value)}</dd></div>`;
+      })}
+    </dl>
+    <${Sparkline} values=${waiting.value} />
+  </section>`;
+}
+
+/** @param {{values: number[]}} props */
+function Sparkline({ values }) {
+  const most = Math.max(1, ...values);
+  const points = values.map((value, index) => `${(index / Math.max(1, values.length - 1)) * 300},${47 - (46 * value) / most}`).join(" ");
+  return html`<svg class="sparkline" viewBox="0 0 300 48" preserveAspectRatio="none" role="img" aria-label="Megapixels waiting, up to ${most.toFixed(1)}, over the last minutes">
+    <polyline points=${points} />
+  </svg>`;
+}

@@ -1,0 +1,185 @@
+/** The reader's jobs: which they are stands in this browser, how they are is asked of the service. */
+import { computed, effect, signal } from "../view.js";
+import { keepForJob, keptForJob } from "./keep.js";
+import { call, isAbort, json, Problem, reachable } from "./service.js";
+import { shown, thumbnail } from "./picture.js";
+
+/**
+ * @typedef {{id: string, name: string, photo: string, style: string, at: number}} Known thumbnails as `data:` addresses
+ * @typedef {any} Job as `GET /v1/jobs/{id}` has it
+ */
+
+const STORED = "pastiche-jobs";
+const MOST = 40;
+const THUMBNAIL_EDGE = 128;
+// Not an event stream for each tab: browsers open six connections to a service, all tabs together.
+const POLL_MILLISECONDS = 1000;
+const ENDED = ["done", "failed", "cancelled"];
+
+export const known = signal(/** @type {Known[]} */ (stored()));
+export const selected = signal(/** @type {string|null} */ (null));
+/** By id, as last heard. */
+export const heard = signal(/** @type {Record<string, Job>} */ ({}));
+/** Jobs that the service does not know any more. */
+export const gone = signal(/** @type {Set<string>} */ (new Set()));
+/** The selected job's picture: its result, or where it is. */
+export const picture = signal(/** @type {{job: string, version: string, url: string, blob: Blob, width: number, height: number, final: boolean}|null} */ (null));
+/** Address of the photo that the selected job was made of. */
+export const photoBefore = signal(/** @type {string|null} */ (null));
+export const problem = signal(/** @type {Problem|null} */ (null));
+
+export const current = computed(() => (selected.value ? heard.value[selected.value] ?? null : null));
+
+/** @param {Job|null|undefined} job */
+export const hasEnded = (job) => ENDED.includes(job?.status);
+
+/** @returns {Known[]} */
+function stored() {
+  try {
+    return JSON.parse(localStorage.getItem(STORED) ?? "[]");
+  } catch {
+    return [];
+  }
+}
+
+/** @param {Known[]} jobs */
+function store(jobs) {
+  known.value = jobs.slice(0, MOST);
+  try {
+    localStorage.setItem(STORED, JSON.stringify(known.value));
+  } catch {
+    // Full: they are there until the tab is closed.
+  }
+}
+
+/**
+ * Make a job and select it.
+ * @param {FormData} form @param {{name: string, photo: Blob, style: Blob, key: string}} about
+ *   `key`: the same for the same order, so that it is sent again without making two
+ * @throws {Problem}
+ */
+export async function create(form, { name, photo, style, key }) {
+  const [made, ...thumbnails] = await Promise.all([
+    json("v1/jobs", { method: "POST", body: form, headers: { "Idempotency-Key": key } }),
+    thumbnail(photo, THUMBNAIL_EDGE),
+    thumbnail(style, THUMBNAIL_EDGE),
+  ]);
+  hear(made);
+  await keepForJob(made.id, photo);
+  store([{ id: made.id, name, photo: thumbnails[0], style: thumbnails[1], at: Date.now() }, ...known.value]);
+  selected.value = made.id;
+}
+
+/** Cancels a job that waits or runs. @param {string} id */
+export async function cancel(id) {
+  await attempt(async () => hear(await json(`v1/jobs/${id}`, { method: "DELETE" })));
+}
+
+/** Deletes a job that has ended, and forgets it. @param {string} id */
+export async function forget(id) {
+  await attempt(async () => {
+    if (hasEnded(heard.value[id])) await call(`v1/jobs/${id}`, { method: "DELETE" });
+    drop(id);
+  });
+}
+
+/** @param {string} id */
+function drop(id) {
+  store(known.value.filter((job) => job.id !== id));
+  if (selected.value === id) selected.value = null;
+}
+
+/** @param {() => Promise<void>} act */
+async function attempt(act) {
+  problem.value = null;
+  try {
+    await act();
+  } catch (error) {
+    problem.value = /** @type {Problem} */ (error);
+  }
+}
+
+/** @param {Job} job */
+function hear(job) {
+  heard.value = { ...heard.value, [job.id]: job };
+}
+
+/** Look after the jobs for as long as the view is open. @returns {() => void} to stop */
+export function follow() {
+  let over = false;
+  let timer = 0;
+  const look = async () => {
+    if (!document.hidden && reachable.peek()) await Promise.all(wanted().map(ask));
+    if (!over) timer = setTimeout(look, POLL_MILLISECONDS);
+  };
+  look();
+  const stopPictures = effect(() => {
+    const job = current.value;
+    if (job) showPicture(job);
+    else if (selected.value !== picture.peek()?.job) clearPicture();
+  });
+  const stopPhotos = effect(() => showPhoto(selected.value));
+  /** @param {StorageEvent} event */
+  const onStorage = (event) => event.key === STORED && (known.value = stored());
+  addEventListener("storage", onStorage);
+  return () => {
+    over = true;
+    clearTimeout(timer);
+    stopPictures();
+    stopPhotos();
+    removeEventListener("storage", onStorage);
+  };
+}
+
+/** Ids of jobs whose state may have changed. */
+function wanted() {
+  const ids = new Set(known.peek().map(({ id }) => id));
+  if (selected.peek()) ids.add(/** @type {string} */ (selected.peek()));
+  return [...ids].filter((id) => !hasEnded(heard.peek()[id]) && !gone.peek().has(id));
+}
+
+/** @param {string} id */
+async function ask(id) {
+  try {
+    hear(await json(`v1/jobs/${id}`));
+  } catch (error) {
+    if (error instanceof Problem && error.status === 404) gone.value = new Set([...gone.value, id]);
+  }
+}
+
+/** @param {Job} job */
+async function showPicture(job) {
+  const final = job.links.result !== null;
+  const path = final ? "result" : job.links.preview ? "preview" : null;
+  const version = final ? "final" : `${job.attempt} ${job.progress}`;
+  const before = picture.peek();
+  if (before?.job !== job.id) clearPicture();
+  if (path === null || (before?.job === job.id && (before.final || before.version === version))) return;
+  try {
+    const blob = await (await call(`v1/jobs/${job.id}/${path}`)).blob();
+    const url = URL.createObjectURL(blob);
+    const size = await shown(url);
+    const now = picture.peek();
+    if (selected.peek() !== job.id || (now?.job === job.id && now.final)) return URL.revokeObjectURL(url);
+    clearPicture();
+    picture.value = { job: job.id, version, url, blob, ...size, final };
+  } catch (error) {
+    // The next look asks again; a result that has expired says so.
+    if (final && error instanceof Problem && !isAbort(error)) problem.value = error;
+  }
+}
+
+function clearPicture() {
+  const before = picture.peek();
+  if (before) URL.revokeObjectURL(before.url);
+  picture.value = null;
+}
+
+/** @param {string|null} id */
+async function showPhoto(id) {
+  const before = photoBefore.peek();
+  if (before) URL.revokeObjectURL(before);
+  photoBefore.value = null;
+  const found = id && (await keptForJob(id));
+  if (found && selected.peek() === id) photoBefore.value = URL.createObjectURL(found.file);
+}

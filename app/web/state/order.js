@@ -1,0 +1,66 @@
+/** How a picture is to be optimised: the options of `POST /v1/jobs` that the page offers. */
+import { signal } from "../view.js";
+import { photo } from "./photo.js";
+import { styleImages } from "./chosen.js";
+import { create } from "./jobs.js";
+import { Problem } from "./service.js";
+
+/** @typedef {{size: number, color: "style"|"keep", stroke: number, content: number, seconds: number}} Order */
+
+// `content` is a power of ten around the service's default weight of the content.
+const CONTENT_WEIGHT = 0.02;
+
+export const order = signal(/** @type {Order} */ ({ size: 384, color: "style", stroke: 1, content: 0, seconds: 0 }));
+export const sending = signal(false);
+export const problem = signal(/** @type {Problem|null} */ (null));
+
+/** The same for the same order: what was sent and not heard of is not made twice. */
+let key = "";
+let keyed = "";
+
+/** @param {Partial<Order>} change */
+export function change(change) {
+  order.value = { ...order.value, ...change };
+}
+
+export async function send() {
+  const what = photo.value;
+  const images = styleImages.value;
+  if (!what || !images.length || sending.value) return;
+  sending.value = true;
+  problem.value = null;
+  try {
+    const about = { name: images.map(({ name }) => titleOf(name)).join(" + "), photo: what.live, style: images[0].file };
+    await create(form(what, images), { ...about, key: keyFor(what, images) });
+    key = "";
+  } catch (error) {
+    problem.value = error instanceof Problem ? error : new Problem({ slug: "unreadable", detail: "A picture cannot be read." });
+  } finally {
+    sending.value = false;
+  }
+}
+
+/** A file's name as a title. @param {string} name */
+const titleOf = (name) => name.replace(/\.\w+$/, "").replaceAll("_", " ");
+
+/** @param {import("./photo.js").Photo} what @param {import("./chosen.js").StyleImage[]} images */
+function form(what, images) {
+  const { size, color, stroke, content, seconds } = order.value;
+  const fields = new FormData();
+  fields.set("content", what.file, "content");
+  for (const image of images) fields.append("style", image.file, "style");
+  fields.set("size", String(size));
+  fields.set("color", color);
+  fields.set("stroke", String(stroke));
+  fields.set("content_weight", (CONTENT_WEIGHT * 10 ** content).toPrecision(3));
+  if (seconds) fields.set("seconds", String(seconds));
+  return fields;
+}
+
+/** @param {import("./photo.js").Photo} what @param {import("./chosen.js").StyleImage[]} images */
+function keyFor(what, images) {
+  const now = JSON.stringify([what.id, images.map(({ id }) => id), order.value]);
+  if (!key || now !== keyed) key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  keyed = now;
+  return key;
+}
