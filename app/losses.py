@@ -7,6 +7,7 @@ the painted picture. Features are (B, C, H, W); N = C channels, M = H W position
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as functional
@@ -21,9 +22,28 @@ def gram(F: Tensor) -> Tensor:
 
 def mean_gram(F: Tensor) -> Tensor:
     """Gram matrix per position, F F^T / M, which does not grow with the picture: (B, C, H, W) -> (B, C, C)."""
-    flat = F.flatten(2)
-    # Divided before the product: the sum over a large picture would not fit into half precision.
-    return (flat / flat.shape[2]) @ flat.transpose(1, 2)
+    product: Tensor = _MeanGram.apply(F.flatten(2))  # type: ignore[no-untyped-call]
+    return product
+
+
+class _MeanGram(torch.autograd.Function):
+    """F F^T / M of (B, C, M), with the gradient (dG + dG^T) F / M: one product where autograd would take two and a sum.
+
+    For the features of the first layers that is a tenth of a training step's time.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, F: Tensor) -> Tensor:
+        ctx.save_for_backward(F)
+        positions = F.shape[2]
+        if F.dtype == torch.float16:  # the sum over a large picture would not fit into it
+            return torch.bmm(F / positions, F.mT)
+        return torch.bmm(F, F.mT).div_(positions)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (F,), [dG] = ctx.saved_tensors, gradients
+        return torch.bmm((dG + dG.mT) / F.shape[2], F)
 
 
 def content_loss(F: Tensor, P: Tensor) -> Tensor:

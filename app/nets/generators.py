@@ -30,7 +30,11 @@ Rows = Iterator[tuple[Tensor, Tensor]]
 
 
 class ConvNorm(nn.Module):
-    """Padding, convolution, norm; before them a nearest-neighbour enlargement where `enlarge` asks for one."""
+    """Padding, convolution, norm; before them a nearest-neighbour enlargement where `enlarge` asks for one.
+
+    Args:
+        by_phase: learn a 3x3 convolution of a twofold enlargement by `convolve_enlarged`, which takes less time.
+    """
 
     def __init__(
         self,
@@ -42,18 +46,55 @@ class ConvNorm(nn.Module):
         stride: int = 1,
         enlarge: int = 1,
         padding: Padding = "reflect",
+        by_phase: bool = False,
     ) -> None:
         super().__init__()
         # No bias: the norm subtracts the mean of every channel again.
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, padding_mode=padding, bias=False)
         self.norm = build_norm(norm, outputs)
         self.enlarge = enlarge
+        self.by_phase = by_phase
 
     def forward(self, x: Tensor, rows: Rows) -> Tensor:
+        normed: Tensor = self.norm(self.convolve(x), *next(rows))
+        return normed
+
+    def convolve(self, x: Tensor) -> Tensor:
+        # Not where it shows: each place rounds in its own way, which norms enlarge in a picture of one colour.
+        if self.by_phase and self.training:
+            return convolve_enlarged(x, self.conv.weight)
         if self.enlarge > 1:
             x = F.interpolate(x, scale_factor=self.enlarge, mode="nearest")
-        normed: Tensor = self.norm(self.conv(x), *next(rows))
-        return normed
+        convolved: Tensor = self.conv(x)
+        return convolved
+
+
+# How the three taps of a kernel along an edge of the enlarged picture fall on two positions of the small one, for the
+# first and the second of the two enlarged positions: (2, 2, 3).
+_PHASES = (((1, 0, 0), (0, 1, 1)), ((1, 1, 0), (0, 0, 1)))
+
+
+def convolve_enlarged(x: Tensor, weight: Tensor) -> Tensor:
+    """Enlarge x (B, C, H, W) twice by nearest neighbour, mirror its border, and convolve it with a 3x3 kernel.
+
+    Computed before the enlargement, with 16 multiplications where there are 36: each of the four places in a small
+    position has a 2x2 kernel of its own, whose values are sums. Mirroring the enlarged border repeats the small one.
+
+    Args:
+        weight: (N, C, 3, 3).
+
+    Returns:
+        (B, N, 2H, 2W)
+    """
+    phases = torch.tensor(_PHASES, dtype=weight.dtype, device=weight.device)
+    small = torch.einsum("yai,xbj,ncij->yxncab", phases, phases, weight).flatten(0, 2)  # (4N, C, 2, 2)
+    wide = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), small.contiguous(memory_format=torch.channels_last))
+    height, width = x.shape[2:]
+    last = wide.permute(0, 2, 3, 1).reshape(len(x), height + 1, width + 1, 2, 2, -1)
+    lines = [
+        torch.stack([last[:, y : y + height, x : x + width, y, x] for x in (0, 1)], dim=3).flatten(2, 3) for y in (0, 1)
+    ]
+    return torch.stack(lines, dim=2).flatten(1, 2).permute(0, 3, 1, 2)
 
 
 class Residual(nn.Module):
@@ -165,13 +206,14 @@ class Generator(nn.Module):
         """`forward` for sizes that the strides divide."""
         raise NotImplementedError
 
-    def weights(self, dtype: torch.dtype) -> dict[str, Tensor]:
+    def weights(self, dtype: torch.dtype, last: torch.dtype = torch.float32) -> dict[str, Tensor]:
         """All weights by name, in `dtype` but for the last layer's, with gradients that reach the parameters.
 
-        The last layer decides the 8-bit values: bfloat16 with its 8 bits of precision would show there as banding.
+        The last layer decides the 8-bit values: bfloat16 with its 8 bits of precision would show there as banding. A
+        training does not mind, and is a tenth faster for it.
         Running statistics are here as they are, the very tensors, which a step in training moves.
         """
-        weights = {name: p if name.startswith("last.") else p.to(dtype) for name, p in self.named_parameters()}
+        weights = {name: p.to(last if name.startswith("last.") else dtype) for name, p in self.named_parameters()}
         return weights | dict(self.named_buffers())
 
 
@@ -216,7 +258,10 @@ class Trunk(Generator):
             x = block(x, rows)
         for layer in self.up:
             x = F.relu(layer(x, rows))
-        return torch.sigmoid(self.last(x.to(self.last.conv.weight.dtype), rows))
+        gamma, beta = next(rows)
+        # Whatever the last layer's weights are in, its norm and the picture are in float32.
+        x = self.last.conv(x.to(self.last.conv.weight.dtype)).to(gamma.dtype)
+        return torch.sigmoid(self.last.norm(x, gamma, beta))
 
 
 class Paper(Trunk):
@@ -280,7 +325,7 @@ class Compact(Trunk):
         self.deep = nn.ModuleList([Hourglass(widths[-1], deep, norm)] if deep else [])
         self.blocks = nn.ModuleList(Residual(widths[-1], norm) for _ in range(blocks))
         narrowing = (*reversed(widths), fine)
-        self.up = nn.ModuleList(ConvNorm(a, b, 3, norm=norm, enlarge=2) for a, b in pairwise(narrowing))
+        self.up = nn.ModuleList(ConvNorm(a, b, 3, norm=norm, enlarge=2, by_phase=True) for a, b in pairwise(narrowing))
         self.last = ConvNorm(fine, 3, 5, norm=norm)
 
     def paint(self, x: Tensor, rows: Rows) -> Tensor:

@@ -79,6 +79,8 @@ class Objective(nn.Module):
         self.border_weight = recipe.border_weight
         self.halo_weight = recipe.halo_weight
         self.register_buffer("weights", torch.tensor(weights))
+        counts = [recipe.layer_weights.get(layer, 1.0) for layer in self.style_layers]
+        self.register_buffer("layer_weights", torch.tensor(counts))
         with torch.no_grad():
             seen = [descriptor(painting, {*self.style_layers, self.content_layer}) for painting in paintings]
             grams = [self.grams(features) for features in seen]
@@ -94,27 +96,40 @@ class Objective(nn.Module):
         return {layer: mean_gram(features[layer].float()) for layer in self.style_layers}
 
     def forward(self, painted: Tensor, photos: Tensor | None, styles: Tensor) -> Losses:
-        """Losses of `painted` (B, 3, H, W) in the styles (B,) against its `photos` (B, 3, H, W).
+        """Losses of `painted` (P * K, 3, H, W), K in a row of each photo, in the styles (P * K,).
+
+        Args:
+            photos: (P, 3, H, W).
 
         Without photos there is neither content nor a flat place to leave traces in, and both losses are 0.
         """
         if photos is None:
-            style = self.style(self.descriptor(painted, self.style_layers), styles)
-            nothing = torch.zeros_like(style)
-            return Losses(self.weighted(style, nothing, styles), style, nothing, nothing)
-        style, content = self.distances(painted, self.contents(photos), styles)
-        traces = self.traces(painted, photos, styles)
-        return Losses(self.weighted(style, content, styles) + traces, style, content, traces)
+            layers = self.style_by_layer(self.descriptor(painted, self.style_layers), styles)
+            content = traces = torch.zeros_like(layers[0])
+        else:
+            repeats = len(painted) // len(photos)
+            contents = self.contents(photos).repeat_interleave(repeats, dim=0)
+            features = self.descriptor(painted, {*self.style_layers, self.content_layer})
+            layers, content = self.style_by_layer(features, styles), self.content(features, contents)
+            traces = self.traces(painted, photos.repeat_interleave(repeats, dim=0), styles)
+        weights = self.get_buffer("layer_weights")
+        aimed = self.weighted((weights @ layers) / weights.sum(), content, styles) + traces
+        return Losses(aimed, layers.mean(dim=0), content, traces)
 
     def traces(self, painted: Tensor, photos: Tensor, styles: Tensor) -> Tensor:
-        area, alone = lone_area(photos)
-        spectra = self.get_buffer("spectra")[styles]
-        return (
-            self.grid_weight * grid_energy(painted)
-            + self.spectrum_weight * spectrum_excess(power_spectrum(painted), spectra)
-            + self.border_weight * flat(photos) * border_step(painted)
-            + self.halo_weight * alone * halo_step(painted, area)
-        )
+        """(B,); what has no weight is not computed."""
+        traces = painted.new_zeros(len(painted))
+        if self.grid_weight:
+            traces = traces + self.grid_weight * grid_energy(painted)
+        if self.spectrum_weight:
+            excess = spectrum_excess(power_spectrum(painted), self.get_buffer("spectra")[styles])
+            traces = traces + self.spectrum_weight * excess
+        if self.border_weight:
+            traces = traces + self.border_weight * flat(photos) * border_step(painted)
+        if self.halo_weight:
+            area, alone = lone_area(photos)
+            traces = traces + self.halo_weight * alone * halo_step(painted, area)
+        return traces
 
     def weighted(self, style: Tensor, content: Tensor, styles: Tensor) -> Tensor:
         return self.get_buffer("weights")[styles] * style + self.content_weight * content
@@ -128,17 +143,19 @@ class Objective(nn.Module):
     def distances(self, painted: Tensor, contents: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
         """Style and content, each (B,), against features of the photos, which many paintings of them can share."""
         features = self.descriptor(painted, {*self.style_layers, self.content_layer})
-        content = features[self.content_layer].float()
-        least = self.get_buffer("least_energy")
-        return self.style(features, styles), balanced_content_loss(content, contents, least)
+        return self.style_by_layer(features, styles).mean(dim=0), self.content(features, contents)
 
-    def style(self, features: dict[str, Tensor], styles: Tensor) -> Tensor:
-        """(B,), of features by layer."""
+    def content(self, features: dict[str, Tensor], contents: Tensor) -> Tensor:
+        """(B,), of features by layer against those of the photos."""
+        return balanced_content_loss(features[self.content_layer].float(), contents, self.get_buffer("least_energy"))
+
+    def style_by_layer(self, features: dict[str, Tensor], styles: Tensor) -> Tensor:
+        """(layers, B), of features by layer, in the order of the style layers."""
         losses = [
             balanced_style_loss(gram, self.get_buffer(f"target_{layer}")[styles])
             for layer, gram in self.grams(features).items()
         ]
-        return torch.stack(losses).mean(dim=0)
+        return torch.stack(losses)
 
 
 def flat(photos: Tensor) -> Tensor:

@@ -39,10 +39,20 @@ class UnreadablePicture(Exception):
 
 @dataclass(frozen=True)
 class Sample:
-    """Pictures of one step: photos (B, 3, crop, crop) in 0..1 and the style (B,) each is to be painted in."""
+    """Pictures of one step.
+
+    Attributes:
+        photos: (P, 3, crop, crop) in 0..1.
+        styles: (P * K,), of each photo in turn the K styles that it is to be painted in.
+    """
 
     photos: Tensor
     styles: Tensor
+
+    @property
+    def repeated(self) -> Tensor:
+        """A photo for each of the styles: (P * K, 3, crop, crop)."""
+        return self.photos.repeat_interleave(len(self.styles) // len(self.photos), dim=0)
 
 
 def list_photos(folder: Path, exclude: Collection[str] = ()) -> tuple[Path, ...]:
@@ -96,19 +106,24 @@ class Photos:
 
     def sample(self, step: int, salt: int = 0, rank: int = 0, processes: int = 1) -> Sample:
         """The pictures of one step: of the recipe's batch, the share of process `rank` out of `processes`."""
-        places = range(rank, self.recipe.batch, processes)
+        places = range(rank, self.recipe.batch // self.recipe.styles_per_photo, processes)
         drawn = [self.draw(np.random.default_rng((self.recipe.seed, salt, step, place))) for place in places]
-        return Sample(torch.stack([photo for photo, _ in drawn]), torch.tensor([style for _, style in drawn]))
+        return Sample(
+            torch.stack([photo for photo, _ in drawn]), torch.tensor([s for _, styles in drawn for s in styles])
+        )
 
-    def draw_style(self, rng: np.random.Generator) -> int:
-        if self.odds is None:
-            return int(rng.integers(self.styles))
-        return int(rng.choice(self.styles, p=self.odds))
+    def draw_styles(self, rng: np.random.Generator) -> list[int]:
+        """Those of one photo: different ones, as long as there are enough."""
+        count = self.recipe.styles_per_photo
+        if count == 1 and self.odds is None:
+            return [int(rng.integers(self.styles))]
+        return [int(s) for s in rng.choice(self.styles, count, replace=count > self.styles, p=self.odds)]
 
-    def draw(self, rng: np.random.Generator) -> tuple[Tensor, int]:
-        style = self.draw_style(rng)
+    def draw(self, rng: np.random.Generator) -> tuple[Tensor, list[int]]:
+        """A photo (3, crop, crop) and its styles."""
+        styles = self.draw_styles(rng)
         if self.recipe.plain and rng.random() < self.recipe.plain:
-            return to_tensor(plain(rng, self.recipe.crop)), style
+            return to_tensor(plain(rng, self.recipe.crop)), styles
         photo = self.draw_photo(rng)
         crop = self.recipe.crop
         low, high = np.log(self.recipe.zoom)
@@ -120,7 +135,7 @@ class Photos:
         pixels = np.asarray(cut)
         if rng.random() < 0.5:
             pixels = pixels[:, ::-1]
-        return to_tensor(pixels), style
+        return to_tensor(pixels), styles
 
     def draw_photo(self, rng: np.random.Generator) -> Image.Image:
         """A photo that can be read; a broken one must not end a training that has run for hours."""

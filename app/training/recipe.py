@@ -36,6 +36,8 @@ class Schedule(BaseModel):
     # One step sees `batch` pictures, over all processes together.
     steps: int = Field(8000, ge=1, le=10_000_000)
     batch: int = Field(2, ge=1, le=1024)
+    # In how many styles a step paints each photo: its content features are then computed once for all of them.
+    styles_per_photo: int = Field(1, ge=1, le=64)
     seed: int = Field(0, ge=0, lt=2**63)
 
     # The photos: square crops of `crop` pixels, enlarged by a factor drawn from `zoom` (never beyond the whole photo).
@@ -60,6 +62,12 @@ class Schedule(BaseModel):
             raise ValueError("the smaller factor comes first")
         return zoom
 
+    @model_validator(mode="after")
+    def whole_photos(self) -> Schedule:
+        if self.batch % self.styles_per_photo:
+            raise ValueError(f"a batch of {self.batch} is no multiple of {self.styles_per_photo} styles per photo")
+        return self
+
 
 class Aim(Schedule):
     """A training towards paintings: what it wants to reach."""
@@ -69,6 +77,8 @@ class Aim(Schedule):
 
     # The losses, all balanced (relative to the target's own energy; see app.losses).
     style_layers: tuple[str, ...] = Field(STYLE_LAYERS, min_length=1)
+    # What a layer's style loss counts while it is trained, 1 where it is not named; the mean is over these weights.
+    layer_weights: dict[str, Factor] = {}
     content_layer: str = "relu4_2"
     content_weight: float = Field(0.1, ge=0, le=100)
     # Against what the network leaves of itself: a grid of its enlargements, a grain that the painting does not have,
@@ -90,6 +100,9 @@ class Recipe(Aim):
     options: dict[str, int | tuple[int, ...]] = {}
     # Of each sample (conditional, where there are several styles), or of the batch: one style, four pictures at least.
     norm: NormName = "instance"
+
+    # The learning rate of the rows, as a multiple of the others'. A row changes only in steps that draw its style.
+    row_rate: float = Field(1.0, gt=0, le=100)
 
     # How often a style is drawn, by style id; 1 where a style is not named. Hard ones want more steps.
     style_shares: dict[StyleId, Factor] = {}

@@ -140,7 +140,7 @@ class RowTrainer(Trainer):
             torch.autograd.backward(losses["total"].mean())
             losses["total"].sum().item()  # waits for the device
             taken.append(time.monotonic() - began)
-        self.optimiser.zero_grad()
+        self.forget_gradients()
         return median(taken)
 
     def reschedule(self, steps: int) -> None:

@@ -19,14 +19,16 @@ from app.nets.texture import MultiScale
 from app.training.objective import Objective
 from app.training.photos import Photos, Sample
 from app.training.recipe import Recipe, UnusableRecipe
-from app.training.trainer import Trainer
+from app.training.row_adam import RowAdam
+from app.training.trainer import Optimiser, Trainer
 
 # Batches that the running statistics of averaged weights are taken from: their mean varies by a fifth of one's.
 SETTLING_STEPS = 24
 # Salts the draw of their photos: no retreat gets so far.
 SETTLING_SALT = 3_000_000
 
-# What names of weights begin with that belong to an hourglass, and the norm that it ends with.
+# What names begin with that belong to rows and to an hourglass, and the norm that the latter ends with.
+ROWS = "rows."
 HOURGLASS = "deep."
 LAST_OF_HOURGLASS = "deep.0.back.norm"
 
@@ -91,22 +93,31 @@ class StyleTrainer(Trainer):
             self.rows.beta[place, shared] = rows.beta[row].mean(dim=0)
         self.begin()
 
+    def build_optimisers(self) -> list[Optimiser]:
+        rows = [p for name, p in self.parameters.items() if name.startswith(ROWS)]
+        others = [p for name, p in self.parameters.items() if not name.startswith(ROWS)]
+        rate, betas = self.recipe.learning_rate, self.recipe.betas
+        return [
+            Optimiser(torch.optim.Adam(others, rate, betas)),
+            Optimiser(RowAdam(rows, rate, betas), self.recipe.row_rate),
+        ]
+
     def features(self, *norms: str) -> Tensor:
         """Which values of a row belong to these norms: (features,) of bool."""
         return torch.tensor([name in norms for name, width in self.generator.norms.items() for _ in range(width)])
 
     def losses(self, sample: Sample) -> Mapping[str, Tensor]:
         inputs = self.inputs(self.rows, sample, self.step)
-        painted = functional_call(self.generator, self.generator.weights(self.dtype), inputs)
+        painted = functional_call(self.generator, self.generator.weights(self.dtype, last=self.dtype), inputs)
         photos = None if self.recipe.architecture == "texture" else sample.photos
         losses = self.objective(painted, photos, sample.styles)
         return {"total": losses.total, "style": losses.style, "content": losses.content, "traces": losses.traces}
 
     def inputs(self, rows: StyleRows, sample: Sample, step: int) -> tuple[Tensor, ...]:
         """What the generator takes of `sample` in that step."""
-        given = (sample.photos, *rows(sample.styles))
+        given = (sample.repeated, *rows(sample.styles))
         if isinstance(self.generator, MultiScale):
-            given = (*given, self.noise_seeds(len(sample.photos), step))
+            given = (*given, self.noise_seeds(len(sample.styles), step))
         return given
 
     def noise_seeds(self, samples: int, step: int) -> Tensor:

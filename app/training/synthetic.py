@@ -39,11 +39,11 @@ class BuiltInPictures(Photos):
     def about(self) -> str:
         return "the built-in pictures"
 
-    def draw(self, rng: np.random.Generator) -> tuple[Tensor, int]:
-        style = self.draw_style(rng)
+    def draw(self, rng: np.random.Generator) -> tuple[Tensor, list[int]]:
+        styles = self.draw_styles(rng)
         flat = self.recipe.plain and rng.random() < self.recipe.plain
         pixels = plain(rng, self.recipe.crop) if flat else draw_scene(rng, self.recipe.crop)
-        return to_tensor(pixels), style
+        return to_tensor(pixels), styles
 
 
 def draw_scene(rng: np.random.Generator, edge: int) -> npt.NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -20,6 +21,8 @@ from app.training.recipe import Schedule
 # How far apart the states are that the guard can step back to, in steps, and how often it may before it gives up.
 GOOD_STATE_STEPS = 100
 MAX_RETREATS = 8
+# What an optimiser remembers of a parameter, besides the number of steps.
+MOMENTS = ("exp_avg", "exp_avg_sq", "draws")
 
 
 class TrainingDiverged(Exception):
@@ -36,6 +39,14 @@ class Step:
 
     step: int
     losses: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """An optimiser of some of the parameters, at a multiple of the recipe's learning rate."""
+
+    steps: torch.optim.Optimizer
+    factor: float = 1.0
 
 
 class Trainer:
@@ -71,11 +82,15 @@ class Trainer:
         self.parameters = {name: p for name, p in learner.to(device).named_parameters() if p.requires_grad}
         self.statistics = dict(learner.named_buffers())
         self.values = self.parameters | self.statistics
-        self.optimiser = torch.optim.Adam(self.parameters.values(), recipe.learning_rate, recipe.betas)
+        self.optimisers = self.build_optimisers()
         self.step = 0
         self.retreats = 0
         self.asked_to_stop = self.stopping = False
         self.begin()
+
+    def build_optimisers(self) -> list[Optimiser]:
+        """All parameters alike, unless a subclass knows better."""
+        return [Optimiser(torch.optim.Adam(self.parameters.values(), self.recipe.learning_rate, self.recipe.betas))]
 
     def begin(self) -> None:
         """Start from the values as they are now: the average does, and the guard steps back to them."""
@@ -114,9 +129,10 @@ class Trainer:
 
     def advance(self, sample: Sample) -> Step | None:
         """One step on one sample; None, with nothing changed, if its gradient is not finite."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate()
-        self.optimiser.zero_grad()
+        for optimiser in self.optimisers:
+            for group in optimiser.steps.param_groups:
+                group["lr"] = optimiser.factor * self.learning_rate()
+        self.forget_gradients()
         losses = self.losses(Sample(sample.photos.to(self.device), sample.styles.to(self.device)))
         total: Tensor = losses["total"].mean()
         torch.autograd.backward(total)
@@ -125,11 +141,16 @@ class Trainer:
         norm = nn.utils.clip_grad_norm_(self.parameters.values(), self.recipe.gradient_clip)
         if not torch.isfinite(norm):
             return None
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            optimiser.steps.step()
         self.share_statistics()
         self.step += 1
         self.update_average()
         return Step(self.step, {name: loss.detach().mean().item() for name, loss in losses.items()})
+
+    def forget_gradients(self) -> None:
+        for parameter in self.parameters.values():
+            parameter.grad = None
 
     def learning_rate(self) -> float:
         warmup = min(1.0, (self.step + 1) / max(1, self.recipe.warmup_steps))
@@ -176,14 +197,20 @@ class Trainer:
         """Of the values, as they are now."""
         return {name: value.detach().clone() for name, value in self.values.items()}
 
+    def moments(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """What the optimisers remember, by the name of the parameter; empty before the first step."""
+        names = {parameter: name for name, parameter in self.parameters.items()}
+        for optimiser in self.optimisers:
+            for group in optimiser.steps.param_groups:
+                for parameter in group["params"]:
+                    yield names[parameter], optimiser.steps.state[parameter]
+
     def checkpoint(self) -> Checkpoint:
         """The whole state, as copies."""
         tensors = self.copies()
         tensors |= {f"average.{name}": a.clone() for name, a in self.average.items()}
-        for name, parameter in self.parameters.items():
-            for moment in ("exp_avg", "exp_avg_sq"):
-                value = self.optimiser.state.get(parameter, {}).get(moment)
-                tensors[f"{moment}.{name}"] = torch.zeros_like(parameter) if value is None else value.clone()
+        for name, state in self.moments():
+            tensors |= {f"{entry}.{name}": state[entry].clone() for entry in MOMENTS if entry in state}
         return Checkpoint(self.step, self.retreats, self.recipe.model_dump_json(), self.targets, tensors)
 
     @torch.no_grad()
@@ -199,7 +226,10 @@ class Trainer:
         for name, value in self.values.items():
             value.copy_(state.tensors[name])
             self.average[name].copy_(state.tensors[f"average.{name}"])
-        for name, parameter in self.parameters.items():
-            moments = {m: state.tensors[f"{m}.{name}"].to(self.device).clone() for m in ("exp_avg", "exp_avg_sq")}
-            self.optimiser.state[parameter] = {"step": torch.tensor(float(state.step)), **moments}
+        for name, moments in self.moments():
+            kept = {entry: state.tensors.get(f"{entry}.{name}") for entry in MOMENTS}
+            moments.clear()
+            moments |= {entry: value.to(self.device).clone() for entry, value in kept.items() if value is not None}
+            if moments:
+                moments["step"] = torch.tensor(float(state.step))
         self.good = state

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from app.nets.architectures import build_generator
-from app.nets.generators import Compact, ConvNorm, Hourglass, Paper, Residual, pad_to_multiple
+from app.nets.generators import Compact, ConvNorm, Hourglass, Paper, Residual, convolve_enlarged, pad_to_multiple
 from app.nets.noise import grain
 from app.nets.norm import StyleRows
 
@@ -198,6 +198,26 @@ def test_narrow_weights_paint_float32_near_the_wide_ones(generator):
     assert 0 <= painted.min() <= painted.max() <= 1
     # bfloat16 has 8 bits; some layers on, the mean error is a few of their steps.
     assert (painted - wide).abs().mean() < 0.02
+
+
+@pytest.mark.parametrize("size", [(5, 7), (8, 8), (1, 2)])
+def test_convolving_before_the_enlargement_is_the_same_with_the_same_gradients(size):
+    torch.manual_seed(0)
+    x = torch.randn(2, 6, *size, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(4, 6, 3, 3, dtype=torch.float64, requires_grad=True)
+    enlarged = F.pad(F.interpolate(x, scale_factor=2, mode="nearest"), (1, 1, 1, 1), mode="reflect")
+    expected, actual = F.conv2d(enlarged, weight), convolve_enlarged(x, weight)
+    torch.testing.assert_close(actual, expected, atol=1e-12, rtol=0)
+    gradients = [torch.autograd.grad(y.square().sum(), (x, weight)) for y in (actual, expected)]
+    torch.testing.assert_close(*gradients, atol=1e-10, rtol=0)
+
+
+def test_compact_learns_what_it_paints():
+    torch.manual_seed(0)
+    generator = Compact(widths=(4, 8), blocks=1, fine=4).double()
+    rows = [row.double() for row in random_rows(generator)(torch.tensor([0]))]
+    photo = torch.rand(1, 3, 32, 48, dtype=torch.float64)
+    torch.testing.assert_close(generator.train()(photo, *rows), generator.eval()(photo, *rows))
 
 
 def test_a_mixed_batch_is_its_samples_alone(generator):

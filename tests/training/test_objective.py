@@ -45,6 +45,32 @@ def test_losses_are_those_of_each_samples_own_style(paintings):
         assert losses.total[b].item() == pytest.approx(total, rel=1e-4)
 
 
+def test_several_pictures_of_one_photo_have_the_losses_they_have_alone(paintings):
+    objective = make_objective(paintings)
+    painted, photos, styles = torch.rand(4, 3, 32, 32), torch.rand(2, 3, 32, 32), torch.tensor([0, 1, 1, 0])
+    together = objective(painted, photos, styles)
+    alone = objective(painted, photos[[0, 0, 1, 1]], styles)
+    for name in ("total", "style", "content", "traces"):
+        torch.testing.assert_close(getattr(together, name), getattr(alone, name))
+
+
+def test_layers_count_by_their_weights_in_what_is_minimised_and_alike_in_what_is_told(paintings):
+    bare = {"grid_weight": 0, "spectrum_weight": 0, "border_weight": 0, "halo_weight": 0, "content_weight": 0}
+    painted, photos, styles = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32), torch.tensor([0])
+    first, second, plain, weighed = (
+        make_objective(paintings, **bare, **members)(painted, photos, styles)
+        for members in (
+            {"style_layers": ("relu1_1",)},
+            {"style_layers": ("relu2_1",)},
+            {},
+            {"layer_weights": {"relu2_1": 3.0}},
+        )
+    )
+    torch.testing.assert_close(weighed.total, (first.total + 3 * second.total) / 4)
+    torch.testing.assert_close(weighed.style, plain.style)
+    assert weighed.traces.item() == 0
+
+
 def test_the_painting_itself_has_no_style_loss_and_the_photo_no_content_loss(paintings):
     objective = make_objective(paintings)
     losses = objective(paintings[0], paintings[0], torch.tensor([0]))

@@ -61,6 +61,14 @@ def test_equal_shares_draw_what_none_draw(inputs):
     assert equal(Photos(paths, 3, recipe, shares=(2, 2, 2)).sample(0), Photos(paths, 3, recipe).sample(0))
 
 
+def test_each_photo_comes_in_several_different_styles(inputs):
+    photos = make_photos(inputs / "photos", batch=12, styles_per_photo=4)
+    sample = photos.sample(0)
+    assert sample.photos.shape[0] == 3
+    assert [len(set(styles.tolist())) for styles in sample.styles.reshape(3, 4)] == [4, 4, 4]
+    assert torch.equal(sample.repeated, sample.photos[[0] * 4 + [1] * 4 + [2] * 4])
+
+
 @pytest.mark.parametrize("processes", [1, 2, 3, 4])
 def test_the_processes_share_the_batch_of_one(inputs, processes):
     photos = make_photos(inputs / "photos", batch=12)

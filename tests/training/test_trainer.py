@@ -8,6 +8,7 @@ import torch
 from tiny_training import MEMBERS, make_trainer, same
 
 import app.training.trainer
+from app.training.photos import Sample
 from app.training.recipe import Recipe
 from app.training.style_trainer import evaluate
 from app.training.trainer import MAX_RETREATS, TrainingDiverged
@@ -163,6 +164,18 @@ def test_bfloat16_trains_float32_weights(inputs):
     assert trainer.objective.descriptor.dtype == torch.bfloat16
 
 
+def test_rows_have_a_rate_of_their_own_and_change_only_when_drawn(inputs):
+    trainer = make_trainer(inputs, warmup_steps=0, row_rate=10, learning_rate=0.01)
+    before = trainer.rows.gamma.detach().clone()
+    sample = trainer.photos.sample(0)
+    trainer.advance(Sample(sample.photos, torch.ones_like(sample.styles)))
+    assert torch.equal(trainer.rows.gamma[0], before[0])
+    # A first step of Adam goes by the learning rate in each value, whatever the gradient.
+    moved = (trainer.rows.gamma[1] - before[1]).abs()
+    assert moved.max().item() == pytest.approx(0.1, rel=1e-3)
+    assert trainer.checkpoint().tensors["draws.rows.gamma"].squeeze(1).tolist() == [0, 1]
+
+
 def test_a_state_of_other_styles_is_not_restored(inputs):
     trainer = make_trainer(inputs)
     state = trainer.checkpoint()
@@ -198,6 +211,7 @@ def test_scores_are_means_over_photos_by_style(inputs):
         {"options": {"widths": (10**6, 10**6)}},
         {"options": {"blocks": 10**9}},
         {"precision": "float16"},
+        {"batch": 6, "styles_per_photo": 4},
         {"style_weights": {"Not An Id": 1.0}},
         {"style_weights": {"dots": 0}},
     ],
