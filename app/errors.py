@@ -8,6 +8,8 @@ PasticheError                      500 internal-error
 │   ├── MalformedBody              400 malformed-body
 │   ├── BodyTooLarge               413 body-too-large
 │   ├── EmptyBody                  400 empty-body
+│   ├── HeadersTooLarge            431 headers-too-large
+│   ├── RequestTimeout             408 request-timeout
 │   ├── Unauthorized               401 unauthorized
 │   ├── Forbidden                  403 forbidden
 │   ├── NotFound                   404 not-found
@@ -120,6 +122,22 @@ class EmptyBody(RequestError):
 
     slug = "empty-body"
     title = "Empty body"
+
+
+class HeadersTooLarge(RequestError):
+    """More headers, or longer ones, than the limit."""
+
+    status = 431
+    slug = "headers-too-large"
+    title = "Request headers too large"
+
+
+class RequestTimeout(RequestError):
+    """The request came more slowly than the server waits for it."""
+
+    status = 408
+    slug = "request-timeout"
+    title = "Request timeout"
 
 
 class Unauthorized(RequestError):

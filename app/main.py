@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import math
-import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
-import uvicorn
 from fastapi import Depends, FastAPI
 
 from app import __version__
@@ -41,11 +37,12 @@ from app.logs import configure_logging
 from app.machine import allow_files, this_machine
 from app.model_store.store import open_model_store
 from app.registry.repository import Repository
+from app.server.config import ServerConfig
+from app.server.listening import open_sockets, url
+from app.server.server import Server
 from app.serving.model_watcher import ModelWatcher
 from app.settings import Settings, SettingsError
 
-# After the last request could have ended: the answer still has to reach its client.
-SHUTDOWN_MARGIN_SECONDS = 5
 PUBLIC = (
     stylize.router,
     styles.router,
@@ -57,43 +54,6 @@ PUBLIC = (
 ADMIN = (admin_styles.router, admin_trainings.router, admin_models.router)
 
 _log = structlog.get_logger(__name__)
-
-
-class Server(uvicorn.Server):
-    """uvicorn's, with worker processes beside it for as long as it serves.
-
-    Streams of events are ended before it waits for the requests in flight: they would last.
-
-    Args:
-        once_warm: called when the models are warm, between two requests.
-    """
-
-    def __init__(
-        self,
-        config: uvicorn.Config,
-        service: Service,
-        workers: Supervisor,
-        once_warm: Callable[[], None] = lambda: None,
-    ) -> None:
-        super().__init__(config)
-        self._once_warm = once_warm
-        self._service = service
-        self._workers = workers
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._workers.start()
-            self._warming = asyncio.create_task(self._call_once_warm())
-
-    async def _call_once_warm(self) -> None:
-        await self._service.warmed()
-        self._once_warm()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._service.jobs.feed.close()
-        # Not after `run`: uvicorn lets the signal that ended it end the process there.
-        await asyncio.gather(super().shutdown(sockets), asyncio.to_thread(self._workers.stop))
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -191,18 +151,12 @@ def serve(settings: Settings) -> None:
     configure_logging(settings.log_level, settings.log_format)
     log_machine(settings, allow_files())
     app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="on",
-        ws="none",
-        timeout_graceful_shutdown=math.ceil(settings.deadline_seconds) + SHUTDOWN_MARGIN_SECONDS,
-    )
-    Server(config, app.state.service, supervise(settings), spare_collector).run()
+    server = Server(ServerConfig(app, settings), app.state.service, supervise(settings), spare_collector)
+    # Taken last: until then the port refuses, and a port that is taken is told before anything runs.
+    sockets = open_sockets(settings.host, settings.port)
+    for listening in sockets:
+        _log.info("listening", url=url(listening.getsockname()))
+    server.run(sockets)
 
 
 def spare_collector() -> None:

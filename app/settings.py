@@ -42,6 +42,40 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
+    # The HTTP server (app/server): what a connection may cost, and for how long.
+    header_kilobytes: int = Field(64, ge=1, le=1024)
+    header_lines: int = Field(100, ge=10, le=10_000)
+    # From a connection, or the first byte of a request on it, to the end of the request's headers.
+    header_seconds: float = Field(10, gt=0, le=3600)
+    # A body that brings less than this rate for so long is given up, and an answer that its client does not read.
+    bytes_per_second: float = Field(1000, gt=0, le=1e9)
+    body_seconds: float = Field(20, gt=0, le=3600)
+    answer_seconds: float = Field(20, gt=0, le=3600)
+    # Of a body that still comes after its answer, so much is read, so that the answer is read as well.
+    discard_megabytes: float = Field(64, ge=0, le=10_000)
+    discard_seconds: float = Field(30, gt=0, le=3600)
+    # Answers that wait for their clients, over all connections: beyond it those that stall are given up.
+    unsent_megabytes: float = Field(default_factory=by_memory(256), gt=0, le=100_000)
+    # Open at once; without it, as many as the limit of open files has room for, 4096 at the most.
+    connections: int | None = Field(None, ge=1, le=1_000_000)
+    # Longer than load balancers keep connections, which is mostly 60 s.
+    keep_alive_seconds: int = Field(75, ge=1, le=3600)
+    # After SIGTERM: readiness fails, requests are taken for so long, and then those in flight are answered.
+    drain_seconds: float = Field(5, ge=0, le=3600)
+
+    # Who may say in X-Forwarded-For and X-Forwarded-Proto for whom a request is: addresses and networks of proxies.
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    # The path below which a proxy serves us, such as /paint.
+    root_path: str = Field("", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
+    # Pages of these origins may use the service from a browser; `*` stands for all.
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    # What is served beside the routes: to everybody, to those with a key of the service, or to nobody.
+    docs: Literal["open", "off"] = "open"
+    openapi: Literal["open", "key", "off"] = "open"
+    metrics: Literal["open", "key", "off"] = "open"
+    # Requests with a wrong key, or without one, of one address within a minute.
+    unauthorized_per_minute: int = Field(60, ge=1, le=1_000_000)
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
     # Keys of the public routes, separated by commas. None: the routes are open.

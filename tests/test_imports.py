@@ -33,14 +33,15 @@ ARROWS = {
     "jobs": GROUND | {"sql", "nets", "engine", "registry", "training", "gatys", "model_store", "model_builds"},
     "gatys": GROUND | {"nets", "losses"},
     "api": GROUND | {"sql", "nets", "engine", "registry", "training", "gatys", "model_store", "serving", "jobs"},
-    "main": GROUND | {"engine", "registry", "model_store", "serving", "jobs", "logs", "machine", "api"},
+    "server": {"app", "errors", "machine", "settings", "jobs", "api"},
+    "main": GROUND | {"engine", "registry", "model_store", "serving", "jobs", "logs", "machine", "api", "server"},
     "cli": GROUND
     | {"sql", "nets", "engine", "registry", "training", "model_store", "model_builds", "jobs", "logs", "main"},
 }
 
 WEB = {"fastapi", "starlette", "uvicorn"}
 HTTP = WEB | {"http", "httpx", "urllib", "multipart"}
-WEB_ROOMS = {"api", "main"}
+WEB_ROOMS = {"api", "server", "main"}
 # What reads or writes files, in packages that these rooms would reach for.
 FILES = {"io", "os", "pathlib", "pickle", "safetensors", "shutil", "tempfile", "PIL"}
 FILE_CALLS = {"open", "torch.load", "torch.save", "np.load", "np.fromfile", "numpy.load", "numpy.fromfile"}

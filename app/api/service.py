@@ -41,6 +41,7 @@ class Service:
     Attributes:
         catalogue: the one of now; another one takes its place when other versions become active.
         device: what the engine runs on, in words.
+        draining: the process ends soon, and takes requests until those who send them have noticed.
     """
 
     settings: Settings
@@ -53,6 +54,7 @@ class Service:
     metrics: Metrics
     jobs: JobGateway
     following: ModelWatcher
+    draining: bool = False
     _warming: asyncio.Task[None] | None = field(default=None, init=False)
     _began: float = field(default=0.0, init=False)
 
@@ -96,7 +98,7 @@ class Service:
         if self._warming.cancelled() or self._warming.exception() is not None:
             return Health(False, "The models could not be warmed up.")
         engine = self.engine.health
-        return Health(engine.alive, engine.reason)
+        return Health(engine.alive, "The process is being stopped." if self.draining else engine.reason)
 
     def check_warm(self) -> None:
         """Raises ModelUnavailable while the engine takes no requests yet, before anybody uploads a picture to it."""

@@ -15,7 +15,6 @@ import httpx
 import numpy as np
 import pytest
 import structlog
-import uvicorn
 from admin_token import TOKEN
 from fastapi import FastAPI
 from hand_worker import HandWorker
@@ -23,9 +22,11 @@ from picture_bytes import encoded
 from pydantic import SecretStr
 
 from app.jobs.supervisor import Supervisor
-from app.main import Server, create_app
+from app.main import create_app
 from app.model_store.store import open_model_store
 from app.model_store.version import VersionStatus
+from app.server.config import ServerConfig
+from app.server.server import Server
 from app.settings import Settings
 from app.sql.database import Database
 from app.sql.migration import migrate
@@ -97,10 +98,10 @@ def operator(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @contextmanager
 def running(app: FastAPI) -> Iterator[httpx.Client]:
-    """The application behind uvicorn's parser and a real connection; its parts are still at hand to be changed."""
+    """The application behind its server and a real connection; its parts are still at hand to be changed."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
-        server = Server(config, app.state.service, Supervisor(0, {}))
+        service = app.state.service
+        server = Server(ServerConfig(app, service.settings), service, Supervisor(0, {}))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:

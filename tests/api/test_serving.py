@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-import uvicorn
 
 from app.jobs.supervisor import Supervisor
-from app.main import Server, create_app, spare_collector
+from app.main import create_app, spare_collector
+from app.server.config import ServerConfig
+from app.server.server import Server
 from app.settings import Settings
 
 
@@ -43,8 +44,7 @@ def test_the_server_calls_back_when_its_models_are_warm(settings: Settings) -> N
         called.set()
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
-        server = Server(config, app.state.service, Supervisor(0, {}), note)
+        server = Server(ServerConfig(app, settings), app.state.service, Supervisor(0, {}), note)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:

@@ -75,6 +75,7 @@ def launch(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             "PASTICHE_RESULT_CACHE_MEGABYTES": "0",
             "PASTICHE_DATA_DIR": str(log.with_name("data")),
             "PASTICHE_WORKERS": "0",
+            "PASTICHE_DRAIN_SECONDS": "0",
             "PYTHONPATH": str(Path(__file__).parents[2]),
             **{f"PASTICHE_{name.upper()}": str(value) for name, value in settings.items()},
         }

@@ -1,0 +1,43 @@
+"""uvicorn's configuration, as the settings have it."""
+
+from __future__ import annotations
+
+import math
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.server.crowd import Crowd
+from app.server.limits import limits_of
+from app.server.protocol import BoundedProtocol
+from app.settings import Settings
+
+# After the last request could have ended: the answer still has to reach its client.
+SHUTDOWN_MARGIN_SECONDS = 5
+
+
+class ServerConfig(uvicorn.Config):
+    """
+    Attributes:
+        crowd: the server's connections.
+        drain_seconds: how long requests are taken after SIGTERM.
+    """
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        """Raises SettingsError."""
+        self.crowd = Crowd(limits_of(settings))
+        self.drain_seconds = settings.drain_seconds
+        super().__init__(
+            app,
+            http=BoundedProtocol,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            # FastAPI adds the path of the settings, with which a proxy's may go or stay.
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            timeout_keep_alive=settings.keep_alive_seconds,
+            timeout_graceful_shutdown=math.ceil(settings.deadline_seconds) + SHUTDOWN_MARGIN_SECONDS,
+        )

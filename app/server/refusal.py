@@ -1,0 +1,37 @@
+"""Answers of the server itself, to what never becomes a request: problems (RFC 9457) like all others."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from http import HTTPStatus
+
+import h11
+
+from app.errors import PasticheError
+
+
+def refusal(conn: h11.Connection, error: PasticheError, root_path: str) -> bytes:
+    """The whole answer, after which the connection is closed. For a connection that has not begun another one."""
+    instance = uuid.uuid4().hex
+    body = json.dumps(
+        {
+            "type": f"{root_path}/problems/{error.slug}",
+            "title": error.title,
+            "status": error.status,
+            "detail": error.detail,
+            "instance": instance,
+        }
+    ).encode()
+    headers = [
+        ("Content-Type", "application/problem+json"),
+        ("Content-Length", str(len(body))),
+        ("X-Request-ID", instance),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Connection", "close"),
+    ]
+    if error.retry_after_seconds is not None:
+        headers.append(("Retry-After", str(error.retry_after_seconds)))
+    head = h11.Response(status_code=error.status, headers=headers, reason=HTTPStatus(error.status).phrase)
+    events = (head, h11.Data(data=body), h11.EndOfMessage())
+    return b"".join(conn.send(event) or b"" for event in events)

@@ -1,0 +1,44 @@
+"""The way out of a connection, as uvicorn sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+
+class ClientTransport:
+    """asyncio's transport of a connection, which counts what is written and lets a client that still sends read on.
+
+    Who closes a connection while bytes come in resets it, and the client may never see the answer. So `close` ends
+    the way out only, as long as `lingers` says so, and `abort` or the client ends the rest.
+    """
+
+    def __init__(self, transport: asyncio.Transport, lingers: Callable[[], bool]) -> None:
+        self.written = 0
+        self._transport = transport
+        self._lingers = lingers
+        self._ended = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    @property
+    def unsent(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    def write(self, data: bytes) -> None:
+        self.written += len(data)
+        self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._ended or self._transport.is_closing()
+
+    def close(self) -> None:
+        if self.is_closing():
+            return
+        self._ended = True
+        if self._lingers() and self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
