@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +17,9 @@ from app.machine import this_machine
 # What the bounds below fill, with the models and one picture of the largest size in the network.
 USUAL_BYTES = 2e9
 SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models"
+
+
+ORIGIN = re.compile(r"https?://[^/\s?#@*]+", re.ASCII)
 
 
 class SettingsError(Exception):
@@ -145,7 +150,7 @@ class Settings(BaseSettings):
     training_threads: int = Field(default_factory=usable_cores, ge=1, le=1024)
     training_niceness: int = Field(19, ge=0, le=19)
 
-    @field_validator("api_keys", "models", mode="before")
+    @field_validator("api_keys", "models", "trusted_proxies", "cors_origins", mode="before")
     @classmethod
     def split_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -166,6 +171,32 @@ class Settings(BaseSettings):
             raise ValueError("must be printable ASCII without spaces, as a header has it")
         if value in info.data.get("api_keys", ()):
             raise ValueError("must not be one of PASTICHE_API_KEYS")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if each != "*":
+                try:
+                    ipaddress.ip_network(each)
+                except ValueError as error:
+                    raise ValueError(f"name addresses, networks such as 172.16.0.0/12, or *: {error}") from None
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if each != "*" and not ORIGIN.fullmatch(each):
+                raise ValueError("name origins as browsers do, such as https://example.org, without a path, or *")
+        return value
+
+    @field_validator("openapi", "metrics")
+    @classmethod
+    def there_is_a_key(cls, value: str, info: ValidationInfo) -> str:
+        if value == "key" and not (info.data.get("api_keys") or info.data.get("admin_token")):
+            raise ValueError("`key` needs PASTICHE_API_KEYS or PASTICHE_ADMIN_TOKEN")
         return value
 
     @field_validator("models")

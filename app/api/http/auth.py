@@ -116,5 +116,8 @@ def principal_of(request: Request) -> str:
     except ValueError:  # a Unix socket has none
         return "address-unknown"
     if isinstance(address, ipaddress.IPv6Address):
+        # A socket for both kinds, or a proxy that has one, tells an address of IPv4 as ::ffff:192.0.2.1.
+        if address.ipv4_mapped is not None:
+            return f"address-{address.ipv4_mapped}"
         return f"address-{ipaddress.ip_network((address, IPV6_NETWORK), strict=False)}"
     return f"address-{address}"

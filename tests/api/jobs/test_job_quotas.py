@@ -204,5 +204,22 @@ def test_the_queue_in_figures(connect, photo, painting, tmp_path, settings):
 def test_anonymous_principals_are_addresses(client, photo, painting, worker):
     made = make(client, photo, painting)
     assert worker.ledger.get(made["id"]).principal == "address-127.0.0.1"
+    # Anybody can say for whom a request is: from a proxy alone it is believed.
     forwarded = make(client, photo, painting, {"X-Forwarded-For": "2001:db8:1:2:3:4:5:6"})
-    assert worker.ledger.get(forwarded["id"]).principal == "address-2001:db8:1:2::/64"
+    assert worker.ledger.get(forwarded["id"]).principal == "address-127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "principal"),
+    [
+        ("2001:db8:1:2:3:4:5:6", "address-2001:db8:1:2::/64"),
+        ("192.0.2.7", "address-192.0.2.7"),
+        ("::ffff:192.0.2.7", "address-192.0.2.7"),
+        # What a client says of itself stands before what the proxy says of the client.
+        ("192.0.2.9, 192.0.2.7", "address-192.0.2.7"),
+    ],
+)
+def test_a_trusted_proxy_says_for_whom_a_request_is(connect, settings, photo, painting, worker, forwarded, principal):
+    client = connect(trusted_proxies=("127.0.0.0/8",))
+    made = make(client, photo, painting, {"X-Forwarded-For": forwarded})
+    assert worker.ledger.get(made["id"]).principal == principal
