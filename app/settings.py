@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,9 +16,6 @@ from app.machine import this_machine
 # What the bounds below fill, with the models and one picture of the largest size in the network.
 USUAL_BYTES = 2e9
 SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models"
-
-
-ORIGIN = re.compile(r"https?://[^/\s?#@*]+", re.ASCII)
 
 
 class SettingsError(Exception):
@@ -70,17 +66,6 @@ class Settings(BaseSettings):
 
     # Who may say in X-Forwarded-For and X-Forwarded-Proto for whom a request is: addresses and networks of proxies.
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
-    # The path below which a proxy serves us, such as /paint.
-    root_path: str = Field("", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
-    # Pages of these origins may use the service from a browser; `*` stands for all.
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    # What is served beside the routes: to everybody, to those with a key of the service, or to nobody.
-    docs: Literal["open", "off"] = "open"
-    openapi: Literal["open", "key", "off"] = "open"
-    metrics: Literal["open", "key", "off"] = "open"
-    # Requests with a wrong key, or without one, of one address within a minute.
-    unauthorized_per_minute: int = Field(60, ge=1, le=1_000_000)
-
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
     # Keys of the public routes, separated by commas. None: the routes are open.
@@ -150,7 +135,7 @@ class Settings(BaseSettings):
     training_threads: int = Field(default_factory=usable_cores, ge=1, le=1024)
     training_niceness: int = Field(19, ge=0, le=19)
 
-    @field_validator("api_keys", "models", "trusted_proxies", "cors_origins", mode="before")
+    @field_validator("api_keys", "models", "trusted_proxies", mode="before")
     @classmethod
     def split_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -182,21 +167,6 @@ class Settings(BaseSettings):
                     ipaddress.ip_network(each)
                 except ValueError as error:
                     raise ValueError(f"name addresses, networks such as 172.16.0.0/12, or *: {error}") from None
-        return value
-
-    @field_validator("cors_origins")
-    @classmethod
-    def are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for each in value:
-            if each != "*" and not ORIGIN.fullmatch(each):
-                raise ValueError("name origins as browsers do, such as https://example.org, without a path, or *")
-        return value
-
-    @field_validator("openapi", "metrics")
-    @classmethod
-    def there_is_a_key(cls, value: str, info: ValidationInfo) -> str:
-        if value == "key" and not (info.data.get("api_keys") or info.data.get("admin_token")):
-            raise ValueError("`key` needs PASTICHE_API_KEYS or PASTICHE_ADMIN_TOKEN")
         return value
 
     @field_validator("models")

@@ -19,7 +19,12 @@ from app.settings import Settings
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/*.md"))]
-DESCRIBED = {"api_keys": "none", "models_dir": "`models` beside `app`", "models": "`compact`"}
+DESCRIBED = {
+    "api_keys": "none",
+    "trusted_proxies": "none",
+    "models_dir": "`models` beside `app`",
+    "models": "`compact`",
+}
 
 
 def rows(first_column: str) -> list[list[str]]:

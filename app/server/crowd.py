@@ -24,8 +24,10 @@ class Member(Protocol):
 
     unsent: int
     """Bytes of answers that wait for the client."""
-    stalled_since: float
-    """When its client last read some of them."""
+
+    @property
+    def stalled_since(self) -> float:
+        """When its client last read some of them."""
 
     def look(self, now: float) -> None:
         """Give up what takes too long."""

@@ -51,9 +51,7 @@ class BoundedProtocol(H11Protocol):
         self.limits = config.crowd.limits
         self.conn = BoundedConnection(self.limits)
         self.unsent = 0
-        self.stalled_since = 0.0
         self._received = 0
-        self._sent = 0
         self._heard = 0.0  # when bytes came last
         self._lingering = False
         # Until then headers must have come; None between two requests.
@@ -165,8 +163,6 @@ class BoundedProtocol(H11Protocol):
     def _look_at_answer(self, now: float) -> None:
         self.unsent = self._out.unsent
         sent = self._out.written - self.unsent
-        if sent > self._sent or not self.unsent:
-            self._sent, self.stalled_since = sent, now
         if not self.unsent:
             self._answer_pace.rest(now, sent)
         elif self._answer_pace.too_slow(now, sent):
@@ -179,6 +175,10 @@ class BoundedProtocol(H11Protocol):
             self._refuse("headers_late", RequestTimeout("The headers of the request came too slowly."))
         else:
             self.cut_off("headers_late")
+
+    @property
+    def stalled_since(self) -> float:
+        return self._answer_pace.moved
 
     # How a connection ends.
 

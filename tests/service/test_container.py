@@ -18,7 +18,7 @@ import httpx
 import pytest
 import yaml
 
-from app.main import SHUTDOWN_MARGIN_SECONDS
+from app.server.config import SHUTDOWN_MARGIN_SECONDS
 from app.settings import Settings
 
 REPOSITORY = Path(__file__).parents[2]
@@ -112,7 +112,8 @@ def test_compose_takes_rights_away_and_waits_for_requests_in_flight(name: str) -
         assert service["cap_drop"] == ["ALL"]
         if service.get("command", ["pastiche", "serve"]) == ["pastiche", "serve"]:
             grace_seconds = int(service["stop_grace_period"].removesuffix("s"))
-            assert grace_seconds >= Settings.model_fields["deadline_seconds"].default + SHUTDOWN_MARGIN_SECONDS
+            needed = Settings.model_fields["drain_seconds"].default + Settings.model_fields["deadline_seconds"].default
+            assert grace_seconds >= needed + SHUTDOWN_MARGIN_SECONDS
 
 
 def test_nobody_is_started_before_what_it_needs_is_healthy() -> None:
