@@ -120,6 +120,8 @@ class Settings(BaseSettings):
     job_attempts: int = Field(3, ge=1, le=100)
     # Pause before a job that met such a failure is tried again; four times as long after each further one.
     job_retry_seconds: float = Field(5, gt=0, le=3600)
+    # How long a finished job waits for a storage that is away, before the attempt counts as failed.
+    job_outage_seconds: float = Field(600, ge=0, le=86_400)
     # Pictures of an ended job are deleted then, and its row some days later.
     job_expiry_hours: float = Field(24, gt=0, le=8760)
     job_history_days: float = Field(30, ge=0, le=3650)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal
@@ -120,8 +123,11 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def release_memory() -> None:
-    """Give cached and unused device memory back, so that the next attempt finds the most there is."""
+    """Give cached and unused memory back, the device's and this process's, so that the next attempt finds the most."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     if torch.backends.mps.is_available():
         torch.mps.empty_cache()
+    gc.collect()
+    with suppress(OSError, AttributeError):  # another C library than glibc has no such function
+        ctypes.CDLL(None).malloc_trim(0)

@@ -114,6 +114,10 @@ class JobContext:
         self.advanced_at = time.monotonic()
         self.check()
 
+    def waits(self) -> None:
+        """Tell that the job is held up by an outage that will pass, and does not hang."""
+        self.advanced_at = time.monotonic()
+
     def check(self) -> None:
         """Raises JobCancelled or LeaseLost if there is no point in going on."""
         if self.lost.is_set():

@@ -34,7 +34,8 @@ class Heartbeat:
         self._every_seconds = every_seconds
         self._stall_seconds = stall_seconds
         self._over = threading.Event()
-        self._reachable = True
+        self._works = True
+        self._drained_by: float | None = None
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Heartbeat:
@@ -46,30 +47,40 @@ class Heartbeat:
         self._thread.join()
 
     def _run(self) -> None:
-        drained_by = None
         while not self._over.wait(self._every_seconds):
-            now = time.monotonic()
-            if now - self._context.advanced_at > self._stall_seconds:
-                self._give_up()
-            if self._context.stopping.is_set():
-                drained_by = drained_by or now + DRAIN_SECONDS
-                if now > drained_by:
-                    self._hand_over()
+            self._guard(time.monotonic())
             self.beat()
 
+    def _guard(self, now: float) -> None:
+        """End the process if the task hangs, or does not stop."""
+        if now - self._context.advanced_at > self._stall_seconds:
+            self._give_up()
+        if self._context.stopping.is_set():
+            self._drained_by = self._drained_by or now + DRAIN_SECONDS
+            if now > self._drained_by:
+                self._hand_over()
+
     def beat(self) -> None:
-        """One heartbeat. While the database is away the work goes on: the job may still be ours when it is back."""
+        """One heartbeat. While the database is away the work goes on: the job may still be ours when it is back.
+
+        Whatever else goes wrong, the next one is tried: a job whose heartbeat has ended would be given to another
+        worker while this one goes on with it, and nothing would watch over it any more.
+        """
         try:
             job = self._leases.heartbeat(self._context.job, self._context.progress)
         except LeaseLost:
             self._context.lost.set()
             self._over.set()
         except LedgerUnavailable as error:
-            if self._reachable:
+            if self._works:
                 _log.warning("heartbeat_failed", job=self._context.job.id, reason=error.private)
-            self._reachable = False
+            self._works = False
+        except Exception:  # noqa: BLE001 - see above
+            if self._works:
+                _log.exception("heartbeat_failed", job=self._context.job.id)
+            self._works = False
         else:
-            self._reachable = True
+            self._works = True
             if job.cancel_requested:
                 self._context.cancel_requested.set()
 
@@ -82,7 +93,8 @@ class Heartbeat:
         try:
             self._leases.heartbeat(self._context.job, self._context.progress)
             self._leases.release(self._context.job)
-        except (LeaseLost, LedgerUnavailable):
-            pass  # somebody else has it, or takes it when the lease is over
-        _log.warning("job_released_without_checkpoint", job=self._context.job.id)
+        except Exception as error:  # noqa: BLE001 - somebody else has it, or takes it when the lease is over
+            _log.warning("job_not_released", job=self._context.job.id, reason=repr(error))
+        else:
+            _log.warning("job_released_without_checkpoint", job=self._context.job.id)
         os._exit(0)

@@ -76,18 +76,30 @@ class Supervisor:
 
     def _watch(self, place: int) -> None:
         pause = FIRST_PAUSE_SECONDS
-        while (process := self._launch(place)) is not None:
+        while not self._stopping.is_set():
             began = time.monotonic()
-            status = process.wait()
-            if process.stdin is not None:
-                process.stdin.close()
+            try:
+                ended: dict[str, object] = self._run_once(place)
+            except Exception as error:  # noqa: BLE001 - without its watcher, a place would stay empty for good
+                # No memory or no process left for it, or a disk that does not answer: any of that may pass.
+                ended = {"not_started": repr(error)}
             if self._stopping.is_set():
                 return
             if time.monotonic() - began > HEALTHY_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
-            _log.error("worker_ended", status=status, pid=process.pid, again_in_seconds=pause)
+            _log.error("worker_ended", **ended, again_in_seconds=pause)
             self._stopping.wait(pause)
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
+
+    def _run_once(self, place: int) -> dict[str, object]:
+        """Start one, and say how it ended when it has. Raises OSError when there cannot be another process."""
+        process = self._launch(place)
+        if process is None:
+            return {}
+        status = process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+        return {"status": status, "pid": process.pid}
 
     def _launch(self, place: int) -> subprocess.Popen[bytes] | None:
         """None when there is to be no worker any more. Under the lock, so that `stop` misses none."""

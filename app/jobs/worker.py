@@ -16,7 +16,8 @@ from typing import TypeVar
 
 import structlog
 
-from app.errors import LedgerUnavailable, OutOfMemory, PasticheError, RequestError
+from app.engine.device import is_out_of_memory, release_memory
+from app.errors import LedgerUnavailable, OutOfMemory, PasticheError, RequestError, StorageUnavailable
 from app.jobs.context import HandedOver, JobCancelled, JobContext
 from app.jobs.dispatch import Dispatch, Queue, QueueUnavailable
 from app.jobs.heartbeat import DRAIN_SECONDS, Heartbeat
@@ -87,13 +88,14 @@ class Worker:
     def _once(self) -> None:
         """Wait for a job, and do it if there is one."""
         try:
-            job = self._next()
+            if (job := self._next()) is not None:
+                self._work(job)
         except LedgerUnavailable as error:
             _log.warning("ledger_unavailable", reason=error.private)
             self._stopping.wait(OUTAGE_SECONDS)
-            return
-        if job is not None:
-            self._work(job)
+        except Exception:  # noqa: BLE001 - a worker that ends takes its loaded models with it, and comes to the same point
+            _log.exception("worker_step_failed")
+            self._stopping.wait(OUTAGE_SECONDS)
 
     def _next(self) -> Job | None:
         """Claim a job: the one of the next message, or without a queue the first that waits."""
@@ -111,26 +113,32 @@ class Worker:
     def _work(self, job: Job) -> None:
         with structlog.contextvars.bound_contextvars(job=job.id, kind=job.kind, attempt=job.attempt):
             _log.info("job_started")
-            context = JobContext(
-                job,
-                self._leases,
-                self._storage,
-                stopping=self._stopping,
-                checkpoint_seconds=self._settings.job_checkpoint_seconds,
-            )
-            with Heartbeat(
-                context,
-                self._leases,
-                every_seconds=self._settings.job_heartbeat_seconds,
-                stall_seconds=self._settings.job_stall_seconds,
-            ) as heartbeat:
-                try:
-                    self._end(context, heartbeat)
-                except LeaseLost:
-                    _log.warning("late_write_refused")
-                except LedgerUnavailable as error:
-                    # Only when the worker stops, or it would have gone on trying: the lease ends by itself.
-                    _log.warning("job_left", reason=error.private)
+            try:
+                self._attempt(job)
+            except LeaseLost:
+                _log.warning("late_write_refused")
+            except LedgerUnavailable as error:
+                # Only when the worker stops, or it would have gone on trying: the lease ends by itself.
+                _log.warning("job_left", reason=error.private)
+        # The next job may be a small one, and a worker lives for weeks.
+        release_memory()
+
+    def _attempt(self, job: Job) -> None:
+        """Raises LeaseLost, LedgerUnavailable."""
+        context = JobContext(
+            job,
+            self._leases,
+            self._storage,
+            stopping=self._stopping,
+            checkpoint_seconds=self._settings.job_checkpoint_seconds,
+        )
+        with Heartbeat(
+            context,
+            self._leases,
+            every_seconds=self._settings.job_heartbeat_seconds,
+            stall_seconds=self._settings.job_stall_seconds,
+        ) as heartbeat:
+            self._end(context, heartbeat)
 
     def _end(self, context: JobContext, heartbeat: Heartbeat) -> None:
         """Run the task, and write into the ledger how it ended. Raises LeaseLost, LedgerUnavailable."""
@@ -138,28 +146,50 @@ class Worker:
         try:
             result = self._tasks[job.kind](context)
             key = attempt_key(job, "result")
-            self._storage.put(key, result.data)
+            self._store(context, key, result.data)
         except JobCancelled:
-            ended = self._insist(lambda: self._leases.cancelled(job))
+            ended = self._insist(context, lambda: self._leases.cancelled(job))
         except HandedOver:
             heartbeat.beat()  # with the key of the checkpoint
-            ended = self._insist(lambda: self._leases.release(job))
+            ended = self._insist(context, lambda: self._leases.release(job))
             self._dispatch.send(job.id, job.priority)
         except RequestError as error:
             refusal = error
-            ended = self._insist(lambda: self._leases.fail(job, refusal))
+            ended = self._insist(context, lambda: self._leases.fail(job, refusal))
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a task does, the worker goes on with the next job
             failure = as_failure(error)
             _log.exception("job_attempt_failed", slug=failure.slug, private=failure.private)
-            ended = self._insist(lambda: self._leases.retry(job, failure))
+            ended = self._insist(context, lambda: self._leases.retry(job, failure))
         else:
             heartbeat.beat()  # with the last losses: a short job ends between two beats
-            ended = self._insist(lambda: self._leases.finish(job, key, result.media_type, result.facts))
+            ended = self._insist(context, lambda: self._leases.finish(job, key, result.media_type, result.facts))
         _log.info("job_ended", status=ended.status)
 
-    def _insist(self, write: Callable[[], T]) -> T:
+    def _store(self, context: JobContext, key: str, data: bytes) -> None:
+        """Of a finished job: an outage of the storage is waited for, for as long as the settings say.
+
+        Raises:
+            StorageUnavailable: it lasts longer, so the attempt has failed.
+            HandedOver: the worker is to stop; another one goes on from the last checkpoint.
+            JobCancelled, LeaseLost: nobody waits for it any more.
+        """
+        give_up_at = time.monotonic() + self._settings.job_outage_seconds
+        while True:
+            try:
+                return self._storage.put(key, data)
+            except StorageUnavailable as error:
+                _log.warning("result_not_stored", reason=error.private)
+                if self._stopping.is_set():
+                    raise HandedOver from error
+                if time.monotonic() > give_up_at:
+                    raise
+                context.waits()
+                context.check()
+                self._stopping.wait(OUTAGE_SECONDS)
+
+    def _insist(self, context: JobContext, write: Callable[[], T]) -> T:
         """Try until the database is there, since all the work would be in vain; a stopping worker gives up soon."""
         give_up_at = None
         while True:
@@ -171,6 +201,7 @@ class Worker:
                     give_up_at = give_up_at or time.monotonic() + DRAIN_SECONDS
                     if time.monotonic() > give_up_at:
                         raise
+                context.waits()
                 time.sleep(OUTAGE_SECONDS)
 
 
@@ -178,8 +209,10 @@ def as_failure(error: Exception) -> PasticheError:
     """The public reason of an attempt's end that another attempt may not meet."""
     if isinstance(error, PasticheError):
         return error
-    if isinstance(error, MemoryError):
-        return OutOfMemory(private=repr(error))
+    if is_out_of_memory(error):
+        return OutOfMemory(
+            "The job does not fit into the memory that is free; ask for a smaller `size`.", private=repr(error)
+        )
     return PasticheError("The job failed in a way that it should not.", private=repr(error))
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app.errors import LedgerUnavailable
+from app.errors import InvalidOption, LedgerUnavailable
 
 BUSY_SECONDS = 10
 RETRY_AFTER_SECONDS = 5
@@ -25,6 +26,9 @@ POSTGRESQL = {
     "tcp_user_timeout": 5000,
     "application_name": "pastiche",
 }
+# SQLSTATE of a write to a server that has become a replica: the connection is good, and leads to the wrong server.
+READ_ONLY = "25006"
+UNSTORABLE = "A value cannot be stored: it has a NUL or a broken character, or too many digits."
 
 
 class Database:
@@ -35,12 +39,19 @@ class Database:
         self.url = url
         parsed = make_url(url)
         self.embedded = parsed.get_backend_name() == "sqlite"
-        self.engine = _sqlite(parsed) if self.embedded else _postgresql(parsed)
+        self._file = Path(parsed.database) if self.embedded and parsed.database else None
+        self.engine = _sqlite(parsed, self._file) if self.embedded else _postgresql(parsed)
         self._reading = self.engine.execution_options(pastiche_reads=True)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction, committed at the end. Raises LedgerUnavailable when there is no database to talk to."""
+        """A transaction, committed at the end.
+
+        Raises:
+            LedgerUnavailable: there is no database to talk to, or not one that does what it is asked.
+            InvalidOption: a value that no column can hold, such as a text with a NUL character.
+            IntegrityError: a row is there already; whoever writes it knows which.
+        """
         with _as_ledger(), self.engine.begin() as connection:
             yield connection
 
@@ -50,6 +61,17 @@ class Database:
         with _as_ledger(), self._reading.connect() as connection:
             yield connection
 
+    def create(self) -> None:
+        """Make the file of an embedded database, where there is none yet. Connections never do: a file that is deleted
+        under a running service would come back empty, and what is written then would be lost with the next one."""
+        if self._file is None:
+            return
+        with suppress(FileExistsError):
+            self._file.touch(exist_ok=False)
+            # Of a file that was deleted alone: SQLite would write it into the new one.
+            for suffix in ("-wal", "-shm"):
+                self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -58,12 +80,16 @@ class Database:
 def _as_ledger() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
-        raise _unavailable(error) from error
-    except DBAPIError as error:
-        # A server that is shut down says so in an error of another class.
-        if not error.connection_invalidated:
-            raise
+    except IntegrityError:
+        raise
+    except (DataError, OverflowError, UnicodeEncodeError) as error:
+        # PostgreSQL takes no NUL in a text, neither takes half a surrogate pair, and integers have 64 bits.
+        raise InvalidOption(
+            "A value cannot be stored: it has a NUL or a broken character, or too many digits."
+        ) from error
+    except (DBAPIError, PoolTimeout) as error:
+        # Whatever else it says: a replica that is read only, a role without rights, tables that are gone. None of that
+        # is for whoever asked, and all of it may be mended while this process lives.
         raise _unavailable(error) from error
 
 
@@ -74,15 +100,24 @@ def _unavailable(error: Exception) -> LedgerUnavailable:
 
 
 def _postgresql(url: URL) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_timeout=5, connect_args=POSTGRESQL
     )
 
+    @event.listens_for(engine, "handle_error")
+    def leave_a_replica(context: ExceptionContext) -> None:
+        if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+            context.is_disconnect = True  # the pool connects anew, and finds the new primary
 
-def _sqlite(url: URL) -> Engine:
-    if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    return engine
+
+
+def _sqlite(url: URL, file: Path | None) -> Engine:
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    if file is not None:
+        _follow_file(engine, file)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
@@ -98,3 +133,30 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _follow_file(engine: Engine, file: Path) -> None:
+    """Never write into a file that was deleted or replaced: it would swallow everything without a word."""
+
+    @event.listens_for(engine, "do_connect")
+    def must_exist(*_: Any) -> None:
+        if not file.exists():
+            raise sqlite3.OperationalError(f"{file} is gone")
+
+    @event.listens_for(engine, "connect")
+    def remember(_: Any, record: Any) -> None:
+        record.info["file"] = _identity(file)
+
+    @event.listens_for(engine, "checkout")
+    def same_file(_: Any, record: Any, __: Any) -> None:
+        if record.info["file"] != _identity(file):
+            raise DisconnectionError(f"{file} is not the file that was opened")
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Tells files apart that have had the same name. None: there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

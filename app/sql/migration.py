@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from app.errors import LedgerUnavailable
 from app.sql.database import Database
 
 SCRIPTS = Path(__file__).with_name("migrations")
@@ -37,6 +38,10 @@ def migrate(database: Database, create_queue: Callable[[], None] = lambda: None)
         LedgerUnavailable: the database cannot be reached.
         SchemaOutdated: it is of a later version than this one.
     """
+    try:
+        database.create()
+    except OSError as error:
+        raise LedgerUnavailable(private=repr(error)) from error
     with _alone(database) as connection:
         before = _revision(connection)
         head = _scripts().get_current_head() or ""

@@ -48,7 +48,8 @@ class WorkerProcess:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
+        whole = self._log.read_text().split("\n")[:-1]  # the last line may be written just now
+        return [json.loads(line) for line in whole if line.startswith("{")]
 
     def events(self, name: str) -> list[dict[str, Any]]:
         return [line for line in self.log if line.get("event") == name]

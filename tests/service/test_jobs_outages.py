@@ -146,19 +146,29 @@ def block(folder: Path) -> Path:
     return blocker
 
 
-def test_a_result_that_cannot_be_stored_is_made_again_when_it_can(build: Build) -> None:
-    house = build(**QUICK | {"job_retry_seconds": 1})
+def test_a_result_that_cannot_be_stored_is_stored_when_it_can(build: Build) -> None:
+    house = build(**QUICK)
+    blocker = block(house.folder)
+    worker = house.worker()
+    job = house.submit(to=4)
+    house.wait_for(lambda: worker.events("result_not_stored"))
+    assert worker.events("checkpoint_not_stored")  # and passed over
+    blocker.unlink()
+    assert house.check_done(job).attempt == 1
+
+
+def test_a_result_that_could_not_be_stored_is_made_again(build: Build) -> None:
+    house = build(**QUICK | {"job_retry_seconds": 1, "job_outage_seconds": 0})
     blocker = block(house.folder)
     worker = house.worker()
     job = house.submit(to=4)
     house.wait_for(lambda: worker.events("job_attempt_failed"))
-    assert worker.events("checkpoint_not_stored")  # and passed over
     blocker.unlink()
     assert house.check_done(job).attempt >= 2
 
 
 def test_a_storage_that_stays_closed_fails_the_job_with_that_reason(build: Build) -> None:
-    house = build(**QUICK)
+    house = build(**QUICK | {"job_outage_seconds": 0})
     block(house.folder)
     house.worker()
     failed = house.wait_until_ended(house.submit(to=1, max_attempts=2))
