@@ -10,7 +10,7 @@ bin := $(VENV)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check
 sources := pyproject.toml constraints.txt
 
-.PHONY: help serve test lint types format clean papers
+.PHONY: help serve test lint types format docs clean papers
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo 'make lint     ruff: rules and format'
 	@echo 'make types    mypy'
 	@echo 'make format   rewrite the sources in the format that lint asks for'
+	@echo 'make docs     write docs/configuration.md and docs/errors.md, which are made from the code'
 	@echo 'make papers   train and measure what the papers claim, 15 minutes each of the five parts (docs/papers.md)'
 	@echo 'make clean    remove the virtual environment and the caches'
 
@@ -42,6 +43,9 @@ types: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	@$(bin)/ruff check --fix
 	@$(bin)/ruff format
+
+docs: $(VENV)/.installed
+	@$(bin)/python docs/reference.py
 
 # Folders of photos and paintings and a loss network's file; without them, what ships takes their places.
 PHOTOS ?=

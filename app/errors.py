@@ -50,7 +50,9 @@ from typing import Any, ClassVar
 
 
 class PasticheError(Exception):
-    """Root of the tree. `detail` is public, `private` is for the log, `extra` are further members of the problem."""
+    """Something failed that should not have; the service's log says what, by the request's id."""
+
+    # `detail` is public, `private` is for the log, `extra` are further members of the problem.
 
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal-error"
@@ -80,7 +82,7 @@ class RequestError(PasticheError):
 
 
 class InvalidOption(RequestError):
-    """An option has a value outside its range, or does not go with another one."""
+    """An option is unknown, missing or outside its range, or does not go with another one."""
 
     status = 422
     slug = "invalid-option"
@@ -88,14 +90,14 @@ class InvalidOption(RequestError):
 
 
 class UnknownStyle(InvalidOption):
-    """`styles` names one that the model does not have."""
+    """The model has no such style; `nearest` lists those with a similar name."""
 
     slug = "unknown-style"
     title = "Unknown style"
 
 
 class NotAcceptable(RequestError):
-    """`Accept` allows no picture format that this service writes."""
+    """`Accept` allows no image format that this service writes."""
 
     status = 406
     slug = "not-acceptable"
@@ -103,14 +105,14 @@ class NotAcceptable(RequestError):
 
 
 class MalformedBody(RequestError):
-    """The multipart body cannot be parsed, or lacks the picture."""
+    """The multipart body cannot be parsed, or lacks the image."""
 
     slug = "malformed-body"
     title = "Malformed body"
 
 
 class BodyTooLarge(RequestError):
-    """More bytes than the limit."""
+    """The body has more bytes than the limit."""
 
     status = 413
     slug = "body-too-large"
@@ -118,14 +120,14 @@ class BodyTooLarge(RequestError):
 
 
 class EmptyBody(RequestError):
-    """No bytes where a picture was expected."""
+    """There are no bytes where an image was expected."""
 
     slug = "empty-body"
     title = "Empty body"
 
 
 class HeadersTooLarge(RequestError):
-    """More headers, or longer ones, than the limit."""
+    """The request has more headers, or longer ones, than the limit."""
 
     status = 431
     slug = "headers-too-large"
@@ -141,7 +143,7 @@ class RequestTimeout(RequestError):
 
 
 class Unauthorized(RequestError):
-    """A key is required and none, or a wrong one, was given."""
+    """A key is required and none, or a wrong one, was sent; or an admin route was called without the token."""
 
     status = 401
     slug = "unauthorized"
@@ -149,7 +151,7 @@ class Unauthorized(RequestError):
 
 
 class Forbidden(RequestError):
-    """Nobody may do this, whichever key they have."""
+    """Nobody may do this, whichever key they have: without API keys, only the operator lists jobs."""
 
     status = 403
     slug = "forbidden"
@@ -157,7 +159,7 @@ class Forbidden(RequestError):
 
 
 class NotFound(RequestError):
-    """No such route, style, model or job."""
+    """There is no such route, style, model or job."""
 
     status = 404
     slug = "not-found"
@@ -173,7 +175,7 @@ class MethodNotAllowed(RequestError):
 
 
 class IdempotencyConflict(RequestError):
-    """An `Idempotency-Key` that was used before, with another body."""
+    """The `Idempotency-Key` was used before, with another request."""
 
     status = 409
     slug = "idempotency-conflict"
@@ -181,7 +183,7 @@ class IdempotencyConflict(RequestError):
 
 
 class StyleExists(RequestError):
-    """A painting, or the model itself, has a style of this id already."""
+    """A style image, or the model itself, has a style of this id already."""
 
     status = 409
     slug = "style-exists"
@@ -189,7 +191,7 @@ class StyleExists(RequestError):
 
 
 class StyleInUse(RequestError):
-    """A training or a model version has been made from the painting, so it cannot be deleted."""
+    """A training or a model version has been made from the style image, so it cannot be deleted."""
 
     status = 409
     slug = "style-in-use"
@@ -205,7 +207,7 @@ class VersionRefused(RequestError):
 
 
 class TrainingFailed(RequestError):
-    """What was asked for cannot be trained: its options do not go together, or its losses became infinite."""
+    """The training cannot succeed: its options do not go together, or its losses became infinite."""
 
     status = 422
     slug = "training-failed"
@@ -213,7 +215,7 @@ class TrainingFailed(RequestError):
 
 
 class NoResult(RequestError):
-    """The job has no such picture: not yet, or it ended without one."""
+    """The job has no such image: not yet, or it ended without one."""
 
     status = 409
     slug = "no-result"
@@ -221,7 +223,7 @@ class NoResult(RequestError):
 
 
 class ResultExpired(RequestError):
-    """The pictures of the job have been deleted, some time after its end."""
+    """The images of the job have been deleted, some time after its end."""
 
     status = 410
     slug = "result-expired"
@@ -229,7 +231,7 @@ class ResultExpired(RequestError):
 
 
 class TooManyRequests(RequestError):
-    """More jobs were asked for in a minute than one principal may."""
+    """One principal asked for more jobs within a minute than allowed; come back after `Retry-After`."""
 
     status = 429
     slug = "too-many-requests"
@@ -237,7 +239,7 @@ class TooManyRequests(RequestError):
 
 
 class TooManyJobs(RequestError):
-    """As many jobs wait as may: of this principal, or in all."""
+    """As many jobs are queued as allowed, of this principal or in all; come back after `Retry-After`."""
 
     status = 429
     slug = "too-many-jobs"
@@ -245,7 +247,7 @@ class TooManyJobs(RequestError):
 
 
 class PictureError(RequestError):
-    """The bytes start like a picture but cannot be read as one."""
+    """The bytes start like an image but cannot be read as one: it is damaged or cut off."""
 
     status = 422
     slug = "broken-picture"
@@ -253,7 +255,7 @@ class PictureError(RequestError):
 
 
 class UnsupportedPicture(PictureError):
-    """The bytes are not a picture of an allowed format."""
+    """The bytes are not an image of an allowed format."""
 
     status = 415
     slug = "unsupported-picture"
@@ -261,7 +263,7 @@ class UnsupportedPicture(PictureError):
 
 
 class AnimatedPicture(PictureError):
-    """More than one frame."""
+    """The image has more than one frame."""
 
     status = 415
     slug = "animated-picture"
@@ -285,7 +287,7 @@ class ServiceError(PasticheError):
 
 
 class Overloaded(ServiceError):
-    """The queue is full, or the predicted wait is past the deadline."""
+    """The queue is full, or too slow for the deadline; come back after `Retry-After`."""
 
     slug = "overloaded"
     title = "Overloaded"
@@ -300,7 +302,7 @@ class DeadlineExceeded(ServiceError):
 
 
 class EngineFailed(ServiceError):
-    """The network raised while it worked on this request."""
+    """The network failed on this image."""
 
     status = 500
     slug = "engine-failed"
@@ -308,35 +310,35 @@ class EngineFailed(ServiceError):
 
 
 class OutOfMemory(ServiceError):
-    """The picture does not fit into the memory that is free, even alone."""
+    """The image does not fit into the memory that is free, even alone; come back after `Retry-After`."""
 
     slug = "out-of-memory"
     title = "Out of memory"
 
 
 class ModelUnavailable(ServiceError):
-    """No model is loaded, or not yet."""
+    """No model is loaded and warm, or the service is stopping."""
 
     slug = "model-unavailable"
     title = "Model unavailable"
 
 
 class LedgerUnavailable(ServiceError):
-    """The database of the jobs cannot be reached."""
+    """The database of the jobs cannot be reached; come back after `Retry-After`."""
 
     slug = "ledger-unavailable"
     title = "Job ledger unavailable"
 
 
 class StorageUnavailable(ServiceError):
-    """Pictures of jobs cannot be written or read."""
+    """Files of jobs cannot be written or read; come back after `Retry-After`."""
 
     slug = "storage-unavailable"
     title = "Storage unavailable"
 
 
 class DescriptorUnavailable(ServiceError):
-    """No loss network is configured, so no picture can be optimised."""
+    """There is no loss network that can be used, so no image can be optimised."""
 
     slug = "descriptor-unavailable"
     title = "Descriptor unavailable"
@@ -350,7 +352,7 @@ class PhotosUnavailable(ServiceError):
 
 
 class WorkerLost(ServiceError):
-    """Why a job failed that took its worker with it, or hung, as often as it may be tried."""
+    """The job ended or hung its worker every time it was tried."""
 
     status = 500
     slug = "worker-lost"

@@ -131,7 +131,7 @@ def test_bounds_shrink_with_the_memory_and_never_grow() -> None:
 
 def test_defaults_come_from_the_machine_and_a_setting_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     small = machine(cores=4, quota=2.5, memory_bytes=1_000_000_000)
-    monkeypatch.setattr("app.settings.this_machine", lambda: small)
+    monkeypatch.setattr("app.settings.values.this_machine", lambda: small)
     found = Settings()
     assert (found.engine_threads, found.codec_threads, found.worker_threads) == (2, 2, 2)
     assert (found.queue_megapixels, found.uploads_megabytes, found.result_cache_megabytes) == (32, 128, 32)

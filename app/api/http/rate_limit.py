@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from limits import RateLimitItemPerMinute
 from limits.errors import StorageError
-from limits.storage import storage_from_string
+from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -31,12 +31,7 @@ class RateLimit:
     """
 
     def __init__(self, per_minute: int, redis_url: str | None) -> None:
-        options: dict[str, Any] = {"wrap_exceptions": True}
-        if redis_url:
-            # Without redis-py's own repetitions, whose pauses add up to seconds.
-            once = Retry(NoBackoff(), retries=0)
-            options |= {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": SOCKET_SECONDS, "retry": once}
-        storage = storage_from_string(limits_url(redis_url), **options)
+        storage = _redis(redis_url) if redis_url else MemoryStorage()
         self._item = RateLimitItemPerMinute(per_minute, namespace="pastiche")
         self._limiter = MovingWindowRateLimiter(storage)
 
@@ -56,8 +51,10 @@ class RateLimit:
         )
 
 
-def limits_url(redis_url: str | None) -> str:
-    """The same place in the words of `limits`."""
-    if redis_url is None:
-        return "memory://"
-    return f"redis+{redis_url}" if redis_url.startswith("unix://") else redis_url
+def _redis(url: str) -> RedisStorage:
+    # Not `storage_from_string`, whose URLs are spelled otherwise. And without redis-py's own repetitions, whose pauses
+    # add up to seconds.
+    once: Any = Retry(NoBackoff(), retries=0)
+    return RedisStorage(
+        url, wrap_exceptions=True, socket_timeout=SOCKET_SECONDS, socket_connect_timeout=SOCKET_SECONDS, retry=once
+    )

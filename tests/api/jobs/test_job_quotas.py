@@ -1,6 +1,8 @@
 """Quotas, each refused with the time after which it is worth trying again; and what goes on without a database."""
 
 import asyncio
+import socket
+import threading
 import time
 
 import pytest
@@ -8,7 +10,7 @@ from hand_worker import HandWorker
 from job_requests import ANNA, BERT, ROUTE, form, make, problem
 from pydantic import SecretStr
 
-from app.api.http.rate_limit import RateLimit, limits_url
+from app.api.http.rate_limit import RateLimit
 from app.api.jobs import gateway
 from app.api.jobs.gateway import JobGateway
 from app.errors import LedgerUnavailable, TooManyRequests
@@ -92,9 +94,16 @@ def test_without_its_redis_the_limit_is_passed_over():
         limit.hit("anna")
 
 
-def test_a_redis_behind_a_socket(tmp_path):
-    assert limits_url(f"unix://{tmp_path}/s") == f"redis+unix://{tmp_path}/s"
-    assert limits_url("rediss://host/1") == "rediss://host/1"
+def test_a_redis_behind_a_socket_is_asked(tmp_path):
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "s"))
+        listening.listen()
+        asked = []
+        answering = threading.Thread(target=lambda: asked.append(listening.accept()[0].close()))
+        answering.start()
+        RateLimit(1, f"unix://{tmp_path}/s").hit("anna")
+        answering.join(60)
+        assert asked
 
 
 GONE = "postgresql://nobody@127.0.0.1:1/none"

@@ -1,0 +1,44 @@
+"""Settings of the engine that runs the networks, and of the threads around it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from app.settings.values import AnyCase, codec_threads, usable_cores
+
+
+class EngineSettings(BaseModel):
+    """Engine."""
+
+    device: Annotated[Literal["auto", "cpu", "cuda", "mps"], AnyCase] = Field(
+        "auto", description="`cpu`, `cuda` or `mps`; `auto` takes the best one there is."
+    )
+    precision: Annotated[Literal["auto", "float32", "bfloat16"], AnyCase] = Field(
+        "auto", description="`float32` or `bfloat16`; `auto` takes bfloat16 where the hardware multiplies in it."
+    )
+    engine_threads: int = Field(
+        default_factory=usable_cores,
+        ge=1,
+        le=1024,
+        description="Threads of the network on a CPU. Usable cores are those that the affinity (`taskset`, a cpuset) "
+        "and the CPU quota of the cgroups leave, rounded down.",
+    )
+    codec_threads: int = Field(
+        default_factory=codec_threads,
+        ge=1,
+        le=1024,
+        description="Threads that decode and encode images. The default is half of the usable cores, rounded up; here "
+        "hardware threads of one core count.",
+    )
+    batch_pictures: int = Field(
+        8,
+        ge=1,
+        le=256,
+        description="Largest batch. On a CPU of two to four threads a batch holds as many images, one a thread; 1 runs "
+        "them one by one, each the same to the bit whoever else is there.",
+    )
+    engine_stall_seconds: float = Field(
+        120, gt=0, le=3600, description="Time of one batch after which liveness fails and the process counts as dead."
+    )

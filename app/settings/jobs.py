@@ -1,0 +1,76 @@
+"""Settings of jobs and of the workers that run them."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
+
+from app.settings.values import ExistingFile, usable_cores
+
+
+class JobSettings(BaseModel):
+    """Jobs and workers. With the defaults, the job of a worker that was killed goes on elsewhere within 6 s."""
+
+    descriptor: ExistingFile | None = Field(
+        None,
+        description="Loss network of the jobs that optimise an image, a safetensors file. Without it, the newest "
+        "`slim` of the models.",
+    )
+    workers: int = Field(
+        1,
+        ge=0,
+        le=64,
+        description="Worker processes that `pastiche serve` starts; 0 where `pastiche worker` runs elsewhere.",
+    )
+    worker_threads: int = Field(
+        default_factory=usable_cores, ge=1, le=1024, description="Threads of the networks in each worker."
+    )
+    job_heartbeat_seconds: float = Field(
+        1, gt=0, le=60, description="How often a worker renews its lease and reports its progress."
+    )
+    job_lease_seconds: float = Field(
+        5, gt=0, le=600, description="Silence after which another worker takes a job over: three heartbeats at least."
+    )
+    job_sweep_seconds: float = Field(1, gt=0, le=600, description="How often each worker looks for such jobs.")
+    job_stall_seconds: float = Field(
+        300, gt=0, le=86_400, description="Time of one iteration after which a running job counts as hung."
+    )
+    job_checkpoint_seconds: float = Field(5, gt=0, le=3600, description="How often a job saves a checkpoint.")
+    job_attempts: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="Attempts of a job that ends its worker, or meets a failure that could pass, before it fails.",
+    )
+    job_retry_seconds: float = Field(
+        5, gt=0, le=3600, description="Pause after such a failure, four times as long after each further one."
+    )
+    job_outage_seconds: float = Field(
+        600,
+        ge=0,
+        le=86_400,
+        description="How long a finished job waits for a storage that is away, before the attempt counts as failed.",
+    )
+    job_expiry_hours: float = Field(24, gt=0, le=8760, description="When the files of an ended job are deleted.")
+    job_history_days: float = Field(30, ge=0, le=3650, description="How much later the job itself is deleted.")
+    waiting_jobs: int = Field(1000, ge=1, le=1_000_000, description="Most queued jobs in all.")
+    waiting_jobs_each: int = Field(
+        100,
+        ge=1,
+        le=1_000_000,
+        description="Most queued jobs of one principal: of an API key, or of an address where there are no keys.",
+    )
+    jobs_per_minute: int = Field(
+        60,
+        ge=1,
+        le=1_000_000,
+        description="Most jobs that one principal may create within any minute; over all processes with "
+        "`PASTICHE_REDIS_URL`.",
+    )
+
+    @field_validator("job_lease_seconds")
+    @classmethod
+    def lease_outlives_heartbeats(cls, value: float, info: ValidationInfo) -> float:
+        # Two heartbeats may be late before anybody takes the job over.
+        if value < 3 * info.data.get("job_heartbeat_seconds", 0):
+            raise ValueError("must be at least three times PASTICHE_JOB_HEARTBEAT_SECONDS")
+        return value

@@ -1,0 +1,47 @@
+"""Settings that bound one request, and all of them together."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from app.settings.values import by_memory
+
+
+class LimitSettings(BaseModel):
+    """Limits of requests. Those that depend on memory shrink in proportion below 2 GB, cgroup limits included."""
+
+    body_megabytes: float = Field(16, gt=0, le=1024, description="Largest request body.")
+    uploads_megabytes: float = Field(
+        default_factory=by_memory(256),
+        gt=0,
+        le=100_000,
+        description="Bytes of all request bodies in memory at once. When it is reached, bodies that arrive with less "
+        "than 8 kB/s are cut off (503) to make room.",
+    )
+    picture_megapixels: float = Field(40, gt=0, le=1000, description="Most pixels of an image that is sent.")
+    edge_pixels: int = Field(2048, ge=16, le=16384, description="Longest edge of a stylized image.")
+    queue_megapixels: float = Field(
+        default_factory=by_memory(64),
+        gt=0,
+        le=100_000,
+        description="Most pixels that wait for the engine; beyond it, 503.",
+    )
+    deadline_seconds: float = Field(30, gt=0, le=3600, description="Time of a request from its arrival; then 504.")
+    result_cache_megabytes: float = Field(
+        default_factory=by_memory(64),
+        ge=0,
+        le=100_000,
+        description="Responses that are kept for equal requests; 0 keeps and shares none.",
+    )
+
+    @property
+    def body_bytes(self) -> int:
+        return int(self.body_megabytes * 1_000_000)
+
+    @property
+    def result_cache_bytes(self) -> int:
+        return int(self.result_cache_megabytes * 1_000_000)
+
+    @property
+    def uploads_bytes(self) -> int:
+        return int(self.uploads_megabytes * 1_000_000)

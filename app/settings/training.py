@@ -1,0 +1,23 @@
+"""Settings of trainings."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from app.settings.values import ExistingFolder, usable_cores
+
+
+class TrainingSettings(BaseModel):
+    """Trainings."""
+
+    photos_dir: ExistingFolder | None = Field(
+        None,
+        description="Folder of photos (JPEG, PNG or WebP) that trainings learn on; without it, the built-in images.",
+    )
+    training_threads: int = Field(default_factory=usable_cores, ge=1, le=1024, description="Threads of a training.")
+    training_niceness: int = Field(
+        19,
+        ge=0,
+        le=19,
+        description="Priority of the process that trains: 19 takes what the others leave, 0 as much as they do.",
+    )

@@ -1,0 +1,107 @@
+"""URLs of the database, the queue and the storage: checked before anything connects, and in one spelling.
+
+No message shows a part of the URL: of a password with `/`, `:`, `@` or `?` in it that is not percent-encoded, a part
+stands where the port or a parameter should be.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator
+
+ENCODED = "percent-encode `/`, `:`, `@`, `?` and `%` in its password (`@` is `%40`)"
+# Parameters of SQLite's driver that make sense for a database that several processes share.
+SQLITE_PARAMETERS = ("cached_statements", "timeout")
+
+
+def database_url(url: str) -> str:
+    """`postgresql://...` or `sqlite:///path`, with every part escaped. Raises ValueError with a sentence."""
+    from psycopg import ProgrammingError, conninfo  # here: only who sets a database needs its packages
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    scheme, colon, rest = url.partition("://")
+    kind = {"postgres": "postgresql", "postgresql+psycopg": "postgresql"}.get(scheme.lower(), scheme.lower())
+    if not colon or kind not in ("postgresql", "sqlite"):
+        raise ValueError("it has to begin with postgresql:// or sqlite:///")
+    try:
+        parsed = make_url(f"{kind}://{rest}")
+    except (ArgumentError, ValueError):
+        raise ValueError(f"it cannot be read; its port has to be a number; {ENCODED}") from None
+    if kind == "sqlite":
+        if parsed.host or not parsed.database:
+            raise ValueError("an SQLite database is sqlite:/// and a path; an absolute path makes it four slashes")
+        if not parsed.query.keys() <= set(SQLITE_PARAMETERS):
+            raise ValueError(f"it has a parameter that is not known; {' and '.join(SQLITE_PARAMETERS)} are")
+    elif parsed.port is not None and not 0 < parsed.port < 65536:
+        raise ValueError(f"its port has to be between 1 and 65535; {ENCODED}")
+    spelled = parsed.render_as_string(hide_password=False)
+    if kind == "postgresql":
+        try:
+            conninfo.conninfo_to_dict(spelled)
+        except ProgrammingError:
+            raise ValueError(f"it has a parameter that PostgreSQL's client does not know; {ENCODED}") from None
+    return spelled
+
+
+def redis_url(url: str) -> str:
+    """`redis://`, `rediss://` or `unix://`. Raises ValueError with a sentence."""
+    from redis import ConnectionPool
+
+    parts = _split(url, ("redis", "rediss", "unix"), "redis://, rediss:// or unix://")
+    number = parts.path.strip("/")
+    if parts.scheme != "unix" and number and not number.isdecimal():
+        raise ValueError(f"the path has to be the number of a database, such as redis://host:6379/0; {ENCODED}")
+    url = _spelled(url, parts)
+    try:
+        ConnectionPool.from_url(url).make_connection()  # which connects to nothing yet
+    except (ValueError, TypeError, AttributeError):
+        raise ValueError(f"it has a parameter that Redis's client does not know, or a bad value; {ENCODED}") from None
+    return url
+
+
+def storage_url(url: str) -> str:
+    """`s3://bucket/prefix` or `file:///folder`. Raises ValueError with a sentence."""
+    parts = _split(url, ("s3", "file"), "s3://bucket or file:///")
+    if parts.query or parts.fragment:
+        raise ValueError("it takes no parameters; in a path, ? is %3F and # is %23")
+    if parts.scheme == "file" and (parts.netloc or parts.path.strip("/") == ""):
+        raise ValueError("a folder is file:// and an absolute path, such as file:///srv/pastiche")
+    if parts.scheme == "s3" and not parts.netloc:
+        raise ValueError("it has to name a bucket: s3://bucket/prefix")
+    return _spelled(url, parts)
+
+
+def http_url(url: str) -> str:
+    """`http://host` or `https://host`. Raises ValueError with a sentence."""
+    parts = _split(url, ("http", "https"), "http:// or https://")
+    if not parts.hostname:
+        raise ValueError("it has to name a host: http://host:9000")
+    return _spelled(url, parts)
+
+
+def _split(url: str, schemes: tuple[str, ...], beginnings: str) -> SplitResult:
+    scheme, colon, _ = url.partition("://")
+    if not colon or scheme.lower() not in schemes:
+        raise ValueError(f"it has to begin with {beginnings}")
+    try:
+        parts = urlsplit(url)
+        bad_port = parts.port == 0
+    except ValueError:
+        bad_port = True
+    if bad_port:
+        raise ValueError(f"its port has to be a number between 1 and 65535; {ENCODED}")
+    return parts
+
+
+def _spelled(url: str, parts: SplitResult) -> str:
+    """Its scheme in lower case. Not `geturl`, which drops the slashes of unix:///path."""
+    return parts.scheme + url[len(parts.scheme) :]
+
+
+DatabaseUrl = Annotated[str, AfterValidator(database_url)]
+RedisUrl = Annotated[str, AfterValidator(redis_url)]
+StorageUrl = Annotated[str, AfterValidator(storage_url)]
+HttpUrl = Annotated[str, AfterValidator(http_url)]

@@ -1,0 +1,72 @@
+"""Kinds of values that several settings have."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator
+
+from app.machine import this_machine
+
+# What the bounds on memory fill, with the models and one image of the largest size in the network.
+USUAL_BYTES = 2e9
+
+
+def usable_cores() -> int:
+    """The default number of threads of a network."""
+    return this_machine().network_threads
+
+
+def codec_threads() -> int:
+    """The default number of threads that decode and encode."""
+    return this_machine().codec_threads
+
+
+def by_memory(usual: float) -> Callable[[], float]:
+    """The default of a bound on memory: `usual` from 2 GB on, in proportion where there is less."""
+    return lambda: usual * this_machine().share_of_memory(USUAL_BYTES)
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    parts = tuple(part for part in re.split(r"[,\s]+", value) if part)
+    if not parts:
+        raise ValueError("it names nothing; leave it unset, or name at least one, separated by commas")
+    return parts
+
+
+def _existing_file(path: Path) -> Path:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ValueError(
+            f"cannot read the file {path} ({error.strerror}); name one that can be read, or leave it unset"
+        ) from None
+    return path
+
+
+def _existing_folder(path: Path) -> Path:
+    try:
+        os.scandir(path).close()
+    except OSError as error:
+        raise ValueError(
+            f"cannot read the folder {path} ({error.strerror}); name one that can be read, or leave it unset"
+        ) from None
+    return path
+
+
+# For `Annotated`: words that mean the same in upper case, and lists that a variable separates by commas.
+AnyCase = BeforeValidator(_lower)
+Separated = BeforeValidator(_split)
+
+ExistingFile = Annotated[Path, AfterValidator(_existing_file)]
+ExistingFolder = Annotated[Path, AfterValidator(_existing_folder)]
