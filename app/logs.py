@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
@@ -39,7 +39,9 @@ def configure_logging(level: Level, format: Format) -> None:
         if format == "json"
         # Plain: the default prints every variable of a traceback, which may be a client's picture.
         else [
-            structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)
+            structlog.processors.format_exc_info,
+            escape_control_characters,
+            structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty()),
         ]
     )
     handler = logging.StreamHandler(sys.stdout)
@@ -52,3 +54,22 @@ def configure_logging(level: Level, format: Format) -> None:
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name, least in QUIETED.items():
         logging.getLogger(name).setLevel(least)
+
+
+def escape_control_characters(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Clients' words must neither forge a line of the log nor talk to the terminal that shows it.
+
+    A traceback has lines of its own, indented: the message of an error may have line ends, too.
+    """
+    return {name: _indented(value) if name == "exception" else _escaped(value) for name, value in event.items()}
+
+
+def _indented(traceback: str) -> str:
+    return "\n".join(f"  {_escaped(line)}" for line in traceback.split("\n"))
+
+
+def _escaped(value: Any) -> Any:
+    """A string with its unprintable characters as Python writes them; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in value)

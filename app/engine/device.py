@@ -12,6 +12,7 @@ from typing import Literal
 
 import torch
 
+from app.nets.precision import supports_bfloat16
 from app.settings import SettingsError
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
@@ -98,17 +99,6 @@ def choose_dtype(kind: str, precision: Precision) -> torch.dtype:
     if precision == "bfloat16" and not supported:
         raise SettingsError(f"PASTICHE_PRECISION: this {kind} device does not compute in bfloat16.")
     return torch.bfloat16 if supported else torch.float32
-
-
-def supports_bfloat16(kind: str) -> bool:
-    """Whether the device multiplies bfloat16 in hardware: emulation would be slower than float32."""
-    if kind == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if kind == "cpu":
-        # oneDNN's own check passes on every AVX-512 processor, also where it would emulate.
-        has = torch.cpu.get_capabilities()
-        return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
-    return False
 
 
 def can_compile() -> bool:

@@ -28,6 +28,7 @@ from app.gatys.schedule import ScaleSchedule, Stage
 from app.imaging.colour import keep_colour
 from app.imaging.resize import fitted
 from app.nets.descriptor import Descriptor
+from app.nets.precision import supports_bfloat16
 
 # Iterations over which the loss must fall by the options' tolerance.
 WINDOW = 10
@@ -259,7 +260,7 @@ def normalised(styles: Sequence[tuple[Tensor, float]]) -> list[tuple[Tensor, flo
 
 
 def wanted_precision(options: GatysOptions, device: torch.device) -> torch.dtype:
-    narrow = options.precision == "bfloat16" or (options.precision == "auto" and fast_bfloat16(device))
+    narrow = options.precision == "bfloat16" or (options.precision == "auto" and supports_bfloat16(device.type))
     return torch.bfloat16 if narrow else torch.float32
 
 
@@ -270,10 +271,3 @@ def prepared(descriptor: Descriptor, dtype: torch.dtype) -> Descriptor:
         if weight.ndim == 4:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     return own
-
-
-def fast_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # The one question that torch answers about the processor's bfloat16 is oneDNN's.
-    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

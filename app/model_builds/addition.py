@@ -24,7 +24,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
-from app.engine.device import supports_bfloat16
 from app.model_builds.candidate import Candidate, pass_gates
 from app.model_builds.card import append_to_card
 from app.model_builds.catalogued import catalogued
@@ -34,6 +33,7 @@ from app.model_builds.progress import STEPS_BEGIN, BuildProgress, GatesWatch, St
 from app.model_builds.scores import Scores, score
 from app.nets.descriptor import Descriptor
 from app.nets.norm import StyleRows
+from app.nets.precision import supports_bfloat16
 from app.registry.manifest import Appended, Origin
 from app.registry.publish import Draft, draft_addition, now
 from app.registry.repository import WEIGHTS, Model, read_verified

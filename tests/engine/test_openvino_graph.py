@@ -13,11 +13,12 @@ from engine_fakes import CPU, Affine
 from PIL import Image
 
 from app.engine import openvino_graph as graphs
-from app.engine.device import Device, can_compile, choose_device, supports_bfloat16
+from app.engine.device import Device, can_compile, choose_device
 from app.engine.openvino_graph import NonFiniteError, OpenVinoGraph, compile_graph
 from app.engine.stylizer import Stylizer
 from app.nets.generators import Compact, Johnson, Paper
 from app.nets.norm import BatchNorm, StyleRows
+from app.nets.precision import supports_bfloat16
 from app.nets.texture import Texture, Ulyanov
 from app.registry.repository import Repository
 from app.settings import SHIPPED_MODELS

@@ -10,9 +10,10 @@ import torch
 from engine_fakes import CPU, Affine, affine_stylizer, random_stylizer
 from PIL import Image
 
-from app.engine.device import Device, supports_bfloat16
+from app.engine.device import Device
 from app.engine.openvino_graph import NonFiniteError
 from app.errors import InvalidOption, UnknownStyle
+from app.nets.precision import supports_bfloat16
 
 ALL_BYTES = np.arange(256 * 3, dtype=np.int64).reshape(16, 16, 3).astype(np.uint8)
 

@@ -9,12 +9,14 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
+from app.engine.device import choose_dtype
 from app.errors import InvalidOption
 from app.gatys.checkpoint import ForeignCheckpoint, GatysCheckpoint
 from app.gatys.options import GatysOptions
-from app.gatys.transfer import Transfer
+from app.gatys.transfer import Transfer, wanted_precision
 from app.imaging.colour import LUMA
 from app.nets.descriptor import Descriptor
+from app.model_builds.addition import fitting_precision
 
 QUICK = {"size": 64, "scales": 2, "iterations": 12, "tolerance": 0, "precision": "float32"}
 
@@ -278,3 +280,14 @@ def test_the_picture_has_the_final_size_from_the_first_scale_on(descriptor):
 def test_the_callers_network_is_left_alone(descriptor):
     transfer(descriptor, precision="bfloat16")
     assert descriptor.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("has", "dtype"),
+    [({}, torch.float32), ({"avx512_bf16": True}, torch.bfloat16), ({"amx_bf16": True}, torch.bfloat16)],
+)
+def test_auto_precision_asks_the_processor_what_the_engine_asks(monkeypatch, has, dtype):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+    assert wanted_precision(GatysOptions(), torch.device("cpu")) == dtype
+    assert choose_dtype("cpu", "auto") == dtype
+    assert fitting_precision(torch.device("cpu")) == str(dtype).removeprefix("torch.")
