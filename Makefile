@@ -6,6 +6,10 @@ VENV ?= .venv
 # A further package index for torch; https://download.pytorch.org/whl/cpu has builds without CUDA, which are smaller.
 TORCH_INDEX ?=
 
+# As app/__init__.py has it, for scripts that load torch before the package: threads sleep while they wait.
+export OMP_WAIT_POLICY ?= passive
+export GOMP_SPINCOUNT ?= 0
+
 bin := $(VENV)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check
 sources := pyproject.toml constraints.txt

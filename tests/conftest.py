@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import app  # noqa: F401 - before torch: it says how the threads of OpenMP wait
+
+# isort: split
 import importlib.util
 import io
 import os

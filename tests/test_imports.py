@@ -47,8 +47,13 @@ FILES = {"io", "os", "pathlib", "pickle", "safetensors", "shutil", "tempfile", "
 FILE_CALLS = {"open", "torch.load", "torch.save", "np.load", "np.fromfile", "numpy.load", "numpy.fromfile"}
 FILELESS_ROOMS = {"nets", "losses"}
 ENVIRONMENT = {"os.environ", "os.getenv", "os.environb"}
-# torchrun tells its processes their rank through the environment and in no other way.
-READS_ENVIRONMENT = {"app/settings/environment.py", "app/settings/settings.py", "app/cli/training_run.py"}
+# torchrun tells its processes their rank through the environment and in no other way; so OpenMP is told how to wait.
+READS_ENVIRONMENT = {
+    "app/__init__.py",
+    "app/settings/environment.py",
+    "app/settings/settings.py",
+    "app/cli/training_run.py",
+}
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,19 @@ def test_defaults_come_from_the_machine_and_a_setting_wins(monkeypatch: pytest.M
     assert (Settings().engine_threads, Settings().queue_megapixels) == (7, 64)
 
 
+@pytest.mark.parametrize(
+    ("share", "network", "codec"), [("1", 8, 4), ("0.5", 4, 2), ("0.3", 2, 2), ("0.25", 2, 1), ("0.01", 1, 1)]
+)
+def test_processes_that_share_a_machine_share_its_cores(
+    monkeypatch: pytest.MonkeyPatch, share: str, network: int, codec: int
+) -> None:
+    monkeypatch.setattr("app.settings.values.this_machine", lambda: machine(cores=8, allowed=8))
+    monkeypatch.setenv("PASTICHE_CORE_SHARE", share)
+    found = Settings()
+    assert {found.engine_threads, found.worker_threads, found.training_threads} == {network}
+    assert found.codec_threads == codec
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system knows no affinity")
 def test_a_process_that_is_bound_to_one_processor_finds_one() -> None:
     one = min(affinity())

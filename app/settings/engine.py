@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from app.settings.values import AnyCase, codec_threads, usable_cores
+from app.settings.values import AnyCase, codec_threads, network_threads
 
 
 class EngineSettings(BaseModel):
@@ -18,8 +18,15 @@ class EngineSettings(BaseModel):
     precision: Annotated[Literal["auto", "float32", "bfloat16"], AnyCase] = Field(
         "auto", description="`float32` or `bfloat16`; `auto` takes bfloat16 where the hardware multiplies in it."
     )
+    core_share: float = Field(
+        1,
+        gt=0,
+        le=1,
+        description="Share of the usable cores that the default numbers of threads take, where several processes share "
+        "a machine.",
+    )
     engine_threads: int = Field(
-        default_factory=usable_cores,
+        default_factory=network_threads,
         ge=1,
         le=1024,
         description="Threads of the network on a CPU. Usable cores are those that the affinity (`taskset`, a cpuset) "

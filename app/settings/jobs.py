@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from app.settings.values import ExistingFile, usable_cores
+from app.settings.values import ExistingFile, network_threads
 
 
 class JobSettings(BaseModel):
@@ -22,7 +22,7 @@ class JobSettings(BaseModel):
         description="Worker processes that `pastiche serve` starts; 0 where `pastiche worker` runs elsewhere.",
     )
     worker_threads: int = Field(
-        default_factory=usable_cores, ge=1, le=1024, description="Threads of the networks in each worker."
+        default_factory=network_threads, ge=1, le=1024, description="Threads of the networks in each worker."
     )
     job_heartbeat_seconds: float = Field(
         1, gt=0, le=60, description="How often a worker renews its lease and reports its progress."

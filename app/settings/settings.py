@@ -23,16 +23,17 @@ from app.settings.storage import StorageSettings
 from app.settings.training import TrainingSettings
 
 
+# Of several bases, pydantic takes the fields of the last one first: so they are in the order of the documentation.
 class Settings(
-    ServerSettings,
-    ConnectionSettings,
-    AccessSettings,
-    ModelSettings,
-    EngineSettings,
-    LimitSettings,
-    StorageSettings,
-    JobSettings,
     TrainingSettings,
+    JobSettings,
+    StorageSettings,
+    LimitSettings,
+    EngineSettings,
+    ModelSettings,
+    AccessSettings,
+    ConnectionSettings,
+    ServerSettings,
     BaseSettings,
 ):
     """Every setting of the service. Units are in the names.
@@ -84,7 +85,7 @@ class Settings(
 
 
 # In the order of docs/configuration.md.
-GROUPS: tuple[type[BaseModel], ...] = Settings.__bases__[:-1]
+GROUPS: tuple[type[BaseModel], ...] = Settings.__bases__[-2::-1]
 
 
 def _content(name: str, file: Path) -> str:
@@ -126,4 +127,6 @@ def _checked(given: dict[str, Any]) -> Settings:
 
 def _sentences(error: ValidationError) -> Iterator[str]:
     for each in error.errors():
+        if each["type"] == "default_factory_not_called":  # waits for an earlier setting that is bad
+            continue
         yield f"{variable(str(each['loc'][0]))}: {each['msg'].removeprefix('Value error, ')}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from app.settings.values import ExistingFolder, usable_cores
+from app.settings.values import ExistingFolder, network_threads
 
 
 class TrainingSettings(BaseModel):
@@ -14,7 +14,7 @@ class TrainingSettings(BaseModel):
         None,
         description="Folder of photos (JPEG, PNG or WebP) that trainings learn on; without it, the built-in images.",
     )
-    training_threads: int = Field(default_factory=usable_cores, ge=1, le=1024, description="Threads of a training.")
+    training_threads: int = Field(default_factory=network_threads, ge=1, le=1024, description="Threads of a training.")
     training_niceness: int = Field(
         19,
         ge=0,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
 
@@ -17,13 +18,18 @@ USUAL_BYTES = 2e9
 
 
 def usable_cores() -> int:
-    """The default number of threads of a network."""
+    """Threads for a network that has the machine for itself."""
     return this_machine().network_threads
 
 
-def codec_threads() -> int:
-    """The default number of threads that decode and encode."""
-    return this_machine().codec_threads
+def network_threads(earlier: dict[str, Any]) -> int:
+    """The default number of threads of a network; `earlier` are the settings before it."""
+    return max(1, math.floor(usable_cores() * float(earlier["core_share"])))
+
+
+def codec_threads(earlier: dict[str, Any]) -> int:
+    """The default number of threads that decode and encode; `earlier` are the settings before it."""
+    return max(1, math.ceil(this_machine().codec_threads * float(earlier["core_share"])))
 
 
 def by_memory(usual: float) -> Callable[[], float]:
