@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,13 @@ def test_the_options_shown_are_those_of_the_command() -> None:
 def test_the_files_that_a_page_links_to_exist(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)", page.read_text())
     assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+def test_nothing_tells_to_install_the_stranger_of_our_name() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["name"] == "pastiche-service"
+    assert project["scripts"].keys() == {"pastiche"}
+    sources = [*PAGES, ROOT / "Makefile", ROOT / "Dockerfile", *ROOT.glob("app/**/*.py"), *ROOT.glob("deploy/**/*.*")]
+    told = [line for source in sources for line in source.read_text().splitlines() if "pip install" in line]
+    # From the checkout only: `.`, with extras.
+    assert [line for line in told if re.search(r"install .*\bpastiche\b(?!-)", line)] == []

@@ -102,7 +102,7 @@ def export(
 
     `picture` (batch, 3, height, width) is sRGB in 0..1, `painting` likewise. `gamma` and `beta` (batch, features) are
     rows of the tensors `rows.gamma` and `rows.beta` in the version's model.safetensors, in the order of its styles, or
-    weighted sums of them. Exits with 1 if the model cannot be had or the packages of `pastiche[export]` are missing.
+    weighted sums of them. Exits with 1 if the model cannot be had or the packages of the extra `export` are missing.
     """
     from app.model_builds.onnx_export import ExportUnavailable, export_onnx
 

@@ -102,7 +102,9 @@ def check_installed() -> None:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401 - both are an extra, and slow to import
     except ModuleNotFoundError as error:
-        raise ExportUnavailable(f"There is no package {error.name}: pip install 'pastiche[export]'.") from error
+        raise ExportUnavailable(
+            f"There is no package {error.name}: pip install '.[export]' in the checkout."
+        ) from error
 
 
 @contextmanager

@@ -240,7 +240,7 @@ def open_model_store(settings: Settings) -> ModelStore:
 
     Raises:
         OSError: the embedded database's folder cannot be made.
-        ModuleNotFoundError: S3 without the packages of `pastiche[s3]`.
+        ModuleNotFoundError: S3 without the packages of the extra `s3`.
     """
     blobs = open_storage(settings.blobs_url, s3_endpoint_url=settings.s3_endpoint_url)
     return ModelStore(Database(settings.ledger_url), blobs, settings.models_dir, settings.model_cache_dir)

@@ -62,7 +62,7 @@ def open_storage(url: str, *, s3_endpoint_url: str | None = None) -> Blobs:
 
     Raises:
         ValueError: for any other URL.
-        ModuleNotFoundError: S3 without the packages of `pastiche[s3]`.
+        ModuleNotFoundError: S3 without the packages of the extra `s3`.
     """
     parts = urlsplit(url)
     match parts.scheme:
@@ -71,7 +71,12 @@ def open_storage(url: str, *, s3_endpoint_url: str | None = None) -> Blobs:
 
             return Folder(unquote(parts.path))
         case "s3":
-            from app.storage.bucket import Bucket  # only here: boto3 is an extra, and slow to import
+            try:
+                from app.storage.bucket import Bucket  # only here: boto3 is an extra, and slow to import
+            except ModuleNotFoundError as error:
+                raise ModuleNotFoundError(
+                    f"s3:// needs the package {error.name}; pip install '.[s3]' in the checkout"
+                ) from error
 
             return Bucket(parts.netloc, parts.path.strip("/"), s3_endpoint_url)
         case _:

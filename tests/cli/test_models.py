@@ -179,5 +179,5 @@ def test_exporting_without_the_packages_says_what_to_install(
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     done = models("export", "compact@2", "--output", tmp_path / "x.onnx", "--models-dir", repository)
     assert done.exit_code == 1
-    assert "pip install 'pastiche[export]'" in done.stderr
+    assert "pip install '.[export]' in the checkout" in done.stderr
     assert not (tmp_path / "x.onnx").exists()

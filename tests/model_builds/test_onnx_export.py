@@ -72,5 +72,5 @@ def test_its_sizes_have_names(pair):
 @pytest.mark.parametrize("missing", ["onnx", "onnxscript"])
 def test_a_missing_package_is_named(missing, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(ExportUnavailable, match=rf"no package {missing}: pip install 'pastiche\[export\]'"):
+    with pytest.raises(ExportUnavailable, match=rf"no package {missing}: pip install '\.\[export\]' in the checkout"):
         export_onnx(ARCHITECTURES["compact"](**SMALL["compact"]), tmp_path / "model.onnx")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,3 +109,10 @@ def test_a_server_that_is_not_there_is_told_in_bounded_time(s3_credentials: None
         storage.get("k")
     assert "127.0.0.1" not in told.value.detail
     assert "127.0.0.1" in told.value.private
+
+
+def test_without_its_packages_s3_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.delitem(sys.modules, "app.storage.bucket", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=r"needs the package boto3; pip install '\.\[s3\]' in the checkout"):
+        open_storage("s3://bucket")

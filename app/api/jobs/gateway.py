@@ -49,7 +49,7 @@ class JobGateway:
 
     Raises:
         OSError: the embedded database's folder cannot be made.
-        ModuleNotFoundError: S3 without the packages of `pastiche[s3]`.
+        ModuleNotFoundError: S3 without the packages of the extra `s3`.
     """
 
     def __init__(self, settings: Settings) -> None:
