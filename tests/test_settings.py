@@ -232,7 +232,9 @@ def test_a_child_process_has_the_settings_of_its_parent(monkeypatch: pytest.Monk
         models_dir=tmp_path,
         job_attempts=7,
     )
+    monkeypatch.setenv("PASTICHE_UNKNOWN", "1")
     assert TOKEN not in given.environment().values()
+    assert "PASTICHE_UNKNOWN" not in given.environment()
     for name, value in given.environment().items():
         monkeypatch.setenv(name, value)
     assert load_settings() == given

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from app import __version__
+from app.cli.complaint import warn
 from app.cli.distill import distill
 from app.cli.migrate import migrate
 from app.cli.models import models
@@ -13,6 +14,7 @@ from app.cli.stylize import stylize
 from app.cli.texture import texture
 from app.cli.train import train
 from app.cli.worker import worker
+from app.settings import Settings, unknown_variables
 
 cli = typer.Typer(
     name="pastiche",
@@ -38,4 +40,7 @@ def version() -> None:
 
 
 def main() -> None:
+    for name, nearest in unknown_variables(Settings.model_fields):
+        meant = f"do you mean {nearest}?" if nearest else "docs/configuration.md lists them."
+        warn(f"{name} is no setting; {meant}")
     cli()

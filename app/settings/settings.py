@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from app.settings.access import AccessSettings
 from app.settings.connections import ConnectionSettings
 from app.settings.engine import EngineSettings
-from app.settings.environment import Variables, variable
+from app.settings.environment import Variables, unknown_variables, variable
 from app.settings.error import SettingsError
 from app.settings.jobs import JobSettings
 from app.settings.limits import LimitSettings
@@ -75,8 +75,13 @@ class Settings(
         return _checked(self._given())
 
     def environment(self) -> dict[str, str]:
-        """Of a child process with the same settings, those of the command line included."""
-        return {**os.environ, **{variable(name): _as_variable(value) for name, value in self._given().items()}}
+        """Of a child process with the same settings, those of the command line included.
+
+        Without variables that are no settings, which would be warned of once more.
+        """
+        unknown = {name for name, _ in unknown_variables(type(self).model_fields)}
+        inherited = {name: value for name, value in os.environ.items() if name.upper() not in unknown}
+        return {**inherited, **{variable(name): _as_variable(value) for name, value in self._given().items()}}
 
     def _given(self) -> dict[str, Any]:
         """What is no default and was not read from a file."""

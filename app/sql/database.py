@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.errors import InvalidOption, LedgerUnavailable
 
+DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 BUSY_SECONDS = 10
 RETRY_AFTER_SECONDS = 5
 # A database behind a cut cable must be noticed while a lease could still be saved elsewhere.
@@ -91,6 +92,11 @@ def _as_ledger() -> Iterator[None]:
         # Whatever else it says: a replica that is read only, a role without rights, tables that are gone. None of that
         # is for whoever asked, and all of it may be mended while this process lives.
         raise _unavailable(error) from error
+
+
+def is_damaged(error: BaseException | None) -> bool:
+    """Whether it says that the file is no SQLite database, or a damaged one: waiting does not help."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlite_errorcode", None) in DAMAGED
 
 
 def _unavailable(error: Exception) -> LedgerUnavailable:

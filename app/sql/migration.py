@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from app.errors import LedgerUnavailable
-from app.sql.database import Database
+from app.sql.database import Database, is_damaged
 
 SCRIPTS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "pastiche_version"
@@ -23,6 +23,10 @@ MIGRATION_LOCK = 0x70617375
 
 class SchemaOutdated(Exception):
     """The database does not have the schema of this version of pastiche; the sentence says what to do."""
+
+
+class DatabaseUnusable(SchemaOutdated):
+    """It has no schema that could be brought up to date: it is damaged."""
 
 
 def migrate(database: Database, create_queue: Callable[[], None] = lambda: None) -> tuple[str | None, str]:
@@ -54,7 +58,7 @@ def migrate(database: Database, create_queue: Callable[[], None] = lambda: None)
 
 def check_schema(database: Database) -> None:
     """Raises SchemaOutdated unless the schema is this version's; LedgerUnavailable if there is none to look at."""
-    with database.read() as connection:
+    with _explained(database), database.read() as connection:
         found = _revision(connection)
     _check_known(found)
     if found != _scripts().get_current_head():
@@ -82,10 +86,25 @@ def _check_known(revision: str | None) -> None:
 @contextmanager
 def _alone(database: Database) -> Iterator[Connection]:
     # SQLite's write transaction is the lock; PostgreSQL gives it back with the transaction.
-    with database.write() as connection:
+    with _explained(database), database.write() as connection:
         if not database.embedded:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         yield connection
+
+
+@contextmanager
+def _explained(database: Database) -> Iterator[None]:
+    """A damaged file as DatabaseUnusable: no outage, which would be waited for."""
+    try:
+        yield
+    except LedgerUnavailable as error:
+        if not is_damaged(error.__cause__):
+            raise
+        file = database.engine.url.database
+        raise DatabaseUnusable(
+            f"{file} is no SQLite database, or a damaged one: restore it from a backup, or move it away to begin with "
+            "an empty one."
+        ) from error
 
 
 def _revision(connection: Connection) -> str | None:

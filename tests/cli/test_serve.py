@@ -44,3 +44,21 @@ def test_a_damaged_model_is_named(shell, models_dir: Path, tmp_path: Path) -> No
     done = shell("serve", "--models-dir", models)
     assert done.returncode == 1
     assert "compact@1" in said(done)
+
+
+@pytest.mark.parametrize("command", ["migrate", "worker", "serve"])
+def test_a_database_that_is_none_is_named(shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("PASTICHE_DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "jobs.sqlite").write_bytes(b"no database at all, but long enough to be taken for one" * 100)
+    done = shell(command)
+    assert done.returncode == 1
+    assert said(done).startswith(f"pastiche {command}: {tmp_path}/data/jobs.sqlite is no SQLite database")
+
+
+def test_a_variable_that_is_no_setting_is_warned_of(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASTICHE_WORKER", "2")
+    monkeypatch.setenv("PASTICHE_PORT", "tcp://10.0.0.7:8000")
+    done = shell("version")
+    assert done.returncode == 0
+    assert done.stderr.decode() == "pastiche: warning: PASTICHE_WORKER is no setting; do you mean PASTICHE_WORKERS?\n"
