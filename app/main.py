@@ -19,6 +19,7 @@ from app.api.codecs import CodecThreads
 from app.api.http.auth import recognise_admin, require_admin, require_key
 from app.api.http.body import UploadBudget
 from app.api.http.head import Head
+from app.api.http.keyring import Keyring
 from app.api.http.openapi import complete_document, problems
 from app.api.http.problems import answer_errors_as_problems
 from app.api.http.request_id import RequestId
@@ -132,16 +133,16 @@ def build_desk(settings: Settings) -> JobGateway:
 
 
 def add_routes(app: FastAPI, settings: Settings) -> None:
-    admin = settings.admin_token
-    guard = [Depends(require_key(settings.api_keys, admin))] if settings.api_keys else []
+    keyring = Keyring(settings)
+    guard = [Depends(require_key(keyring))] if settings.api_keys else []
     guarded = problems(Unauthorized) if guard else {}
-    if admin and not guard:
-        guard = [Depends(recognise_admin(admin))]
+    if settings.admin_token and not guard:
+        guard = [Depends(recognise_admin(keyring))]
     for router in PUBLIC:
         app.include_router(router, dependencies=guard, responses=guarded)
-    if admin:
+    if settings.admin_token:
         for router in ADMIN:
-            app.include_router(router, dependencies=[Depends(require_admin(admin))], responses=problems(Unauthorized))
+            app.include_router(router, dependencies=[Depends(require_admin(keyring))], responses=problems(Unauthorized))
     app.include_router(health.router)
     app.include_router(web.router)
 

@@ -39,20 +39,17 @@ class AccessSettings(BaseModel):
                 raise ValueError(
                     f"each key must have at least {MIN_KEY_CHARACTERS} characters (`openssl rand -hex 16`)"
                 )
-            _check_sendable(key)
+            if not key.get_secret_value().isprintable():
+                raise ValueError("a key must be printable, as a header has it")
         return value
 
     @field_validator("admin_token")
     @classmethod
     def token_is_no_key(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if value is not None:
-            _check_sendable(value)
+            token = value.get_secret_value()
+            if not token.isascii() or not token.isprintable() or " " in token:
+                raise ValueError("must be printable ASCII without spaces, as a header has it")
             if value in info.data.get("api_keys", ()):
                 raise ValueError("must not be one of PASTICHE_API_KEYS")
         return value
-
-
-def _check_sendable(secret: SecretStr) -> None:
-    text = secret.get_secret_value()
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("must be printable ASCII without spaces, as a header has it")

@@ -44,7 +44,7 @@ def _lower(value: object) -> object:
 def _split(value: object) -> object:
     if not isinstance(value, str):
         return value
-    parts = tuple(part for part in re.split(r"[,\s]+", value) if part)
+    parts = tuple(part.strip() for part in re.split(r"[,\r\n]", value) if part.strip())
     if not parts:
         raise ValueError("it names nothing; leave it unset, or name at least one, separated by commas")
     return parts
@@ -70,7 +70,7 @@ def _existing_folder(path: Path) -> Path:
     return path
 
 
-# For `Annotated`: words that mean the same in upper case, and lists that a variable separates by commas.
+# For `Annotated`: words that mean the same in upper case, and lists that a variable separates by commas or line ends.
 AnyCase = BeforeValidator(_lower)
 Separated = BeforeValidator(_split)
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import SecretStr
 from starlette.requests import Request
 
+from app.api.http.keyring import Keyring
 from app.errors import Unauthorized
 
 bearer = HTTPBearer(auto_error=False, description="One of the keys in PASTICHE_API_KEYS.")
@@ -32,18 +32,17 @@ AdminCredentials = Annotated[HTTPAuthorizationCredentials | None, Security(admin
 Check = Callable[[Request, HTTPAuthorizationCredentials | None], Awaitable[None]]
 
 
-def require_key(keys: Sequence[SecretStr], admin_token: SecretStr | None = None) -> Check:
-    """A dependency that raises Unauthorized unless the request has one of `keys`, which is its principal then."""
-    known = [key.get_secret_value().encode() for key in keys]
+def require_key(keyring: Keyring) -> Check:
+    """A dependency that raises Unauthorized unless the request has an API key, which is its principal then."""
 
     async def check(request: Request, credentials: Credentials) -> None:
-        if recognised(request, credentials, admin_token):
+        if recognised(request, credentials, keyring):
             return
         if credentials is None:
             raise Unauthorized("Send one of the service's keys as `Authorization: Bearer <key>`.")
         given = sent(credentials)
         # All keys, also after a match: the time must not tell which one it was.
-        if not any([hmac.compare_digest(given, key) for key in known]):  # noqa: C419
+        if not any([hmac.compare_digest(given, key) for key in keyring.api_keys]):  # noqa: C419
             raise Unauthorized("The key is not one of the service's.")
         # A part of its hash tells keys apart, and may lie in a database.
         request.state.principal = f"key-{hashlib.sha256(given).hexdigest()[:32]}"
@@ -51,36 +50,35 @@ def require_key(keys: Sequence[SecretStr], admin_token: SecretStr | None = None)
     return check
 
 
-def recognise_admin(admin_token: SecretStr) -> Callable[[Request], Awaitable[None]]:
+def recognise_admin(keyring: Keyring) -> Callable[[Request], Awaitable[None]]:
     """A dependency for routes that are open: it refuses nobody, and remembers that the request is the operator's."""
 
     async def check(request: Request) -> None:
         # Not as a dependency of its own, which would tell the OpenAPI document that these routes want a token.
-        recognised(request, await admin_bearer(request), admin_token)
+        recognised(request, await admin_bearer(request), keyring)
 
     return check
 
 
-def require_admin(admin_token: SecretStr) -> Check:
+def require_admin(keyring: Keyring) -> Check:
     """A dependency that raises Unauthorized unless the request has the operator's token."""
 
     async def check(request: Request, credentials: AdminCredentials) -> None:
         if credentials is None:
             raise Unauthorized("Send the operator's token as `Authorization: Bearer <token>`.")
         request.state.fingerprint = fingerprint(credentials)
-        if not recognised(request, credentials, admin_token):
+        if not recognised(request, credentials, keyring):
             raise Unauthorized("The token is not the operator's.")
 
     return check
 
 
-def recognised(
-    request: Request, credentials: HTTPAuthorizationCredentials | None, admin_token: SecretStr | None
-) -> bool:
+def recognised(request: Request, credentials: HTTPAuthorizationCredentials | None, keyring: Keyring) -> bool:
     """Whether the request has the operator's token; its principal is the operator then."""
-    if credentials is None or admin_token is None:
+    token = keyring.admin_token
+    if credentials is None or token is None:
         return False
-    if not hmac.compare_digest(sent(credentials), admin_token.get_secret_value().encode()):
+    if not hmac.compare_digest(sent(credentials), token):
         return False
     request.state.principal = ADMIN
     request.state.fingerprint = fingerprint(credentials)
