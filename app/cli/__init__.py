@@ -5,8 +5,8 @@ from __future__ import annotations
 import typer
 
 from app import __version__
-from app.cli.complaint import warn
 from app.cli.distill import distill
+from app.cli.failure import warn
 from app.cli.migrate import migrate
 from app.cli.models import models
 from app.cli.serve import serve

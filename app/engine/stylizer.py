@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from app.engine import fingerprint
 from app.engine.cuda_graph import cuda_graph_cache, eight_bit
 from app.engine.cuda_graph_cache import BATCHES, Shape
 from app.engine.device import Device
@@ -47,6 +48,7 @@ class Stylizer:
         # Rows are mixed on the CPU: a few thousand values, and finding the rows in use would make a GPU wait.
         self._rows = rows.float().cpu().eval().requires_grad_(False)
         generator = generator.eval().requires_grad_(False)
+        self._generator_fingerprint = fingerprint.of_generator(generator)
         self._graph, self._replicas = self._compile(generator) if device.compiles else (None, None)
         if device.dtype != torch.float32 and self._graph is None:
             generator.load_state_dict(generator.weights(device.dtype), assign=True)
@@ -67,6 +69,16 @@ class Stylizer:
         if self._replicas:
             return len(self._replicas)
         return None if self.device.gains_from_batches else 1
+
+    def fingerprint(self, blend: Blend) -> list[object]:
+        """What a painting in this blend is made with: the generator, and the rows it reads with their weights.
+
+        It is the same for versions of a model that differ in other styles only.
+        """
+        # In the order in which they are mixed, whose rounding depends on it.
+        used = sorted((self._row_of[style], weight) for style, weight in blend.items() if weight)
+        rows = [(fingerprint.of_row(self._rows.gamma[row], self._rows.beta[row]), weight) for row, weight in used]
+        return [self._generator_fingerprint, rows]
 
     def batch_key(self, height: int, width: int) -> Hashable:
         """Pictures of equal keys are worth a batch: of one shape, or for lanes, which should end together, one area."""

@@ -15,8 +15,8 @@ from app.gatys.checkpoint import ForeignCheckpoint, GatysCheckpoint
 from app.gatys.options import GatysOptions
 from app.gatys.transfer import Transfer, wanted_precision
 from app.imaging.colour import LUMA
-from app.nets.descriptor import Descriptor
 from app.model_builds.addition import fitting_precision
+from app.nets.descriptor import Descriptor
 
 QUICK = {"size": 64, "scales": 2, "iterations": 12, "tolerance": 0, "precision": "float32"}
 

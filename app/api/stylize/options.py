@@ -16,7 +16,6 @@ from app.engine.stylizer import Stylizer
 from app.errors import InvalidOption
 from app.imaging.encode import FORMATS
 from app.imaging.stroke import largest_edge
-from app.registry.repository import WEIGHTS
 from app.serving.catalogue import Catalogue, nearest_names, quoted
 
 Pairs = Sequence[tuple[str, str]]
@@ -36,7 +35,6 @@ class Options:
         format: a name in imaging's FORMATS.
         quality: 1 to 100.
         stylizer: what the model was when the request came; a later swap changes nothing for it.
-        weights_sha256: of the model's weights, in hex.
     """
 
     model: str
@@ -48,7 +46,6 @@ class Options:
     format: str
     quality: int
     stylizer: Stylizer = field(compare=False, repr=False)
-    weights_sha256: str = field(compare=False, repr=False)
 
 
 def read_options(pairs: Pairs, accept: str, catalogue: Catalogue, edge_pixels: int) -> Options:
@@ -79,7 +76,6 @@ def read_options(pairs: Pairs, accept: str, catalogue: Catalogue, edge_pixels: i
         format=fields.format or negotiate(accept, FORMATS),
         quality=fields.quality,
         stylizer=catalogue.stylizer(manifest),
-        weights_sha256=manifest.files[WEIGHTS].sha256,
     )
 
 

@@ -5,14 +5,29 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from importlib.metadata import version
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 
 from app import __version__
 from app.api.stylize.options import Options
 
 # Whose rounding is in the bytes, besides the device's: another one may paint or encode a last bit otherwise.
-MAKERS = (__version__, version("torch"), version("pillow"), version("numpy"))
+PACKAGES = ("torch", "openvino", "pillow", "numpy")
 
+
+def makers(packages: Sequence[str] = PACKAGES) -> list[str]:
+    """This project's version and those of the packages; of one that is not installed, its name alone."""
+    return [__version__, *(f"{package} {_version(package)}" for package in packages)]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # OpenVINO has no wheels for some systems
+        return ""
+
+
+MAKERS = makers()
 
 # Bytes; as many are hashed in half a millisecond, more of them would hold the event loop up.
 HASHED_AT_ONCE = 1_000_000
@@ -26,7 +41,10 @@ async def digest(photo: bytes) -> str:
 
 
 def result_key(photo_digest: str, options: Options, edge_pixels: int) -> str:
-    """32 hex digits of a SHA-256 over the photo, the model's weights, and every option that changes the answer.
+    """32 hex digits of a SHA-256 over the photo, the weights that are used, and every option that changes the answer.
+
+    Of the model these are the generator and the rows of the styles asked for, so that a version which has one style
+    more leaves the answers of all others what they were.
 
     Equal options written in other words have one key: weights of styles that are equal once they sum to 1, the styles
     in another order, a format by name or by `Accept`, a quality where the format has none.
@@ -36,8 +54,8 @@ def result_key(photo_digest: str, options: Options, edge_pixels: int) -> str:
     """
     made_of = {
         "photo": photo_digest,
-        "model": [options.model, options.weights_sha256, repr(options.stylizer.device)],
-        "blend": sorted(options.blend.items()),
+        "device": repr(options.stylizer.device),
+        "painted_with": options.stylizer.fingerprint(options.blend),
         "strength": options.strength,
         "keep_colour": options.keep_colour,
         "stroke": options.stroke,

@@ -33,7 +33,6 @@ def test_defaults(read):
         format="jpeg",
         quality=90,
         stylizer=None,
-        weights_sha256="",
     )
 
 
@@ -51,7 +50,6 @@ def test_every_option(read):
         format="png",
         quality=55,
         stylizer=None,
-        weights_sha256="",
     )
 
 

@@ -1,28 +1,45 @@
 import asyncio
-from types import SimpleNamespace
+from dataclasses import replace
+from importlib.metadata import version
 
 import pytest
+import torch
 
 from app.api.stylize.options import read_options
-from app.api.stylize.result_key import HASHED_AT_ONCE, digest, etag_of, result_key
+from app.api.stylize.result_key import HASHED_AT_ONCE, PACKAGES, digest, etag_of, makers, result_key
+from app.engine.device import Device
+from app.engine.stylizer import Stylizer
+from app.nets.norm import StyleRows
+from app.registry.manifest import Style
 from app.registry.repository import Repository
 from app.serving.catalogue import Catalogue, load_served_model
 
-CPU = SimpleNamespace(device="cpu", gains_from_batches=False)
-GPU = SimpleNamespace(device="cuda", gains_from_batches=True)
 PHOTO = "0" * 64
+CPU = Device(torch.device("cpu"), torch.float32, "cpu")
+GPU = Device(torch.device("cpu"), torch.float32, "a pretended GPU")
+
+
+class Batching(Stylizer):
+    gains_from_batches = True
+
+
+def catalogue(models, device=CPU):
+    kind = Batching if device is GPU else Stylizer
+    return Catalogue(
+        [load_served_model(each, kind(each.generator, each.rows, each.manifest.style_ids, device)) for each in models]
+    )
+
+
+def read(query, accept, offered):
+    return read_options([tuple(pair.split("=", 1)) for pair in query.split("&")], accept, offered, 2048)
 
 
 @pytest.fixture(scope="module")
 def options(models_dir):
     """options(query, accept) as a server on a processor reads them."""
     repository = Repository(models_dir)
-
-    def read(query, accept="", stylizer=CPU):
-        catalogue = Catalogue([load_served_model(repository.load(name), stylizer) for name in ("compact", "sketch")])
-        return read_options([tuple(pair.split("=", 1)) for pair in query.split("&")], accept, catalogue, 2048)
-
-    return read
+    offered = {device: catalogue(map(repository.load, ("compact", "sketch")), device) for device in (CPU, GPU)}
+    return lambda query, accept="", device=CPU: read(query, accept, offered[device])
 
 
 @pytest.fixture
@@ -65,6 +82,57 @@ def test_whatever_changes_the_answer_changes_the_key(options, key):
     same = keys.pop(keys.index(key(plain, "image/webp")))
     assert same in keys
     assert len(set(keys)) == len(keys)
+
+
+def appended(model, version, styles):
+    """The next version of a model: the same, with more rows."""
+    rows = StyleRows(len(model.manifest.styles) + len(styles), model.generator.features)
+    with torch.no_grad():
+        rows.gamma[: len(model.manifest.styles)] = model.rows.gamma
+        rows.beta[: len(model.manifest.styles)] = model.rows.beta
+    manifest = model.manifest.model_copy(
+        update={"version": version, "styles": (*model.manifest.styles, *(Style(id=id, title=id) for id in styles))}
+    )
+    return replace(model, manifest=manifest, rows=rows)
+
+
+def test_a_version_with_one_more_style_leaves_the_keys_of_the_others_alone(models_dir):
+    model = Repository(models_dir).load("compact")
+    now, then = catalogue([model]), catalogue([appended(model, 2, ["new"])])
+    for query in ("styles=great_wave", "styles=great_wave:1,the_scream:3&strength=0.5"):
+        assert result_key(PHOTO, read(query, "", now), 2048) == result_key(PHOTO, read(query, "", then), 2048)
+    assert read("styles=great_wave", "", then).model == "compact@2"
+
+
+@pytest.mark.parametrize("changed", ["gamma", "beta", "generator"])
+def test_other_weights_have_another_key(models_dir, changed):
+    key = {}
+    for step in (0.0, 1e-6):
+        model = Repository(models_dir).load("compact")
+        with torch.no_grad():
+            if changed == "generator":
+                next(model.generator.parameters()).flatten()[0] += step
+            else:
+                getattr(model.rows, changed)[1, 0] += step
+        key[step] = [
+            result_key(PHOTO, read(f"styles={style}", "", catalogue([model])), 2048)
+            for style in ("great_wave", "the_scream")
+        ]
+    assert key[0.0][0] != key[1e-6][0]
+    assert (key[0.0][1] == key[1e-6][1]) is (changed != "generator")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_another_version_of_what_computes_it_has_another_key(options, monkeypatch, package):
+    plain = options("styles=great_wave")
+    before = result_key(PHOTO, plain, 2048)
+    monkeypatch.setattr("app.api.stylize.result_key.version", lambda name: "9" if name == package else version(name))
+    monkeypatch.setattr("app.api.stylize.result_key.MAKERS", makers())
+    assert result_key(PHOTO, plain, 2048) != before
+
+
+def test_a_package_that_is_not_there_stops_nothing():
+    assert makers(["no-such-package"])[1] == "no-such-package "
 
 
 def test_it_is_strong_where_equal_requests_have_equal_bytes(options):
