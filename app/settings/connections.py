@@ -19,8 +19,8 @@ class ConnectionSettings(BaseModel):
         10,
         gt=0,
         le=3600,
-        description="Time from a connection, or the first byte of a request on it, to the end of the request's headers; "
-        "later is 408.",
+        description="Time from a connection, or the first byte of a request on it, to the end of the request's "
+        "headers; later is 408.",
     )
     bytes_per_second: float = Field(
         1000, gt=0, le=1e9, description="What a client must send of its body, and read of its response, at least."
@@ -35,8 +35,8 @@ class ConnectionSettings(BaseModel):
         64,
         ge=0,
         le=10_000,
-        description="Of a body that still arrives after its response, so much is read and discarded, so that the response "
-        "is read as well.",
+        description="Of a body that still arrives after its response, so much is read and discarded, so that the "
+        "response is read as well.",
     )
     discard_seconds: float = Field(30, gt=0, le=3600, description="And for so long.")
     unsent_megabytes: float = Field(
@@ -63,7 +63,8 @@ class ConnectionSettings(BaseModel):
         5,
         ge=0,
         le=3600,
-        description="After SIGTERM, readiness fails and requests are taken for so long; then those in flight are answered.",
+        description="After SIGTERM, readiness fails and requests are taken for so long; then those in flight are "
+        "answered.",
     )
     trusted_proxies: Annotated[tuple[str, ...], Separated] = Field(
         (),
