@@ -229,7 +229,11 @@ def test_a_failed_job_says_why(client, photo, painting, worker):
     assert shown["error"] == {"type": "/problems/storage-unavailable", "detail": "It was full."}
 
 
-@pytest.mark.parametrize("job_id", [new_job_id(), "1", "..%2F..", "x" * 5000, "019a7c3e%00"])
+@pytest.mark.parametrize(
+    "job_id",
+    [new_job_id(), "1", "..%2F..", "x" * 5000, "019a7c3e%00"],
+    ids=["unknown", "number", "path", "long", "nul"],
+)
 @pytest.mark.parametrize("path", ["", "/events", "/result", "/preview", "/loss.png"])
 def test_what_is_no_job_is_not_found(client, job_id, path):
     problem(client.get(f"{ROUTE}/{job_id}{path}"), 404, "not-found")
