@@ -10,12 +10,12 @@ import typer
 
 from app.cli.failure import complain
 from app.cli.fleet import fleet
+from app.model_store.version import VersionState, version_served
 from app.registry.descriptors import load_network, networks
 from app.registry.repository import InvalidModel, read_manifest
 
 if TYPE_CHECKING:
     from app.model_store.store import ModelStore
-    from app.model_store.version import VersionState
 
 BY = "command line"
 
@@ -34,16 +34,20 @@ Reference = Annotated[
 def list_models(models_dir: ModelsDir = None) -> None:
     """List the versions, a line each: name@version, the day it was made, ready or candidate, active or not, its styles.
 
-    Exits with 1 if a manifest cannot be read or the database cannot be reached.
+    Until one of a model is activated, the newest that shipped is the active one. Exits with 1 if a manifest cannot be
+    read or the database cannot be reached.
     """
     broken = False
     with fleet("models list", models_dir) as (model_store, shipped):
-        for state in states(model_store):
-            try:
-                typer.echo(line(state, shipped))
-            except InvalidModel as error:
-                complain("models list", str(error))
-                broken = True
+        for name in model_store.names():
+            versions = model_store.versions(name)
+            active = version_served(versions)
+            for state in versions:
+                try:
+                    typer.echo(line(state, shipped, active=state.version == active))
+                except InvalidModel as error:
+                    complain("models list", str(error))
+                    broken = True
     raise typer.Exit(broken)
 
 
@@ -121,7 +125,7 @@ def states(model_store: ModelStore) -> Iterator[VersionState]:
         yield from model_store.versions(name)
 
 
-def line(state: VersionState, shipped: Path) -> str:
+def line(state: VersionState, shipped: Path, *, active: bool) -> str:
     """Raises InvalidModel: the manifest of a shipped version cannot be read."""
     from app.model_store.store import GOLDEN
 
@@ -130,8 +134,8 @@ def line(state: VersionState, shipped: Path) -> str:
     if state.shipped:
         styles = list(read_manifest(shipped / state.name / str(state.version)).style_ids)
     created = f"{state.created_at:%Y-%m-%d}" if state.created_at else "-"
-    active = "active" if state.active else "-"
-    return f"{state.label:<24} {created:<10}  {state.status:<9}  {active:<6}  {' '.join(styles)}"
+    shown = "active" if active else "-"
+    return f"{state.label:<28} {created:<10}  {state.status:<9}  {shown:<6}  {' '.join(styles)}"
 
 
 def verified(model_store: ModelStore, shipped: Path, reference: str) -> str:

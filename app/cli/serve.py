@@ -24,7 +24,8 @@ def serve(
 ) -> None:
     """Serve until interrupted. Every setting is a PASTICHE_* variable; options go before them.
 
-    Exits with 2 if a setting is bad, with 1 if a model is not valid or the jobs' database is another version's.
+    Exits with 0 after Ctrl-C, with 2 if a setting is bad, with 1 if a model is not valid or the jobs' database is
+    another version's.
     """
     from app.main import serve as run  # here, since no other command needs the web server's packages
     from app.sql.migration import SchemaOutdated
@@ -38,3 +39,7 @@ def serve(
     except (InvalidModel, SchemaOutdated) as error:
         complain("serve", str(error))
         raise typer.Exit(NOT_NOW) from None
+    except (
+        KeyboardInterrupt
+    ):  # the server raises it once all requests are answered; `make serve` would call it an error
+        pass

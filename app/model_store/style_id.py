@@ -12,19 +12,31 @@ ID_CHARACTERS = 64
 SPELLED_OUT = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
 )
+# They stand inside a word and do not part it; the last two are Unicode's for Hawaiian and Breton, and count as letters.
+APOSTROPHES = str.maketrans(dict.fromkeys("'\N{RIGHT SINGLE QUOTATION MARK}ʻʼ"))
 
 
 def style_id_of(title: str) -> str:
     """`Les Nymphéas, 1906` -> `les_nympheas_1906`: what app.training.recipe.StyleId allows, at most 64 characters.
 
+    Letters and figures in another form (`𝓐`, `™`, `Ⅻ`) are their plain ones; punctuation and pictures part words.
+
     Raises:
-        InvalidOption: the title has letters of another script, which would be lost, or none at all.
+        InvalidOption: the title has letters that would be lost, or none at all.
     """
-    plain = unicodedata.normalize("NFKD", title.casefold().translate(SPELLED_OUT))
-    if lost := next((c for c in plain if not c.isascii() and c.isalnum()), None):
+    # Before the case is folded: the letters in a `™` are capitals.
+    plain = unicodedata.normalize("NFKD", title).casefold().translate(SPELLED_OUT).translate(APOSTROPHES)
+    if lost := next(filter(is_lost, plain), None):
         raise InvalidOption(f"The id is made from `title`, which must be written in Latin letters; it has {lost!a}.")
-    letters = "".join(c for c in plain if not unicodedata.combining(c))
-    words = re.findall(r"[a-z0-9]+", letters.replace("'", "").replace("\N{RIGHT SINGLE QUOTATION MARK}", ""))
+    words = re.findall(r"[a-z0-9]+", "".join(c for c in plain if not unicodedata.combining(c)))
     if not words:
         raise InvalidOption("The id is made from `title`, which must have letters or digits.")
     return "_".join(words)[:ID_CHARACTERS].strip("_")
+
+
+def is_lost(character: str) -> bool:
+    """Whether it is read as a letter or a figure and has no plain one, as `д` and the symbol `🅰`."""
+    if character.isascii() or unicodedata.combining(character):
+        return False
+    symbol = unicodedata.category(character) == "So" and " LETTER " in unicodedata.name(character, "")
+    return symbol or character.isalnum()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -43,6 +43,15 @@ class VersionState:
     @property
     def label(self) -> str:
         return f"{self.name}@{self.version}"
+
+
+def version_served(versions: Sequence[VersionState]) -> int | None:
+    """Of a model's versions, the one that replicas serve: the active one, else the newest that shipped.
+
+    None: there is neither, and the model is not served.
+    """
+    newest_shipped = max((state.version for state in versions if state.shipped), default=None)
+    return next((state.version for state in versions if state.active), newest_shipped)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,16 @@
 """A picture of the catalogue: freely licensed photos in every style, with the styles' names.
 
 python -m benchmarks.quality.gallery docs/gallery.jpg
+
+The photos are scikit-image's, which `make test` installs and `make serve` does not; with --photos it is not needed.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 from pathlib import Path
 
-import skimage
 from PIL import Image
 
 from app.registry.repository import Model, Repository
@@ -17,7 +19,15 @@ from app.training.photos import read_picture
 from app.training.sheet import paint_sample, to_image
 from benchmarks.captions import CAPTION, captioned
 
-FOLDER = Path(skimage.__file__).parent / "data"
+FREE = ("chelsea.png", "astronaut.png")
+
+
+def free_photos() -> list[Path]:
+    """Those of scikit-image; it is not imported, only looked for. ModuleNotFoundError: it is not installed."""
+    found = importlib.util.find_spec("skimage")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("scikit-image")
+    return [Path(found.origin).parent / "data" / name for name in FREE]
 
 
 def gallery(model: Model, photos: list[Path], edge: int, columns: int) -> Image.Image:
@@ -39,15 +49,17 @@ def gallery(model: Model, photos: list[Path], edge: int, columns: int) -> Image.
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--photos", type=Path, nargs="+", default=[FOLDER / "chelsea.png", FOLDER / "astronaut.png"])
+    parser.add_argument("--photos", type=Path, nargs="+", help="scikit-image's if none are named")
     parser.add_argument("--models", type=Path, default=SHIPPED_MODELS)
     parser.add_argument("--model", default="compact")
     parser.add_argument("--edge", type=int, default=320, help="longer edge of a cell in pixels")
     parser.add_argument("--columns", type=int, default=6)
     args = parser.parse_args()
-    gallery(Repository(args.models).load(args.model), args.photos, args.edge, args.columns).save(
-        args.output, quality=88
-    )
+    try:
+        photos = args.photos or free_photos()
+    except ModuleNotFoundError:
+        parser.error("scikit-image is not installed: `make test` installs it, or name photos of your own by --photos")
+    gallery(Repository(args.models).load(args.model), photos, args.edge, args.columns).save(args.output, quality=88)
 
 
 if __name__ == "__main__":

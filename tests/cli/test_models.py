@@ -45,7 +45,7 @@ def test_list_has_a_line_for_each_version(repository: Path) -> None:
     assert result.exit_code == 0
     rows = [line.split() for line in result.stdout.splitlines()]
     assert [row[0] for row in rows] == ["compact@1", "compact@2"]
-    assert [row[2:4] for row in rows] == [["ready", "-"]] * 2
+    assert [row[2:4] for row in rows] == [["ready", "-"], ["ready", "active"]]
     assert [row[4:] for row in rows] == [["starry_night", "great_wave", "the_scream", "composition_vii"]] * 2
 
 
@@ -113,6 +113,15 @@ def at_home(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_looking_makes_no_database(at_home: Settings) -> None:
     assert models("list").exit_code == models("verify", "compact").exit_code == 0
     assert not at_home.data_dir.exists()
+
+
+def test_the_newest_that_shipped_is_active_until_another_is(at_home: Settings) -> None:
+    def listed() -> list[str]:
+        return [row.split()[3] for row in models("list").stdout.splitlines()]
+
+    assert listed() == ["-", "active"]
+    models("activate", "compact@1")
+    assert listed() == ["active", "-"]
 
 
 def test_a_version_is_activated_and_gone_back_from(at_home: Settings) -> None:

@@ -25,13 +25,19 @@ from app.training.recipe import StyleId
         ("Ｆｕｌｌ ① ﬁgure", "full_1_figure"),
         ("a" * 63 + " b", "a" * 63),
         ("42", "42"),
+        ("𝒜 Sunday on La Grande Jatte", "a_sunday_on_la_grande_jatte"),
+        ("Ａrt™ №Ⅻ", "arttm_noxii"),
+        ("Ⓐ 🄱 ℂ ª ½", "a_b_c_a_1_2"),
+        ("İstanbul", "istanbul"),
+        ("Hawaiʻi, ca. 1900 ©", "hawaii_ca_1900"),
+        ("The Wave 🌊", "the_wave"),
     ],
 )
 def test_an_id_is_the_title_in_plain_letters(title, style_id):
     assert style_id_of(title) == style_id
 
 
-@pytest.mark.parametrize("title", ["神奈川沖浪裏", "Мona Lisa", "Mona Lisα", "!!!", "", "‮", "💐"])
+@pytest.mark.parametrize("title", ["神奈川沖浪裏", "Мona Lisa", "Mona Lisα", "!!!", "", "‮", "💐", "🅰 Wave", "ƒ"])
 def test_a_title_that_would_lose_letters_or_has_none_is_refused(title):
     with pytest.raises(InvalidOption, match="id is made from `title`"):
         style_id_of(title)

@@ -136,6 +136,13 @@ def test_sigterm_lets_the_requests_in_flight_finish(launch, photo):
     assert not [line for line in server.log if line["level"] in ("error", "critical")]
 
 
+def test_ctrl_c_is_an_end_and_no_error(launch):
+    server = launch()
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(30) == 0
+    assert not [line for line in server.log if line["level"] in ("error", "critical")]
+
+
 def test_probes_are_answered_while_the_engine_paints(slow, photo):
     with ThreadPoolExecutor(1) as crowd:
         painting = crowd.submit(post, slow, photo)

@@ -66,8 +66,7 @@ async def shown(request: Request, name: str) -> ModelEntry:
     if not versions:
         raise NotFound("There is no such model.")
     served = [manifest.label for manifest in service.catalogue.manifests if manifest.name == name]
-    newest_shipped = max((version.version for version in versions if version.shipped), default=None)
-    return model_entry(name, versions, newest_shipped, served)
+    return model_entry(name, versions, served)
 
 
 @router.put(

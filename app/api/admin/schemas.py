@@ -12,7 +12,7 @@ from starlette.requests import Request
 from app.api.jobs.schemas import EXAMPLE_ID
 from app.model_store.store import GOLDEN
 from app.model_store.style_pictures import StylePicture
-from app.model_store.version import Activation, VersionState, VersionStatus
+from app.model_store.version import Activation, VersionState, VersionStatus, version_served
 
 EXAMPLE_STYLE = "the_great_wave"
 
@@ -111,10 +111,8 @@ def style_picture_entry(
     )
 
 
-def model_entry(
-    name: str, versions: Sequence[VersionState], newest_shipped: int | None, served: list[str]
-) -> ModelEntry:
-    active = next((version.version for version in versions if version.active), newest_shipped)
+def model_entry(name: str, versions: Sequence[VersionState], served: list[str]) -> ModelEntry:
+    active = version_served(versions)
     return ModelEntry(
         name=name,
         active=active,
