@@ -8,7 +8,7 @@ export function Queue() {
   return html`<section class="card wide" aria-labelledby="queue-title">
     <h2 id="queue-title">Jobs</h2>
     ${jobs.value.length
-      ? html`<div class="scroll" tabindex="0" role="region" aria-labelledby="queue-title">
+      ? html`<div class="scroll" tabindex="0" role="group" aria-label="All jobs">
           <table>
             <thead><tr><th>Kind</th><th>State</th><th>Asked for</th><th>Attempt</th><th><span class="unseen">Action</span></th></tr></thead>
             <tbody>

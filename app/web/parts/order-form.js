@@ -98,8 +98,8 @@ function OrderOptions() {
 
 /** @param {{name: "stroke"|"content", title: string, value: number, min: number, max: number, step: number, say: string}} props */
 function OrderSlider({ name, title, value, min, max, step, say }) {
-  return html`<label class="slider">
-    <span class="slider-title">${title}</span><output>${say}</output>
+  return html`<div class="slider">
+    <span class="slider-title">${title}</span><span class="slider-value" aria-hidden="true">${say}</span>
     <input
       type="range"
       min=${min}
@@ -111,5 +111,5 @@ function OrderSlider({ name, title, value, min, max, step, say }) {
       style=${{ "--part": String((value - min) / (max - min)) }}
       onInput=${(/** @type {any} */ event) => change({ [name]: Number(event.currentTarget.value) })}
     />
-  </label>`;
+  </div>`;
 }

@@ -48,8 +48,8 @@ function Routes({ of: all }) {
 function Operation({ id, method, path, about, all }) {
   const forms = Object.entries(about.requestBody?.content ?? {});
   return html`<article class="operation" id=${id}>
-    <h3><b class="method ${method}">${method}</b> <code>${path}</code></h3>
-    <p class="operation-summary">${about.summary}</p>
+    <p class="operation-route"><b class="method ${method}">${method}</b> <code>${path}</code></p>
+    <h3>${about.summary}</h3>
     <${Prose} text=${about.description ?? ""} />
     ${about.parameters?.length > 0 && html`<${Fields} title="Parameters" fields=${about.parameters.map(fieldOfParameter)} all=${all} />`}
     ${forms.map(([type, { schema }]) => {

@@ -13,8 +13,8 @@ export function Slider({ name, title, min, max, step, say, live = true }) {
   /** @param {{currentTarget: HTMLInputElement}} event */
   const onChange = ({ currentTarget }) => settle({ [name]: Number(currentTarget.value) });
   const part = (value - min) / (max - min);
-  return html`<label class="slider">
-    <span class="slider-title">${title}</span><output>${say(value)}</output>
+  return html`<div class="slider">
+    <span class="slider-title">${title}</span><span class="slider-value" aria-hidden="true">${say(value)}</span>
     <input
       type="range"
       min=${min}
@@ -27,5 +27,5 @@ export function Slider({ name, title, min, max, step, say, live = true }) {
       onInput=${onInput}
       onChange=${onChange}
     />
-  </label>`;
+  </div>`;
 }

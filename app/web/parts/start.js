@@ -1,7 +1,8 @@
 /** What is seen before there is a photo: what the page does, and the ways to begin. */
 import { html } from "../view.js";
 import { SAMPLES, loading, refusal, take, takeSample } from "../state/photo.js";
-import { problem, state, styles } from "../state/catalogue.js";
+import { load, problem, state, styles } from "../state/catalogue.js";
+import { options } from "../state/options.js";
 import { address } from "../state/service.js";
 import { CameraButton, PickButton } from "./inlet.js";
 import { Trouble } from "./trouble.js";
@@ -17,7 +18,7 @@ export function Start() {
         <${CameraButton} />
       </div>
       ${refusal.value && html`<${Trouble} problem=${refusal.value} />`}
-      ${state.value === "failed" && problem.value && html`<${Trouble} problem=${problem.value} />`}
+      ${state.value === "failed" && problem.value && html`<${Trouble} problem=${problem.value} onAgain=${() => load(options.value.model)} />`}
       <div class="samples">
         <h2 class="small">Or start with one of these</h2>
         <ul class="row" role="list">

@@ -1,5 +1,6 @@
 /** A problem in the service's own sentence, with what can be done about it. */
 import { html, useEffect, useState } from "../view.js";
+import { mayAskAgain } from "../state/access.js";
 import { Icon } from "./icon.js";
 
 /**
@@ -8,6 +9,11 @@ import { Icon } from "./icon.js";
  */
 export function Trouble({ problem, at = null, onAgain, onClose }) {
   const nearest = problem.members?.nearest;
+  const wantsKey = problem.slug === "unauthorized";
+  const again = () => {
+    mayAskAgain();
+    onAgain?.();
+  };
   return html`<div class="trouble" role="alert">
     <${Icon} name="alert" />
     <div>
@@ -15,7 +21,7 @@ export function Trouble({ problem, at = null, onAgain, onClose }) {
       ${nearest?.length > 0 && html`<p class="soft">Did you mean ${nearest.join(", ")}?</p>`}
       ${at !== null && html`<${Countdown} at=${at} />`}
     </div>
-    ${onAgain && html`<button class="small" onClick=${onAgain}>Try now</button>`}
+    ${onAgain && html`<button class="small" onClick=${again}>${wantsKey ? "Enter a key" : "Try now"}</button>`}
     ${onClose && html`<button class="quiet" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button>`}
   </div>`;
 }

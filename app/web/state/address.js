@@ -2,7 +2,7 @@
 import { effect, signal } from "../view.js";
 import { selected } from "./jobs.js";
 import { dragging, options, read, settle, text } from "./options.js";
-import { photo, SAMPLES, takeSample } from "./photo.js";
+import { loading, photo, SAMPLES, takeSample } from "./photo.js";
 
 /** Name of the view that is shown. */
 export const view = signal("paint");
@@ -36,7 +36,8 @@ export function follow() {
     const sample = photo.value?.sample;
     const how = options.value;
     const name = view.value;
-    if (dragging.value) return;
+    // A photo that is on its way is in the address already.
+    if (dragging.value || loading.value) return;
     const query = how.styles.length ? text(how) : "";
     const job = name === "any" && selected.value;
     const all = [job && `job=${job}`, sample && `photo=${sample}`, query].filter(Boolean).join("&");

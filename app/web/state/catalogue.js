@@ -1,5 +1,6 @@
 /** The styles that the service offers, and what is looked for among them. */
 import { computed, effect, signal } from "../view.js";
+import { view } from "./address.js";
 import { options } from "./options.js";
 import { json, Problem, reachable } from "./service.js";
 
@@ -51,6 +52,8 @@ export function follow() {
   effect(() => {
     const model = options.value.model;
     const back = reachable.value;
+    // The other views need no styles, and who has the operator's token need not have a key.
+    if (view.value !== "paint") return;
     if (model !== before || (back && state.peek() === "failed")) load(model);
     before = model;
   });

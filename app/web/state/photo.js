@@ -57,8 +57,13 @@ export async function take(file, about = {}) {
 
 /** @param {string} sample an id in SAMPLES */
 export async function takeSample(sample) {
-  const response = await fetch(address(`web/samples/${sample}.jpg`));
-  await take(await response.blob(), { name: `${sample}.jpg`, sample });
+  loading.value = true;
+  try {
+    const response = await fetch(address(`web/samples/${sample}.jpg`));
+    await take(await response.blob(), { name: `${sample}.jpg`, sample });
+  } finally {
+    loading.value = false;
+  }
 }
 
 /** One of this visit, by its id. @returns {Promise<boolean>} whether it is still there */

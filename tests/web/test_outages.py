@@ -1,0 +1,86 @@
+"""A service that is overloaded, away, or behind a path prefix; and many tabs at once."""
+
+import json
+import re
+
+from playwright.sync_api import expect
+
+OVERLOADED = {
+    "type": "/problems/overloaded",
+    "title": "Overloaded",
+    "status": 503,
+    "detail": "The queue is full.",
+    "instance": "0",
+}
+
+
+def painted(page):
+    expect(page.locator("a[download]")).to_be_visible()
+
+
+def test_an_overloaded_service_is_asked_again_when_it_said_so(visit, small):
+    page = visit("#paint?photo=cat&styles=great_wave&size=256", small)
+    painted(page)
+    refusals = []
+
+    def refuse_once(route):
+        if refusals:
+            return route.continue_()
+        refusals.append(route.request.url)
+        headers = {"Retry-After": "2"}
+        return route.fulfill(
+            status=503, headers=headers, content_type="application/problem+json", body=json.dumps(OVERLOADED)
+        )
+
+    page.route(re.compile(r"/v1/stylize\?.*color=keep"), refuse_once)
+    page.get_by_role("button", name="Of the photo").click()
+    expect(page.get_by_role("alert")).to_contain_text("The queue is full.")
+    expect(page.get_by_role("alert")).to_contain_text(re.compile(r"Trying again in [12] s"))
+    painted(page)
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_service_that_restarts_is_waited_for_and_nothing_is_lost(visit, small):
+    page = visit("#paint?photo=cat&styles=great_wave&size=256", small)
+    painted(page)
+    small.stop()
+    page.get_by_role("button", name="Of the photo").click()
+    expect(page.get_by_text("The service does not answer. Trying again…")).to_be_visible()
+    expect(page.get_by_alt_text("The painting")).to_be_visible()
+    small.begin()
+    painted(page)
+    expect(page.get_by_text("The service does not answer")).to_have_count(0)
+    assert "color=keep" in page.url
+
+
+def test_it_works_behind_a_path_prefix(visit, small):
+    """As a proxy serves it that takes the prefix away: no address of the page begins at the root."""
+    page = visit("docs", small)
+    outside = []
+
+    def proxy(route):
+        path = route.request.url.removeprefix(f"{small.url}/paint-shop/")
+        if path == route.request.url:
+            outside.append(path)
+            return route.abort()
+        return route.fulfill(response=route.fetch(url=f"{small.url}/{path}"))
+
+    page.context.route("**/*", proxy)
+    page.goto(f"{small.url}/paint-shop/#paint?photo=cat&styles=great_wave&size=256")
+    painted(page)
+    expect(page.locator(".tile-preview").first).to_be_visible()
+    page.get_by_role("link", name="API").click()
+    expect(page.get_by_role("heading", name="Paint a photo")).to_be_visible()
+    page.get_by_role("link", name="pastiche").click()
+    expect(page.get_by_alt_text("The painting")).to_be_visible()
+    assert outside == []
+
+
+def test_twenty_tabs_all_get_their_painting(visit):
+    page = visit("#paint?photo=cat&styles=great_wave&size=256")
+    tabs = [page]
+    for _ in range(19):
+        tabs.append(page.context.new_page())
+        tabs[-1].goto(page.url, wait_until="commit")
+    for tab in tabs:
+        painted(tab)
