@@ -56,6 +56,7 @@ def test_a_service_that_restarts_is_waited_for_and_nothing_is_lost(visit, small)
 def test_it_works_behind_a_path_prefix(visit, small):
     """As a proxy serves it that takes the prefix away: no address of the page begins at the root."""
     page = visit("docs", small)
+    page.goto("about:blank")
     outside = []
 
     def proxy(route):
