@@ -1,4 +1,4 @@
-"""The gates that a new version must pass before it may be served."""
+"""The gates that a new version must pass before it may be served, and what its maker is warned of."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from app.training.equivalent import eight_bit, first_below, gatys, judged, unifo
 from app.training.objective import Objective
 from app.training.sheet import paint_sample
 
-# A picture that less Gatys would have made is hardly one of its style: the papers need 50 to 100 iterations.
+# A picture that less Gatys would have made is hardly one of its style: the papers need 50 to 100 iterations. It is no
+# gate: how much of a style is enough is a matter of taste.
 MIN_EQUIVALENT = 15
-# Gatys goes no further: whether a version may be served is then decided.
+# Gatys goes no further: whether there is a warning is then decided.
 EVALUATIONS = 20
 GOLDEN_EDGE = 64  # pixels
 
@@ -104,7 +105,7 @@ def finite(value: float) -> float | None:
 
 
 def judge_paintings(findings: Findings, painted: Painted, watch: Callable[[float], None]) -> None:
-    """Gate: a picture of each style is worth `MIN_EQUIVALENT` iterations of Gatys from noise, or a warning is given.
+    """No gate: a warning for each style with a picture worth less than `MIN_EQUIVALENT` iterations of Gatys.
 
     Args:
         watch: told the fraction that is done; may raise.
@@ -118,8 +119,10 @@ def judge_paintings(findings: Findings, painted: Painted, watch: Callable[[float
             watch(sum(map(len, counts.values())) / number)
         if min(counts[style]) < MIN_EQUIVALENT:
             findings.warnings.append(
-                f"A picture in {style} is worth {min(counts[style])} iterations of Gatys from noise at the least and "
-                f"{median(counts[style]):g} in the median; {MIN_EQUIVALENT} are wanted."
+                f"The style {style} may look weak: its pictures are worth {min(counts[style])} iterations of Gatys "
+                f"from noise at the least and {median(counts[style]):g} in the median, where {MIN_EQUIVALENT} are "
+                "wanted. That does not keep it from being served; look at its pictures, and if they have too little of "
+                "the style, train it longer or on more photos."
             )
     findings.figures["gatys_equivalents"] = counts
     findings.figures["gatys_evaluations"] = EVALUATIONS
