@@ -10,6 +10,7 @@ PasticheError                      500 internal-error
 │   ├── EmptyBody                  400 empty-body
 │   ├── HeadersTooLarge            431 headers-too-large
 │   ├── RequestTimeout             408 request-timeout
+│   ├── UnsupportedCoding          415 unsupported-coding
 │   ├── Unauthorized               401 unauthorized
 │   ├── Forbidden                  403 forbidden
 │   ├── NotFound                   404 not-found
@@ -231,7 +232,8 @@ class ResultExpired(RequestError):
 
 
 class TooManyRequests(RequestError):
-    """One principal asked for more jobs within a minute than allowed; come back after `Retry-After`."""
+    """More jobs than one principal may ask for in a minute, or more requests without a right key; come back after
+    `Retry-After`."""
 
     status = 429
     slug = "too-many-requests"
@@ -260,6 +262,14 @@ class UnsupportedPicture(PictureError):
     status = 415
     slug = "unsupported-picture"
     title = "Unsupported picture format"
+
+
+class UnsupportedCoding(RequestError):
+    """The body comes compressed in a way that is not read."""
+
+    status = 415
+    slug = "unsupported-coding"
+    title = "Unsupported content coding"
 
 
 class AnimatedPicture(PictureError):

@@ -16,14 +16,18 @@ from app.api.admin import styles as admin_styles
 from app.api.admin import trainings as admin_trainings
 from app.api.admin.audit import Audit
 from app.api.codecs import CodecThreads
+from app.api.http import openapi, problem_pages
 from app.api.http.auth import recognise_admin, require_admin, require_key
 from app.api.http.body import UploadBudget
+from app.api.http.cors import Cors
 from app.api.http.head import Head
 from app.api.http.keyring import Keyring
 from app.api.http.openapi import complete_document, problems
 from app.api.http.problems import answer_errors_as_problems
+from app.api.http.rate_limit import RateLimit
 from app.api.http.request_id import RequestId
 from app.api.http.request_log import RequestLog
+from app.api.http.security_headers import SecurityHeaders
 from app.api.jobs import creation, events, results, routes
 from app.api.jobs.gateway import JobGateway
 from app.api.metrics import Metrics
@@ -81,17 +85,23 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         lifespan=lifespan,
         redirect_slashes=False,
-        docs_url=None,  # ours, from local files: app.api.web
+        # Ours: app.api.web, from local files, and app.api.http.openapi.
+        openapi_url=None,
+        docs_url=None,
         redoc_url=None,
     )
     app.state.service = service
     add_routes(app, settings)
-    answer_errors_as_problems(app)
+    answer_errors_as_problems(app, RateLimit(settings.unauthorized_per_minute, None))
+    app.root_path = settings.root_path
     # The last one added is the outermost.
     app.add_middleware(Head)
     app.add_middleware(RequestLog, metrics=service.metrics)
     if settings.admin_token:
         app.add_middleware(Audit)
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestId)
     complete_document(app)
     return app
@@ -144,6 +154,13 @@ def add_routes(app: FastAPI, settings: Settings) -> None:
         for router in ADMIN:
             app.include_router(router, dependencies=[Depends(require_admin(keyring))], responses=problems(Unauthorized))
     app.include_router(health.router)
+    for router, access in ((health.metrics_router, settings.metrics), (openapi.router, settings.openapi)):
+        if access != "off":
+            wanted = [Depends(require_key(keyring))] if access == "key" else []
+            app.include_router(router, dependencies=wanted, responses=problems(Unauthorized) if wanted else {})
+    if settings.docs == "open" and settings.openapi != "off":
+        app.include_router(web.reference_router)
+    app.include_router(problem_pages.router)
     app.include_router(web.router)
 
 
@@ -152,7 +169,9 @@ def serve(settings: Settings) -> None:
     configure_logging(settings.log_level, settings.log_format)
     log_machine(settings, allow_files())
     app = create_app(settings)
-    server = Server(ServerConfig(app, settings), app.state.service, supervise(settings), spare_collector)
+    config = ServerConfig(app, settings)
+    server = Server(config, app.state.service, supervise(settings), spare_collector)
+    app.state.service.metrics.watch_connections(lambda: len(server.server_state.connections), config.crowd.ended)
     # Taken last: until then the port refuses, and a port that is taken is told before anything runs.
     sockets = open_sockets(settings.host, settings.port)
     for listening in sockets:

@@ -68,7 +68,7 @@ def default_of(name: str, field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         raise LookupError(f"{name} has a default of the machine: say it in IN_WORDS")
     match field.default:
-        case None | ():
+        case None | () | "":
             return "none"
         case tuple():
             return f"`{','.join(field.default)}`"

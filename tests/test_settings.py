@@ -53,6 +53,16 @@ TOKEN = "a-token-of-the-operator-of-enough-characters"
         ("descriptor", "/nowhere/vgg19.safetensors"),
         ("photos_dir", "/nowhere/photos"),
         ("training_niceness", "20"),
+        ("trusted_proxies", "proxy.example.org"),
+        ("trusted_proxies", "10.0.0.1/8"),
+        ("cors_origins", "example.org"),
+        ("cors_origins", "https://example.org/"),
+        ("root_path", "paint"),
+        ("root_path", "/paint/"),
+        ("docs", "maybe"),
+        ("connections", "0"),
+        ("header_seconds", "0"),
+        ("header_kilobytes", "0.5"),
     ],
 )
 def test_a_bad_value_is_told_by_the_name_of_its_variable(
@@ -239,3 +249,12 @@ def test_a_child_process_has_the_settings_of_its_parent(monkeypatch: pytest.Monk
     for name, value in given.environment().items():
         monkeypatch.setenv(name, value)
     assert load_settings() == given
+
+
+@pytest.mark.parametrize("name", ["OPENAPI", "METRICS"])
+def test_what_is_kept_to_those_with_a_key_needs_one(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"PASTICHE_{name}", "key")
+    with pytest.raises(SettingsError, match=f"^PASTICHE_{name}: `key` needs PASTICHE_API_KEYS"):
+        load_settings()
+    monkeypatch.setenv("PASTICHE_API_KEYS", "k" * 40)
+    load_settings()

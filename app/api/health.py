@@ -13,6 +13,8 @@ from app.api.service import service_of
 from app.errors import LedgerUnavailable, ModelUnavailable, ServiceError
 
 router = APIRouter(tags=["operation"])
+# Of the measurements, which an operator may keep to those with a key.
+metrics_router = APIRouter(tags=["operation"])
 
 
 @router.get("/healthz/live", summary="Whether the process is worth keeping", responses=problems(ServiceError))
@@ -34,7 +36,7 @@ async def ready(request: Request) -> Ready:
     return Ready(models=service.catalogue.labels, device=service.device, refused=refused)
 
 
-@router.get(
+@metrics_router.get(
     "/metrics",
     summary="Measurements in Prometheus' text format",
     response_class=Response,

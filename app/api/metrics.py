@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from app.api.codecs import CodecThreads
 from app.api.http.body import UploadBudget
@@ -17,6 +20,21 @@ from app.errors import PasticheError
 # From a cached health probe to the default deadline, in steps of about two.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class EndedConnections(Collector):
+    """How many connections the server has ended itself, by the reason."""
+
+    def __init__(self, ended: Mapping[str, int]) -> None:
+        self._ended = ended
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        family = CounterMetricFamily(
+            "pastiche_connections_ended", "Connections that the server has ended for a limit.", labels=["reason"]
+        )
+        for reason, number in self._ended.items():
+            family.add_metric((reason,), number)
+        yield family
 
 
 class Metrics:
@@ -75,6 +93,17 @@ class Metrics:
 
     def count_result(self, source: Source | Literal["unchanged"]) -> None:
         self._results.labels(source).inc()
+
+    def watch_connections(self, count: Callable[[], int], ended: Mapping[str, int]) -> None:
+        """Add what the server knows.
+
+        Args:
+            count: connections that are open.
+            ended: how many the server has ended itself, by the reason.
+        """
+        gauge = Gauge("pastiche_connections", "Open connections of clients.", registry=self.registry)
+        gauge.set_function(count)
+        self.registry.register(EndedConnections(ended))
 
     def watch(self, engine: Engine, codecs: CodecThreads, uploads: UploadBudget, results: ResultCache) -> None:
         """Add what is looked up at the moment of a scrape."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.imaging import stroke
-from app.imaging.encode import FORMATS
+from app.imaging.encode import FORMATS, format_named
 
 
 class OptionFields(BaseModel):
@@ -70,9 +70,11 @@ class OptionFields(BaseModel):
     @field_validator("format")
     @classmethod
     def can_be_written(cls, value: str | None) -> str | None:
-        if value is not None and value not in FORMATS:
+        if value is None:
+            return None
+        if (format := format_named(value)) is None:
             raise ValueError(f"must be one of {', '.join(FORMATS)}")
-        return value
+        return format
 
 
 class Problem(BaseModel):

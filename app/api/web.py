@@ -19,6 +19,8 @@ from app.api.styles import matches
 from app.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
+# Of the routes' reference, which an operator may turn off.
+reference_router = APIRouter(include_in_schema=False)
 
 ROOT = Path(__file__).parents[1] / "web"
 # By extension. Anything else in the folder, such as licences of what is vendored, is not served.
@@ -72,7 +74,7 @@ async def studio(request: Request) -> Response:
     return answer(request, "index.html")
 
 
-@router.get("/docs")
+@reference_router.get("/docs")
 async def reference(request: Request) -> Response:
     return answer(request, "reference.html")
 

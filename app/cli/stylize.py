@@ -24,7 +24,7 @@ from app.engine.stylizer import Stylizer
 from app.errors import InvalidOption, PasticheError, ServiceError
 from app.imaging.colour import keep_colour, lay_over
 from app.imaging.decode import decode
-from app.imaging.encode import FORMATS, encode
+from app.imaging.encode import FORMATS, encode, format_named
 from app.imaging.picture import Picture
 from app.imaging.resize import fitted, resize
 from app.imaging.stroke import LEAST, MOST, at_size, largest_edge, painted_size
@@ -84,9 +84,11 @@ def check_number(value: float) -> float:
 
 
 def check_format(value: str | None) -> str | None:
-    if value is not None and value not in FORMATS:
+    if value is None:
+        return None
+    if (format := format_named(value)) is None:
         raise typer.BadParameter(f"{value} is not one of {', '.join(FORMATS)}.")
-    return value
+    return format
 
 
 def stylize(

@@ -11,6 +11,7 @@ from PIL import Image
 from app.errors import AnimatedPicture, EmptyBody, OutOfMemory, PictureTooLarge, UnsupportedPicture
 from app.imaging import jpeg, png, webp
 from app.imaging.container import StoredHeader
+from app.imaging.foreign import name_of
 from app.imaging.picture import Picture
 from app.imaging.profile import to_srgb
 from app.imaging.resize import fitted
@@ -99,7 +100,9 @@ def _format(data: bytes) -> str:
         return "png"
     if webp.is_webp(data):
         return "webp"
-    raise UnsupportedPicture("The bytes are not a JPEG, PNG or WebP picture.")
+    found = name_of(data)
+    came = f" but {found}" if found else ""
+    raise UnsupportedPicture(f"The bytes are not a JPEG, PNG or WebP picture{came}.")
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Picture:

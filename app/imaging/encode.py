@@ -20,10 +20,18 @@ FORMATS: Mapping[str, str] = MappingProxyType(
     {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
     | ({"avif": "image/avif"} if features.check("avif") else {})
 )
+# What formats are called besides.
+ALIASES: Mapping[str, str] = MappingProxyType({"jpg": "jpeg"})
 # Pixels an edge: libjpeg's limit, and what the other formats' headers can say.
 MAX_EDGE = {"jpeg": 65_500, "png": 2**31 - 1, "webp": 16_383, "avif": 65_536}
 
 FULL_CHROMA_QUALITY = 90
+
+
+def format_named(name: str) -> str | None:
+    """The format that is called so; None where there is none."""
+    name = ALIASES.get(name, name)
+    return name if name in FORMATS else None
 
 
 def encode(picture: Picture, format: str, quality: int) -> bytes:

@@ -21,12 +21,14 @@ class ServerConfig(uvicorn.Config):
     Attributes:
         crowd: the server's connections.
         drain_seconds: how long requests are taken after SIGTERM.
+        prefix: the path below which a proxy serves us.
     """
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         """Raises SettingsError."""
         self.crowd = Crowd(limits_of(settings))
         self.drain_seconds = settings.drain_seconds
+        self.prefix = settings.root_path
         super().__init__(
             app,
             http=BoundedProtocol,

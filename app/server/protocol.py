@@ -192,7 +192,7 @@ class BoundedProtocol(H11Protocol):
         self.crowd.ended[reason] += 1
         client = self.client and self.client[0]
         _log.info("request_refused", reason=reason, problem=problem.slug, client=client, private=problem.private)
-        self.transport.write(refusal(self.conn, problem, self.root_path))
+        self.transport.write(refusal(self.conn, problem, self.config.prefix))
         self._leave()
         self.transport.close()
 

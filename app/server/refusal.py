@@ -11,12 +11,12 @@ import h11
 from app.errors import PasticheError
 
 
-def refusal(conn: h11.Connection, error: PasticheError, root_path: str) -> bytes:
+def refusal(conn: h11.Connection, error: PasticheError, prefix: str) -> bytes:
     """The whole answer, after which the connection is closed. For a connection that has not begun another one."""
     instance = uuid.uuid4().hex
     body = json.dumps(
         {
-            "type": f"{root_path}/problems/{error.slug}",
+            "type": f"{prefix}/problems/{error.slug}",
             "title": error.title,
             "status": error.status,
             "detail": error.detail,

@@ -15,6 +15,7 @@ from app.settings.connections import ConnectionSettings
 from app.settings.engine import EngineSettings
 from app.settings.environment import Variables, unknown_variables, variable
 from app.settings.error import SettingsError
+from app.settings.exposure import ExposureSettings
 from app.settings.jobs import JobSettings
 from app.settings.limits import LimitSettings
 from app.settings.models import ModelSettings
@@ -31,6 +32,7 @@ class Settings(
     LimitSettings,
     EngineSettings,
     ModelSettings,
+    ExposureSettings,
     AccessSettings,
     ConnectionSettings,
     ServerSettings,

@@ -57,6 +57,7 @@ def settings(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Sett
         workers=0,
         jobs_per_minute=10_000,
         waiting_jobs_each=1000,
+        unauthorized_per_minute=100_000,
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 from app.api.admin.style_form import StyleFields
 from app.api.jobs.gateway import JobGateway
+from app.api.stylize.result_key import digest
 from app.errors import InvalidOption, NotFound, RequestError, ResultExpired, StyleExists, StyleInUse
 from app.imaging.decode import decode
 from app.imaging.encode import encode, on_white
@@ -58,7 +58,7 @@ class StyleLibrary:
             id=style_id,
             **fields.model_dump(exclude={"train"}),
             blob_key=new_blob_key(style_id),
-            sha256=hashlib.sha256(png).hexdigest(),
+            sha256=await digest(png),
             width=size[0],
             height=size[1],
             created_by=by,

@@ -45,6 +45,7 @@ from app.errors import (
     StorageUnavailable,
     StyleExists,
     StyleInUse,
+    UnsupportedCoding,
     UnsupportedPicture,
 )
 from app.jobs.gatys import check_descriptor
@@ -61,6 +62,7 @@ PROBLEMS = (
     BodyTooLarge,
     PictureTooLarge,
     UnsupportedPicture,
+    UnsupportedCoding,
     AnimatedPicture,
     InvalidOption,
     PictureError,

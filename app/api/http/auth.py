@@ -108,6 +108,11 @@ def principal_of(request: Request) -> str:
     """Whose the request is, for jobs and quotas: the operator's, the API key's, or without keys the address's."""
     if (known := getattr(request.state, "principal", None)) is not None:
         return str(known)
+    return address_of(request)
+
+
+def address_of(request: Request) -> str:
+    """Where the request came from, as a principal."""
     host = request.client.host if request.client else ""
     try:
         address = ipaddress.ip_address(host)

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from starlette.requests import Request
 from starlette.types import Message
 
+from app.api.http.content_coding import inflater_of
 from app.api.http.disconnect import ClientGone
 from app.errors import BodyTooLarge, Overloaded
 
@@ -73,6 +74,7 @@ class Body:
 
     def __init__(self, request: Request, limit_bytes: int, budget: UploadBudget) -> None:
         self._receive = request.receive
+        self._headers = request.headers
         self._declared = request.headers.get("content-length", "")
         self._limit = limit_bytes
         self._budget = budget
@@ -82,15 +84,18 @@ class Body:
         self._waiting: asyncio.Timeout | None = None
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes as they come.
+        """The bytes as they come, or what they stand for where they are compressed.
 
         Raises:
+            UnsupportedCoding: compressed in another way than gzip or deflate.
+            MalformedBody: not compressed as it says.
             BodyTooLarge: before anything is read if the length is declared, else at the byte that is too many.
             Overloaded: the budget is used up, or this body came too slowly while others needed the room.
             ClientGone: the connection was closed before the end.
         """
         if self._declared.isdecimal() and int(self._declared) > self._limit:
             raise self._too_large()
+        inflater = inflater_of(self._headers)
         self._budget.note_step(self)
         try:
             more = True
@@ -99,11 +104,16 @@ class Body:
                 if message["type"] == "http.disconnect":
                     raise ClientGone
                 chunk, more = message.get("body", b""), message.get("more_body", False)
-                self._take(chunk)
-                if self._cut_off:  # just before the message came, or by its own bytes
-                    raise too_slow()
-                if chunk:
-                    yield chunk
+                for piece in [chunk] if inflater is None else inflater.pieces(chunk):
+                    self._take(piece)
+                    if self._cut_off:  # just before the message came, or by its own bytes
+                        raise too_slow()
+                    if piece:
+                        yield piece
+                    if inflater is not None:
+                        await asyncio.sleep(0)  # others have their turn while a small chunk becomes a large one
+            if inflater is not None:
+                inflater.end()
         finally:
             self._budget.forget(self)
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from app.api.http.preamble import Preamble
 from app.errors import MalformedBody
 
 # Options are a few words; what is longer is not one.
@@ -123,10 +124,13 @@ async def parse_form(
                 "on_end": form.on_end,
             },
         )
+        preamble = Preamble(boundary)
         async for chunk in chunks:
-            parser.write(chunk)
+            parser.write(preamble.strip(chunk))
     except FormParserError as error:
         raise MalformedBody("The form cannot be parsed.", private=repr(error)) from error
+    if preamble.only:
+        raise MalformedBody("The form cannot be parsed: the boundary that its Content-Type names does not stand in it.")
     if not form.ended:
         raise MalformedBody("The form ends before its closing boundary.")
     found = form.pictures

@@ -11,6 +11,8 @@ from app.errors import NotAcceptable
 DEFAULT_FORMAT = "jpeg"
 # Between formats that the client likes as much: the default, then the smaller file for the same processor time.
 PREFERENCE = (DEFAULT_FORMAT, "webp", "png", "avif")
+# What clients call a format that has another name.
+ALIASES = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg"}
 QVALUE = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?", re.ASCII)
 TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 MEDIA_RANGE = re.compile(rf"{TOKEN}/{TOKEN}", re.ASCII)
@@ -68,6 +70,7 @@ def parse_range(member: str) -> MediaRange | None:
     name, *parameters = (part.strip() for part in member.lower().split(";"))
     if not MEDIA_RANGE.fullmatch(name):
         return None
+    name = ALIASES.get(name, name)
     for parameter in parameters:
         key, _, value = parameter.partition("=")
         if key.strip() == "q":

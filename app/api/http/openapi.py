@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from app.api.schemas import OptionFields, Problem
 from app.api.stylize.upload import IMAGE_FIELD
 from app.errors import Overloaded, PasticheError, TooManyJobs
 from app.imaging.encode import FORMATS
+
+router = APIRouter(include_in_schema=False)
 
 Document = dict[str, Any]
 Responses = dict[int | str, Document]
@@ -127,6 +131,15 @@ def painting_response() -> Document:
         "headers": {**described, "X-Request-ID": REQUEST_ID},
         "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in FORMATS.values()},
     }
+
+
+@router.get("/openapi.json")
+async def document(request: Request) -> Response:
+    """The document, with the path below which a proxy serves us."""
+    found: Document = request.app.openapi()
+    if root_path := request.scope.get("root_path", ""):
+        found = {**found, "servers": [{"url": root_path}]}
+    return JSONResponse(found)
 
 
 def complete_document(app: FastAPI) -> None:

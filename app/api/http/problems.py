@@ -9,21 +9,35 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.types import Scope
 
+from app.api.http.auth import address_of
+from app.api.http.content_coding import CODINGS
+from app.api.http.rate_limit import RateLimit
 from app.api.http.request_id import request_id
 from app.api.schemas import Problem
 from app.api.stylize.options import invalid_options
-from app.errors import DeadlineExceeded, MethodNotAllowed, NotFound, PasticheError, RequestError, Unauthorized
+from app.errors import (
+    DeadlineExceeded,
+    MethodNotAllowed,
+    NotFound,
+    PasticheError,
+    RequestError,
+    TooManyRequests,
+    Unauthorized,
+    UnsupportedCoding,
+)
 
 MEDIA_TYPE = "application/problem+json"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def problem_response(scope: Scope, error: PasticheError) -> Response:
     """The answer that tells of `error`; the scope keeps it for the request's log line."""
     scope["state"]["problem"] = error
     body = Problem(
-        type=f"/problems/{error.slug}",
+        type=f"{scope.get('root_path', '')}/problems/{error.slug}",
         title=error.title,
         status=error.status,
         detail=error.detail,
@@ -34,6 +48,8 @@ def problem_response(scope: Scope, error: PasticheError) -> Response:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="pastiche"'
+    if isinstance(error, UnsupportedCoding):
+        headers["Accept-Encoding"] = ", ".join(CODINGS)
     if isinstance(error, DeadlineExceeded):
         # The body may still be trickling in; its client gets no more of the server's patience.
         headers["Connection"] = "close"
@@ -42,10 +58,16 @@ def problem_response(scope: Scope, error: PasticheError) -> Response:
     return JSONResponse(members | error.extra | members, error.status, headers, MEDIA_TYPE)
 
 
-def answer_errors_as_problems(app: FastAPI) -> None:
-    """Every error that the framework or a route raises; what nobody expected is the request log's to catch."""
+def answer_errors_as_problems(app: FastAPI, unauthorized: RateLimit) -> None:
+    """Every error that the framework or a route raises; what nobody expected is the request log's to catch.
+
+    Args:
+        unauthorized: of requests without a right key, by address.
+    """
 
     async def ours(request: Request, error: Any) -> Response:
+        if isinstance(error, Unauthorized):
+            error = counted(request, error, unauthorized)
         return problem_response(request.scope, error)
 
     async def validation(request: Request, error: Any) -> Response:
@@ -56,15 +78,36 @@ def answer_errors_as_problems(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(framework_error)
 
 
+def counted(request: Request, error: Unauthorized, unauthorized: RateLimit) -> PasticheError:
+    """The error itself, until its address has had as many as it may. A right key opens the routes all the same."""
+    try:
+        unauthorized.hit(address_of(request))
+    except TooManyRequests as limit:
+        return TooManyRequests(
+            "Too many requests without a right key came from this address. Come back later, or with a key.",
+            retry_after_seconds=limit.retry_after_seconds,
+        )
+    return error
+
+
 async def framework_error(request: Request, error: Any) -> Response:
     """The router's own: no such route, or not with this method; OPTIONS is answered with what there is."""
-    allowed = (error.headers or {}).get("Allow")
-    if error.status_code == MethodNotAllowed.status and allowed:
-        return wrong_method(request, {method.strip() for method in allowed.split(",")})
+    if error.status_code == MethodNotAllowed.status:
+        return wrong_method(request, methods_of(request))
     if error.status_code == NotFound.status:
         return problem_response(request.scope, NotFound("There is no such route."))
     kind = RequestError if error.status_code < PasticheError.status else PasticheError
     return problem_response(request.scope, kind(private=repr(error)))
+
+
+def methods_of(request: Request) -> set[str]:
+    """Of all routes with this path: the router names those of the first one alone."""
+    return {
+        method
+        for method in METHODS
+        for route in request.app.routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    }
 
 
 def wrong_method(request: Request, methods: set[str]) -> Response:

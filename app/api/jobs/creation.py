@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import time
@@ -42,12 +43,14 @@ from app.errors import (
     TooManyJobs,
     TooManyRequests,
     UnknownStyle,
+    UnsupportedCoding,
     UnsupportedPicture,
 )
 from app.imaging.decode import decode
 from app.jobs.gatys import CONTENT, STYLE, check_descriptor
 from app.jobs.job import NewJob, new_job_id
 from app.jobs.stylize import PHOTO, StylizeParams
+from app.serving.catalogue import quoted
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -61,6 +64,7 @@ PROBLEMS = (
     BodyTooLarge,
     PictureTooLarge,
     UnsupportedPicture,
+    UnsupportedCoding,
     AnimatedPicture,
     InvalidOption,
     UnknownStyle,
@@ -156,7 +160,8 @@ async def receive_form(request: Request, body: Body) -> tuple[dict[str, list[byt
         raise InvalidOption("The options of a job are fields of its form, not of the query.")
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != FORM:
-        raise MalformedBody(f"Send a form: {FORM} with `{CONTENT_FIELD}` and `{STYLE_FIELD}`.")
+        came = f"{quoted(content_type)} came" if content_type else "no Content-Type came"
+        raise MalformedBody(f"Send a form: {FORM} with `{CONTENT_FIELD}` and `{STYLE_FIELD}`; {came}.")
     return await parse_form(content_type, body.chunks(), {CONTENT_FIELD: 1, STYLE_FIELD: MAX_STYLES})
 
 
@@ -184,7 +189,7 @@ async def accept(
         priority=priority,
         max_attempts=service.settings.job_attempts,
         idempotency_key=idempotency_key(request),
-        body_hash=hash_of(kind, params, pictures, priority),
+        body_hash=await asyncio.to_thread(hash_of, kind, params, pictures, priority),
     )
     job, made = await service.jobs.create(new, pictures)
     shown = entry(request, job, (await positions(request, job)).get(job.id))

@@ -11,7 +11,7 @@ from app.api.stylize.options import Pairs, invalid_options
 from app.engine.blend import parse_blend, parse_weight
 from app.errors import InvalidOption
 from app.gatys.options import GatysOptions
-from app.imaging.encode import FORMATS
+from app.imaging.encode import FORMATS, format_named
 from app.jobs.gatys import GatysParams, GatysStart
 from app.serving.catalogue import Catalogue, nearest_names, quoted
 
@@ -61,9 +61,9 @@ class JobFields(BaseModel):
     @field_validator("format")
     @classmethod
     def can_be_written(cls, value: str) -> str:
-        if value not in FORMATS:
+        if (format := format_named(value)) is None:
             raise ValueError(f"must be one of {', '.join(FORMATS)}")
-        return value
+        return format
 
 
 NAMES = (*JobFields.model_fields, *GatysOptions.model_fields)

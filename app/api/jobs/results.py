@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
@@ -16,6 +15,7 @@ from app.api.jobs.routes import JobId, find
 from app.api.service import service_of
 from app.api.stages import Stages
 from app.api.styles import matches
+from app.api.stylize.result_key import digest
 from app.errors import (
     LedgerUnavailable,
     NoResult,
@@ -62,7 +62,7 @@ async def result(request: Request, job_id: JobId) -> Response:
     if job.status is not JobStatus.DONE or job.result_key is None:
         raise none_of(job, "result")
     data = await stored(request, job, job.result_key)
-    return answer(request, data, job.media_type or "application/octet-stream", etag_of(data), FINAL)
+    return answer(request, data, job.media_type or "application/octet-stream", await etag_of(data), FINAL)
 
 
 @router.get(
@@ -77,7 +77,7 @@ async def preview(request: Request, job_id: JobId) -> Response:
     if job.preview_key is None:
         raise none_of(job, "preview")
     data = await stored(request, job, job.preview_key)
-    return answer(request, data, "image/jpeg", etag_of(data), CHANGING)
+    return answer(request, data, "image/jpeg", await etag_of(data), CHANGING)
 
 
 @router.get(
@@ -94,7 +94,7 @@ async def loss(request: Request, job_id: JobId) -> Response:
     job = await find(request, job_id)
     if not job.losses:
         raise none_of(job, "loss curve")
-    etag = etag_of(json.dumps(job.losses).encode())
+    etag = await etag_of(json.dumps(job.losses).encode())
     if matches(request.headers.get("if-none-match", ""), etag):
         return answer(request, b"", "image/png", etag, CHANGING)
     codecs = service_of(request).codecs
@@ -125,8 +125,8 @@ async def stored(request: Request, job: Job, key: str) -> bytes:
         raise gone from None
 
 
-def etag_of(data: bytes) -> str:
-    return f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+async def etag_of(data: bytes) -> str:
+    return f'"{(await digest(data))[:32]}"'
 
 
 def answer(request: Request, data: bytes, media_type: str, etag: str, cache: str) -> Response:

@@ -101,7 +101,9 @@ def entry(request: Request, job: Job, position: int | None, *, whole: bool = Tru
     """
     failure = None
     if job.error_slug is not None:
-        failure = JobFailure(type=f"/problems/{job.error_slug}", detail=job.error_detail or "")
+        failure = JobFailure(
+            type=f"{request.scope.get('root_path', '')}/problems/{job.error_slug}", detail=job.error_detail or ""
+        )
     return JobEntry(
         id=job.id,
         kind=job.kind,

@@ -39,6 +39,7 @@ from app.errors import (
     PictureError,
     PictureTooLarge,
     UnknownStyle,
+    UnsupportedCoding,
     UnsupportedPicture,
 )
 from app.imaging.encode import FORMATS
@@ -59,6 +60,7 @@ PROBLEMS = (
     BodyTooLarge,
     PictureTooLarge,
     UnsupportedPicture,
+    UnsupportedCoding,
     AnimatedPicture,
     InvalidOption,
     UnknownStyle,
@@ -109,7 +111,7 @@ async def stylize(request: Request) -> Response:
         try:
             key = result_key(await digest(photo.data), options, service.settings.edge_pixels)
             headers = headers_of(key, options)
-            if matches(", ".join(request.headers.getlist("if-none-match")), f'"{key}"'):
+            if known(request, f'"{key}"'):
                 service.metrics.count_result("unchanged")
                 return Response(status_code=304, headers=headers)
             begin = partial(begin_painting, service, photo, options, deadline, stages)
@@ -119,6 +121,12 @@ async def stylize(request: Request) -> Response:
             photo.drop()
     service.metrics.count_result(source)
     return answer(painting, options, headers | {"Cache-Status": CACHE_STATUS[source]}, stages)
+
+
+def known(request: Request, etag: str) -> bool:
+    """Whether the client has the answer. `*` stands for any that there is, and there is none before it is painted."""
+    given = ", ".join(request.headers.getlist("if-none-match"))
+    return given.strip() != "*" and matches(given, etag)
 
 
 def begin_painting(

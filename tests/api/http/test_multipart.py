@@ -70,7 +70,7 @@ def test_a_quoted_boundary_and_text_around_the_form():
         (IMAGE[:-20], "ends before its closing boundary"),
         (IMAGE + IMAGE + END, "more than one `image`"),
         (b"not a form at all", "cannot be parsed"),
-        (b"--other\r\n" + IMAGE, "cannot be parsed"),
+        (IMAGE.replace(b"--cut", b"--other") + b"--other--", "cannot be parsed: the boundary"),
         (b"--cut\r\nContent-Disposition: form-data\r\n\r\nx\r\n" + END, "lacks"),
         (b"--cut\r\nContent-Type: image/png\r\n\r\nx\r\n" + END, "lacks"),
         (b'--cut\r\nContent-Disposition: attachment; name="image"\r\n\r\nx\r\n' + END, "lacks"),
@@ -102,3 +102,15 @@ def test_any_bytes_give_a_form_or_a_problem(body):
             parse(whole)
         except MalformedBody:
             continue
+
+
+@pytest.mark.parametrize("step", [None, 1, 7])
+@pytest.mark.parametrize("preamble", [b"", b"\r\n", b"This is a form.\r\n", b"--cu\r\n", b"a\r\n" * 1000])
+def test_what_stands_before_the_first_boundary_means_nothing(preamble, step):
+    body = preamble + IMAGE + part("styles", b"great_wave") + END + b"and what stands behind the last"
+    assert parse(body, step=step) == (b"\x89PNG\r\n--cu", [("styles", "great_wave")])
+
+
+def test_a_form_without_its_boundary_is_malformed():
+    with pytest.raises(MalformedBody, match="boundary that its Content-Type names"):
+        parse(b"no boundary " * 1000)

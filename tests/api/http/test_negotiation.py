@@ -15,6 +15,9 @@ CHROME = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
         ("image/*", "jpeg"),
         ("image/png", "png"),
         ("IMAGE/PNG", "png"),
+        ("image/jpg, image/png;q=0.9", "jpeg"),
+        ("image/jpg;q=0.5, image/png", "png"),
+        ("image/pjpeg", "jpeg"),
         ("image/webp;q=0.5, image/png;q=0.6", "png"),
         ("image/webp;q=0.501, image/png;q=0.5", "webp"),
         # Of equal weights: the named one before a wildcard, then the service's own order.

@@ -67,6 +67,9 @@ def test_every_kind_makes_a_problem_without_being_told_more(kind):
         ("HEAD", "/v1/stylize", "OPTIONS, POST"),
         ("POST", "/v1/styles", "GET, HEAD, OPTIONS"),
         ("BREW", "/healthz/live", "GET, HEAD, OPTIONS"),
+        # Two routes, of which the router looks at the first alone.
+        ("PUT", "/v1/jobs", "GET, HEAD, OPTIONS, POST"),
+        ("PATCH", "/v1/jobs/019a7c3e-8f10-7b2a-9c44-5d1f0e6a7b88", "DELETE, GET, HEAD, OPTIONS"),
     ],
 )
 def test_a_wrong_method_is_told_the_right_ones(client, method, path, allow):
@@ -106,3 +109,15 @@ def test_an_error_after_the_answer_began_is_left_to_the_server():
     scope = {"type": "http", "method": "GET", "path": "/", "state": {"request_id": "a"}}
     with pytest.raises(RuntimeError, match="half"):
         asyncio.run(RequestLog(app, Metrics())(scope, None, send))
+
+
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/v1/jobs", "GET, HEAD, OPTIONS, POST"),
+        ("/v1/jobs/019a7c3e-8f10-7b2a-9c44-5d1f0e6a7b88", "DELETE, GET, HEAD, OPTIONS"),
+    ],
+)
+def test_options_lists_the_methods_of_all_routes_with_the_path(client, path, allow):
+    response = client.options(path)
+    assert (response.status_code, response.headers["allow"]) == (204, allow)

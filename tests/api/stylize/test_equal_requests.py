@@ -112,6 +112,12 @@ def test_whoever_has_the_answer_gets_304_and_nothing_is_painted(client, photo, k
         assert again.headers[name] == first.headers[name]
 
 
+def test_a_star_stands_for_no_answer_that_was_not_painted_yet(client, photo):
+    broken = client.post(PAINT, content=b"GIF89a", headers={"If-None-Match": "*"})
+    assert (broken.status_code, broken.json()["type"]) == (415, "/problems/unsupported-picture")
+    assert post(client, photo, **{"If-None-Match": "*"}).status_code == 200
+
+
 def test_whoever_has_another_answer_gets_this_one(client, photo):
     other = post(client, photo, PAINT + "&strength=0.5").headers["etag"]
     assert post(client, photo, **{"If-None-Match": other}).status_code == 200

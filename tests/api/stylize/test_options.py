@@ -69,6 +69,7 @@ def test_every_option(read):
         ("quality=100", "quality", 100),
         ("model=compact@1", "model", "compact@1"),
         ("format=webp", "format", "webp"),
+        ("format=jpg", "format", "jpeg"),
     ],
 )
 def test_the_edges_of_each_range_are_inside(read, option, attribute, value):
