@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import hashlib
+import threading
+from collections import OrderedDict
 from io import BytesIO
 
 import numpy as np
@@ -17,10 +19,15 @@ FLAGS = ImageCms.Flags.NOCACHE | ImageCms.Flags.BLACKPOINTCOMPENSATION
 # What lcms2 through Pillow raises on a profile that it cannot use.
 PROFILE_ERRORS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
 
+# Bytes of the transforms that are kept, at most; there are a dozen profiles in the world's phones and editors, of which
+# all but those of printers are small. lcms2 keeps the profile, and tables of 33 nodes an axis (23 of CMYK's four).
+KEPT_BYTES = 16_000_000
+TABLE_BYTES = {"L": 10_000, "RGB": 500_000, "CMYK": 2_500_000}
+
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """`image` (L, RGB or CMYK) in sRGB, as RGB. A profile that is broken or of other channels is ignored."""
-    transform = _transform(profile, image.mode) if profile else None
+    transform = TRANSFORMS.get(profile, image.mode) if profile else None
     if transform is None:
         return image.convert("RGB")
     if image.mode == "L" and transform.input_mode == "RGB":
@@ -28,9 +35,41 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return transform.apply(image)
 
 
-@lru_cache(maxsize=16)
+class Transforms:
+    """The transforms that were used last, up to a number of bytes. Profiles are known by their hash alone."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[tuple[bytes, str], tuple[ImageCms.ImageCmsTransform | None, int]] = OrderedDict()
+        self._lock = threading.Lock()
+        self.bytes = 0
+
+    def get(self, profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+        """From `profile` for pictures of `mode`; None where it is unusable or changes nothing."""
+        key = hashlib.sha256(profile).digest(), mode
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key][0]
+        transform = _transform(profile, mode)
+        self._keep(key, transform, 200 if transform is None else len(profile) + TABLE_BYTES[mode])
+        return transform
+
+    def _keep(self, key: tuple[bytes, str], transform: ImageCms.ImageCmsTransform | None, size: int) -> None:
+        with self._lock:
+            if key in self._kept:  # another thread was faster
+                return
+            self._kept[key] = transform, size
+            self.bytes += size
+            while self.bytes > self._max_bytes:
+                _, (_, dropped) = self._kept.popitem(last=False)
+                self.bytes -= dropped
+
+
+TRANSFORMS = Transforms(KEPT_BYTES)
+
+
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """The transform from `profile` for pictures of `mode`; None where it is unusable or changes nothing."""
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
         channels = COLOUR_SPACES.get(source.profile.xcolor_space)
