@@ -1,4 +1,4 @@
-"""What the three file formats share: the header read from a file's structure, and how a bad file is refused.
+"""What the file formats share: the header read from a file's structure, and how a bad file is refused.
 
 `jpeg`, `png` and `webp` walk their own structure and hand Pillow the picture's data alone. Metadata, further
 pictures and trailing bytes never reach it, so neither do text bombs, endless EXIF directories, or its guesses
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from app.errors import PictureError, PictureTooLarge
+from app.imaging.cost import Cost
 
 # Segments or chunks in one file. Real files have up to a few thousand (a PNG with 8 kB of data in each); a
 # file of empty ones only would keep a thread busy for seconds.
@@ -50,6 +51,10 @@ class StoredHeader:
     height: int
     orientation: int = 1
     frames: int = 1
+
+    def cost(self, size: tuple[int, int]) -> Cost:
+        """Of decoding it to width and height `size`, as stored and at most its own."""
+        raise NotImplementedError
 
 
 def damaged(private: str) -> PictureError:

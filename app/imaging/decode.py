@@ -1,20 +1,21 @@
-"""Bytes to picture: JPEG, PNG and WebP, told by their first bytes and never by a name or a Content-Type."""
+"""Bytes to picture: JPEG, PNG, WebP, AVIF and HEIC, told by their first bytes and never by a name or a Content-Type."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 
 import numpy as np
 from PIL import Image
 
-from app.errors import AnimatedPicture, EmptyBody, OutOfMemory, PictureTooLarge, UnsupportedPicture
-from app.imaging import jpeg, png, webp
+from app.errors import AnimatedPicture, EmptyBody, OutOfMemory, PictureTooLarge
+from app.imaging import avif, heic, jpeg, png, webp
 from app.imaging.container import StoredHeader
-from app.imaging.foreign import name_of
+from app.imaging.cost import MAX_DECODE_BYTES, Cost
 from app.imaging.picture import Picture
 from app.imaging.profile import to_srgb
 from app.imaging.resize import fitted
+from app.imaging.signature import format_of
 
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -28,16 +29,29 @@ UPRIGHT = {
 SIDEWAYS = {5, 6, 7, 8}
 
 # Each has read_header(data), read_profile(data) and load(data, size).
-CODECS: dict[str, ModuleType] = {"jpeg": jpeg, "png": png, "webp": webp}
+CODECS: dict[str, ModuleType] = {"jpeg": jpeg, "png": png, "webp": webp, "avif": avif, "heic": heic}
+
+
+FINISHING_BYTES = 12  # a pixel of the result
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """`format` is jpeg, png or webp; width and height in pixels are those of the upright picture."""
+    """`format` is a name in CODECS; width and height in pixels are those of the upright picture."""
 
     format: str
     width: int
     height: int
+    stored: StoredHeader | None = field(default=None, compare=False, repr=False)
+
+    def cost(self, longer_edge: int | None = None) -> Cost:
+        """Of decoding it at that longer edge, as `decode` does."""
+        if self.stored is None:
+            return Cost(0, 0.0)
+        size = _size(self.stored, longer_edge)
+        cost = self.stored.cost(size)
+        # Turning, the profile and the array that comes out.
+        return Cost(cost.bytes + FINISHING_BYTES * size[0] * size[1], cost.seconds)
 
 
 def probe(data: bytes, max_megapixels: float) -> Header:
@@ -45,64 +59,58 @@ def probe(data: bytes, max_megapixels: float) -> Header:
 
     Raises:
         EmptyBody: no bytes.
-        UnsupportedPicture: not JPEG, PNG or WebP, or a kind of them that is not read.
+        UnsupportedPicture: of no format in CODECS, or a kind of them that is not read.
         PictureTooLarge: more than `max_megapixels`.
-        AnimatedPicture: an animated WebP or PNG of more than one frame.
+        AnimatedPicture: more than one frame.
         PictureError: the structure is damaged or cut off.
     """
-    format, stored = _inspect(data, max_megapixels)
-    width, height = stored.width, stored.height
-    return Header(format, *((height, width) if stored.orientation in SIDEWAYS else (width, height)))
-
-
-def decode(data: bytes, max_megapixels: float, longer_edge: int | None = None) -> Picture:
-    """The upright picture in sRGB without metadata.
-
-    It is made smaller, so that its longer edge has exactly `longer_edge` pixels, where that is given and less
-    than its own; a JPEG is then decoded at 1/2, 1/4 or 1/8 already where that is enough.
-
-    Raises:
-        OutOfMemory: the pixels do not fit into the memory.
-        EmptyBody, UnsupportedPicture, PictureTooLarge, AnimatedPicture: as `probe`.
-        PictureError: as `probe`, or the pixels are damaged or fewer than the header promises.
-    """
-    format, stored = _inspect(data, max_megapixels)
-    size = (stored.width, stored.height)
-    if longer_edge is not None and longer_edge < max(size):
-        size = fitted(*size, longer_edge)
-    try:
-        image: Image.Image = CODECS[format].load(data, size)
-        if stored.orientation in UPRIGHT:
-            image = image.transpose(UPRIGHT[stored.orientation])
-        return _in_srgb(image, CODECS[format].read_profile(data))
-    except MemoryError as error:
-        raise OutOfMemory(private=repr(error)) from error
-
-
-def _inspect(data: bytes, max_megapixels: float) -> tuple[str, StoredHeader]:
-    """Format and header of a picture that may be decoded; raises as `probe`."""
-    format = _format(data)
+    if not data:
+        raise EmptyBody("There are no bytes where a picture was expected.")
+    format = format_of(data)
     stored: StoredHeader = CODECS[format].read_header(data)
     megapixels = stored.width * stored.height / 1e6
     if megapixels > max_megapixels:
         raise PictureTooLarge(f"The picture has {megapixels:.1f} megapixels; at most {max_megapixels:g} are read.")
     if stored.frames > 1:
         raise AnimatedPicture("Animated pictures are not read; send a single frame.")
-    return format, stored
+    size = (stored.width, stored.height)
+    return Header(format, *(size[::-1] if stored.orientation in SIDEWAYS else size), stored)
 
 
-def _format(data: bytes) -> str:
-    if not data:
-        raise EmptyBody("There are no bytes where a picture was expected.")
-    if data.startswith(jpeg.MAGIC):
-        return "jpeg"
-    if data.startswith(png.MAGIC):
-        return "png"
-    if webp.is_webp(data):
-        return "webp"
-    found = name_of(data)
-    came = f" but {found}" if found else ""
-    raise UnsupportedPicture(f"The bytes are not a JPEG, PNG or WebP picture{came}.")
+def decode(
+    data: bytes, max_megapixels: float, longer_edge: int | None = None, *, max_bytes: int = MAX_DECODE_BYTES
+) -> Picture:
+    """The upright picture in sRGB without metadata.
+
+    It is made smaller, so that its longer edge has exactly `longer_edge` pixels, where that is given and less
+    than its own; formats that can are then decoded smaller, or in strips.
+
+    Args:
+        max_bytes: of memory in the meantime.
+
+    Raises:
+        OutOfMemory: the pixels do not fit into the memory.
+        PictureTooLarge: as `probe`, or decoding it would take more than `max_bytes`, or too long.
+        EmptyBody, UnsupportedPicture, AnimatedPicture: as `probe`.
+        PictureError: as `probe`, or the pixels are damaged or fewer than the header promises.
+    """
+    header = probe(data, max_megapixels)
+    header.cost(longer_edge).check(max_bytes)
+    assert header.stored is not None
+    codec = CODECS[header.format]
+    try:
+        image: Image.Image = codec.load(data, _size(header.stored, longer_edge))
+        if header.stored.orientation in UPRIGHT:
+            image = image.transpose(UPRIGHT[header.stored.orientation])
+        return _in_srgb(image, codec.read_profile(data))
+    except MemoryError as error:
+        raise OutOfMemory(private=repr(error)) from error
+
+
+def _size(stored: StoredHeader, longer_edge: int | None) -> tuple[int, int]:
+    """Width and height, not yet upright, that a picture is decoded to."""
+    size = (stored.width, stored.height)
+    return size if longer_edge is None or longer_edge >= max(size) else fitted(*size, longer_edge)
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Picture:

@@ -2,115 +2,105 @@
 
 from __future__ import annotations
 
-import re
-import struct
-from collections.abc import Iterator
+import hashlib
+from dataclasses import dataclass
 from io import BytesIO
-from typing import NamedTuple
 
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from app.errors import UnsupportedPicture
-from app.imaging.container import MAX_PIECES, StoredHeader, cut_off, damaged, decoder_errors
-from app.imaging.exif import orientation
+from app.imaging.container import MAX_PROFILE_BYTES, StoredHeader, cut_off, damaged, decoder_errors
+from app.imaging.cost import Cost
+from app.imaging.jpeg_markers import APP1, APP2, COM, EOI, FRAMES, SOS, Frame, Segment, frame_of, scanned, segments
+from app.imaging.orientation import EXIF_PREFIX, XMP_PREFIX, orientation
 from app.imaging.resize import resample
 
 MAGIC = b"\xff\xd8\xff"
-
-EOI, SOS, APP1, APP2, COM = 0xD9, 0xDA, 0xE1, 0xE2, 0xFE
-FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # DHT, JPG and DAC lie between the SOF markers
 HUFFMAN_DCT_FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive: what cameras and browsers know
-WITHOUT_LENGTH = {0x01, 0xD8, *range(0xD0, 0xD8)}  # TEM, SOI, RST0 to RST7
 # APP0 (JFIF) and APP14 (Adobe) stay: they say how the components become colours.
 METADATA = {*range(APP1, 0xEE), 0xEF, COM}
 
-# libjpeg writes 10 scans. Each goes over the whole picture, so a file of thousands of tiny ones would take
-# hours; 31 scans of 40 megapixels take 1.6 seconds.
+# libjpeg writes 10 scans. Each goes over the whole picture, so a file of thousands of tiny ones would take hours.
 MAX_SCANS = 32
-
-MARKER = re.compile(rb"\xff[\x01-\xfe]")
-MARKER_AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # FF 00 and RSTn belong to the scan's data
+SCALES = (8, 4, 2, 1)
+# Rates, from photos of 40 megapixels: a pass of a scan over one sample, a pixel that comes out, a byte that goes in.
+PASS_SECONDS, PIXEL_SECONDS, BYTE_SECONDS = 1e-9, 4e-9, 8e-9
+COEFFICIENT_BYTES = 2
+PILLOW_BYTES = 4  # a pixel, in every mode but L
 
 # Any bytes without FF that mean some coefficients to every Huffman table.
 NOISE = bytes((37 * i * i + 11 * i + 5) % 251 for i in range(1, 512))
+HASHED_ROWS = 64
 
 
-class Segment(NamedTuple):
-    """`data[start:end]`, with its payload from `body` on."""
-
-    marker: int
-    start: int
-    body: int
-    end: int
-
-
-def segments(data: bytes) -> Iterator[Segment]:
-    """Marker segments up to the first picture's EOI. A scan's data lies between its SOS and the next segment.
-
-    Raises:
-        PictureError: the structure is broken, or ends without EOI.
+@dataclass(frozen=True, slots=True)
+class JpegHeader(StoredHeader):
     """
-    position, pattern = 2, MARKER
-    for _ in range(MAX_PIECES):
-        found = pattern.search(data, position)
-        if found is None:
-            raise cut_off("no EOI")
-        marker, start, position = data[found.start() + 1], found.start(), found.end()
-        if marker == EOI:
-            yield Segment(EOI, start, position, position)
-            return
-        if marker in WITHOUT_LENGTH:
-            continue
-        body = position + 2
-        length = int.from_bytes(data[position:body], "big")
-        position += length
-        if position > len(data):
-            raise cut_off(f"marker {marker:#x} ends after the file")
-        if length < 2:
-            raise damaged(f"marker {marker:#x} has length {length}")
-        yield Segment(marker, start, body, position)
-        pattern = MARKER_AFTER_SCAN if marker == SOS else MARKER
-    raise damaged("too many segments")
+    Attributes:
+        passes: samples that the scans go over, all together.
+        coefficients: that are kept while they come in several scans; 0 where one scan brings all.
+        coded_bytes: of the file.
+    """
+
+    passes: int = 0
+    coefficients: int = 0
+    coded_bytes: int = 0
+
+    def cost(self, size: tuple[int, int]) -> Cost:
+        scale = next(s for s in SCALES if s == 1 or (self.width // s >= size[0] and self.height // s >= size[1]))
+        pixels = -(-self.width // scale) * -(-self.height // scale)
+        held = PILLOW_BYTES * pixels + COEFFICIENT_BYTES * self.coefficients + 64 * self.width + self.coded_bytes
+        work = PASS_SECONDS * self.passes + PIXEL_SECONDS * pixels + BYTE_SECONDS * self.coded_bytes
+        return Cost(held, work)
 
 
-def read_header(data: bytes) -> StoredHeader:
+def read_header(data: bytes) -> JpegHeader:
     """The header of the first picture; further ones, as phones append them, are ignored.
 
     Raises:
         PictureError: the structure is broken.
         UnsupportedPicture: lossless, arithmetic-coded, hierarchical or not 8 bits deep.
     """
-    size: tuple[int, int] | None = None
-    exif = b""
-    for marker, _, body, end in segments(data):
+    frame: Frame | None = None
+    exif = xmp = b""
+    scans = passes = 0
+    whole = False
+    pieces = segments(data)
+    for marker, _, body, end in pieces:
         if marker in FRAMES:
-            if size is not None:
+            if frame is not None:
                 raise damaged("two frame headers")
-            size = _frame_size(marker, data[body:end])
-        elif marker == APP1 and not exif and data.startswith(b"Exif\0\0", body):
-            exif = data[body:end]
-        elif marker == SOS and size is not None:
-            return StoredHeader(*size, orientation(exif))
-    raise damaged("no frame")
+            frame = _checked(frame_of(pieces, data))
+        elif marker == APP1 and not scans:
+            exif = exif or (data[body:end] if data.startswith(EXIF_PREFIX, body) else b"")
+            xmp = xmp or (data[body:end] if data.startswith(XMP_PREFIX, body) else b"")
+        elif marker == SOS and frame is not None:
+            components = scanned(data[body:end])[0]
+            scans += 1
+            passes += sum(frame.samples.get(name, 0) for name in components)
+            whole = len(components) == len(frame.samples) and not frame.progressive
+    if frame is None or not scans:
+        raise damaged("no frame")
+    kept = 0 if whole and scans == 1 else sum(frame.samples.values())
+    turned = orientation(exif, xmp)
+    return JpegHeader(frame.width, frame.height, turned, passes=passes, coefficients=kept, coded_bytes=len(data))
 
 
-def _frame_size(marker: int, frame: bytes) -> tuple[int, int]:
-    if len(frame) < 6:
-        raise damaged("short frame header")
-    depth, height, width, components = struct.unpack_from(">BHHB", frame)
-    if marker not in HUFFMAN_DCT_FRAMES or depth != 8 or components not in (1, 3, 4):
+def _checked(frame: Frame) -> Frame:
+    if frame.marker not in HUFFMAN_DCT_FRAMES or frame.depth != 8 or len(frame.samples) not in (1, 3, 4):
         raise UnsupportedPicture(
             "Only baseline and progressive JPEG with 8 bits and 1, 3 or 4 channels can be read.",
-            private=f"SOF {marker:#x}, {depth} bits, {components} components",
+            private=f"SOF {frame.marker:#x}, {frame.depth} bits, {len(frame.samples)} components",
         )
-    if width == 0 or height == 0:
+    if frame.width == 0 or frame.height == 0:
         raise damaged("no size in the frame header")
-    return width, height
+    return frame
 
 
 def read_profile(data: bytes) -> bytes | None:
-    """The ICC profile, put together from its APP2 segments; None where there is none or a part is missing."""
+    """The ICC profile, put together from its APP2 segments; None where there is none, a part is missing, or all are
+    too large."""
     parts: dict[int, bytes] = {}
     count = 0
     for marker, _, body, end in segments(data):
@@ -119,7 +109,7 @@ def read_profile(data: bytes) -> bytes | None:
         if marker == APP2 and data.startswith(b"ICC_PROFILE\0", body) and end - body > 14:
             index, count = data[body + 12], data[body + 13]
             parts[index] = data[body + 14 : end]
-    if count == 0 or sorted(parts) != list(range(1, count + 1)):
+    if count == 0 or sorted(parts) != list(range(1, count + 1)) or sum(map(len, parts.values())) > MAX_PROFILE_BYTES:
         return None
     return b"".join(parts[index] for index in range(1, count + 1))
 
@@ -130,10 +120,14 @@ def load(data: bytes, size: tuple[int, int]) -> Image.Image:
     Raises:
         PictureError: damaged or cut off.
     """
-    image, box = _decode(_pixels_only(data), size)
-    if _ends_in_void(image):
-        other, _ = _decode(_pixels_only(data, scan_tail=NOISE), size)
-        if other.tobytes() != image.tobytes():
+    pieces = segments(data)
+    image, box = _decode(_pixels_only(data, pieces), size)
+    if pieces[-1].start == pieces[-1].end or _ends_in_void(image):
+        # Noise behind the data of every scan changes what is missing, and only that.
+        expected = _hash_of(image)
+        del image
+        image, box = _decode(_pixels_only(data, pieces, scan_tail=NOISE), size)
+        if _hash_of(image) != expected:
             raise cut_off("fewer coded blocks than the frame header promises")
     return resample(image, size, box)
 
@@ -151,20 +145,22 @@ def _decode(data: bytes, size: tuple[int, int]) -> tuple[Image.Image, tuple[floa
     return image, drafted[1] if drafted else (0, 0, *image.size)
 
 
-def _pixels_only(data: bytes, scan_tail: bytes = b"") -> bytes:
+def _pixels_only(data: bytes, pieces: list[Segment], scan_tail: bytes = b"") -> bytes:
     """The file without metadata and what follows EOI; `scan_tail` is put behind the data of every scan."""
     view = memoryview(data)
     parts: list[bytes | memoryview] = [view[:2]]
     scans = frames = 0
     scan_data = None
-    for marker, start, _, end in segments(data):
+    for marker, start, _, end in pieces:
         if scan_data is not None:
-            parts += [view[scan_data:start], scan_tail]
+            # Half an EOI at the file's end would make a marker of what is put behind it.
+            stop = start - (marker == EOI and start == end and data[start - 1 : start] == b"\xff")
+            parts += [view[scan_data:stop], scan_tail]
         scan_data = end if marker == SOS else None
         scans += marker == SOS
         frames += marker in FRAMES
         if marker not in METADATA:
-            parts.append(view[start:end])
+            parts.append(view[start:end] if start < end else b"\xff\xd9")
     if scans > MAX_SCANS or frames != 1:
         raise damaged(f"{scans} scans in {frames} frames")
     return b"".join(parts)
@@ -173,8 +169,15 @@ def _pixels_only(data: bytes, scan_tail: bytes = b"") -> bytes:
 def _ends_in_void(image: Image.Image) -> bool:
     """Whether the last pixel is the middle grey that libjpeg leaves, silently, where coded data is missing.
 
-    That happens when the frame header promises more rows than were coded. A picture may rightly end in that
-    grey, so `load` then decodes again with noise behind the data, which changes only what is missing.
+    That happens when the frame header promises more rows than were coded. A picture may rightly end in that grey.
     """
     last = image.getpixel((image.width - 1, image.height - 1))
     return all(value in (127, 128) for value in (last if isinstance(last, tuple) else (last,)))
+
+
+def _hash_of(image: Image.Image) -> bytes:
+    """Of the pixels, without a copy of all of them."""
+    found = hashlib.blake2b()
+    for top in range(0, image.height, HASHED_ROWS):
+        found.update(image.crop((0, top, image.width, min(top + HASHED_ROWS, image.height))).tobytes())
+    return found.digest()

@@ -5,13 +5,10 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from io import BytesIO
+from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
-from PIL.PngImagePlugin import PngImageFile
 
 from app.imaging.container import (
     MAX_PIECES,
@@ -19,21 +16,33 @@ from app.imaging.container import (
     StoredHeader,
     cut_off,
     damaged,
-    decoder_errors,
 )
-from app.imaging.exif import orientation
-from app.imaging.resize import resample
+from app.imaging.cost import Cost
+from app.imaging.orientation import orientation
+from app.imaging.png_rows import (
+    ADAM7,
+    CHANNELS,
+    GREY,
+    GREY_ALPHA,
+    PALETTE,
+    RGB,
+    RGBA,
+    Inflated,
+    Samples,
+    load_interlaced,
+    load_rows,
+)
+from app.imaging.strips import Shrinker, shrinking_bytes
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 
-GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
-CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
 DEPTHS = {GREY: (1, 2, 4, 8, 16), RGB: (8, 16), PALETTE: (1, 2, 4, 8), GREY_ALPHA: (8, 16), RGBA: (8, 16)}
 PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
-# First column, first row, column step, row step of the seven passes.
-ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 DEFLATE_RATIO = 1032  # the most that deflate can expand (zlib's technical notes)
-INFLATE_STEP = 1 << 20
+XMP_KEYWORD = b"XML:com.adobe.xmp\0"
+MAX_XMP_BYTES = 1 << 20
+# Rates of inflating and unfiltering a byte, and of converting a pixel, from photos of 40 megapixels.
+BYTE_SECONDS, PIXEL_SECONDS = 8e-9, 10e-9
 
 
 class PngChunk(NamedTuple):
@@ -71,44 +80,86 @@ class ImageHeader(NamedTuple):
 def chunks(data: bytes) -> Iterator[PngChunk]:
     """Every chunk up to IEND; what follows is ignored.
 
+    Behind the first pixels the structure may break off, too: whether they are all there, the rows tell. An IDAT that
+    is cut off comes as if its checksum stood behind the file.
+
     Raises:
-        PictureError: the structure is broken, or ends without IEND.
+        PictureError: the structure is broken before any pixel.
     """
-    position = len(MAGIC)
+    position, pixels = len(MAGIC), False
     for _ in range(MAX_PIECES):
-        if position + 12 > len(data):
-            raise cut_off("no IEND")
+        if position + 8 > len(data):
+            if pixels:
+                return
+            raise cut_off("no IDAT")
         length, kind = struct.unpack_from(">I4s", data, position)
         chunk = PngChunk(kind, position, position + 8, position + 12 + length)
-        if chunk.end > len(data):
-            raise cut_off(f"chunk {kind!r} ends after the file")
+        if kind == b"IDAT" and chunk.end > len(data):
+            yield chunk._replace(end=len(data) + 4)
+            return
         if not kind.isalpha() or (kind[:1].isupper() and kind not in PIXELS):
+            if pixels:
+                return
             raise damaged(f"unknown chunk {kind!r}")
+        if chunk.end > len(data):
+            if pixels:
+                return
+            raise cut_off(f"chunk {kind!r} ends after the file")
         yield chunk
         if kind == b"IEND":
             return
+        pixels = pixels or kind == b"IDAT"
         position = chunk.end
     raise damaged("too many chunks")
 
 
-def read_header(data: bytes) -> StoredHeader:
+@dataclass(frozen=True, slots=True)
+class PngHeader(StoredHeader):
+    """`image` is what IHDR says."""
+
+    image: ImageHeader | None = None
+
+    def cost(self, size: tuple[int, int]) -> Cost:
+        assert self.image is not None
+        row_bytes = 1 + -(-self.width * CHANNELS[self.image.colour] * self.image.depth // 8)
+        held = shrinking_bytes(self.width, self.height, size, row_bytes)
+        if self.image.interlaced:
+            held += 4 * self.width * self.height
+        work = BYTE_SECONDS * self.image.data_bytes + PIXEL_SECONDS * self.width * self.height
+        return Cost(held, work)
+
+
+def read_header(data: bytes) -> PngHeader:
     """The header, from the structure alone.
 
     Raises:
         PictureError: the structure is broken, or the data cannot hold the pixels that the header promises.
     """
     header = _image_header(data)
-    exif, frames, coded_bytes = b"", 1, 0
+    exif, xmp, frames, coded_bytes = b"", b"", 1, 0
     for kind, _, body, end in chunks(data):
         if kind == b"acTL" and end - body >= 8:
             frames = int.from_bytes(data[body : body + 4], "big")
         elif kind == b"eXIf":
             exif = data[body : end - 4]
+        elif kind == b"iTXt" and data.startswith(XMP_KEYWORD, body):
+            xmp = _text(data[body + len(XMP_KEYWORD) : end - 4])
         elif kind == b"IDAT":
             coded_bytes += end - body - 4
     if coded_bytes * DEFLATE_RATIO < header.data_bytes:
         raise cut_off(f"{coded_bytes} bytes cannot hold {header.data_bytes}")
-    return StoredHeader(header.width, header.height, orientation(exif), frames)
+    return PngHeader(header.width, header.height, orientation(exif, xmp), frames, header)
+
+
+def _text(rest: bytes) -> bytes:
+    """Of an iTXt behind its keyword: whether and how it is compressed, language, translation, and the text."""
+    _, _, text = rest[2:].split(b"\0", 2) if rest[2:].count(b"\0") >= 2 else (b"", b"", b"")
+    if not rest.startswith(b"\1"):
+        return text
+    try:
+        return zlib.decompressobj().decompress(text, MAX_XMP_BYTES)
+    except zlib.error:
+        return b""
 
 
 def _image_header(data: bytes) -> ImageHeader:
@@ -125,9 +176,8 @@ def _image_header(data: bytes) -> ImageHeader:
 
 
 def _check_crc(data: bytes, chunk: PngChunk) -> None:
-    if zlib.crc32(memoryview(data)[chunk.body - 4 : chunk.end - 4]) != int.from_bytes(
-        data[chunk.end - 4 : chunk.end], "big"
-    ):
+    written = data[chunk.end - 4 : chunk.end]
+    if written and zlib.crc32(memoryview(data)[chunk.body - 4 : chunk.end - 4]) != int.from_bytes(written, "big"):
         raise damaged(f"wrong checksum of {chunk.kind!r}")
 
 
@@ -152,80 +202,28 @@ def load(data: bytes, size: tuple[int, int]) -> Image.Image:
         PictureError: damaged or cut off.
     """
     header = _image_header(data)
-    with decoder_errors():
-        image: Image.Image = PngImageFile(BytesIO(_pixels_only(data, header)))
-        image.load()
-    # Pillow leaves the rest black where IDAT ends early, without an error.
-    if header.interlaced or _last_row_is_zero(image):
-        _check_data_bytes(data, header)
-    return resample(_in_eight_bits(image, header), size)
+    pixels, samples = _read_pixels(data, header)
+    shrinker = Shrinker(header.width, header.height, samples.channels, size)
+    rows = load_interlaced if header.interlaced else load_rows
+    rows(Inflated(pixels), samples, header.width, header.height, shrinker)
+    return shrinker.picture()
 
 
-def _pixels_only(data: bytes, header: ImageHeader) -> bytes:
-    """The file with its pixel chunks alone, their checksums verified."""
-    view = memoryview(data)
-    parts: list[bytes | memoryview] = [MAGIC]
-    seen: dict[bytes, int] = {}
+def _read_pixels(data: bytes, header: ImageHeader) -> tuple[list[memoryview], Samples]:
+    """The coded pixels and how they become colours; all their checksums are verified. Raises PictureError."""
+    coded: list[memoryview] = []
+    once: dict[bytes, bytes] = {}
     for chunk in chunks(data):
-        if chunk.kind in PIXELS:
-            _check_crc(data, chunk)
-            seen[chunk.kind] = seen.get(chunk.kind, 0) + 1
-            parts.append(view[chunk.start : chunk.end])
-    if seen[b"IHDR"] != 1 or seen.get(b"tRNS", 0) > 1 or seen.get(b"PLTE", 0) > 1:
-        raise damaged(f"repeated chunks {seen}")
-    if header.colour == PALETTE and b"PLTE" not in seen:
-        raise damaged("no palette")
-    return b"".join(parts)
-
-
-def _last_row_is_zero(image: Image.Image) -> bool:
-    return not np.asarray(image.crop((0, image.height - 1, image.width, image.height))).any()
-
-
-def _check_data_bytes(data: bytes, header: ImageHeader) -> None:
-    """Inflates IDAT in steps, only to count. Raises PictureError where rows are missing."""
-    missing = header.data_bytes
-    inflater = zlib.decompressobj()
-    for kind, _, body, end in chunks(data):
-        compressed: bytes | memoryview = memoryview(data)[body : end - 4] if kind == b"IDAT" else b""
-        while compressed and missing > 0 and not inflater.eof:
-            with decoder_errors():
-                missing -= len(inflater.decompress(compressed, INFLATE_STEP))
-            compressed = inflater.unconsumed_tail
-    if missing > 0:
-        raise cut_off(f"{missing} bytes of rows are missing")
-
-
-def _in_eight_bits(image: Image.Image, header: ImageHeader) -> Image.Image:
-    """Mode L, LA, RGB or RGBA; a palette's or a colour key's transparency becomes alpha.
-
-    Pillow hands over 16-bit grey as it is and the high bytes of other 16-bit samples. It keeps the colour key
-    of tRNS at the file's depth but scales 1, 2 and 4 bits to 8, so the key is scaled here.
-    """
-    key = image.info.pop("transparency", None)
-    if header.colour == PALETTE:
-        if key is None:
-            return image.convert("RGB")
-        image.info["transparency"] = key
-        with decoder_errors():
-            return image.convert("RGBA")
-    if header.colour == GREY and header.depth == 16:
-        samples = np.asarray(image).astype(np.uint32)
-        grey = ((samples + 128) // 257).astype(np.uint8)
-        return _with_alpha(Image.fromarray(grey), None if key is None else samples != key)
-    if header.colour == GREY:
-        grey = np.asarray(image.convert("L"))
-        scale = 255 // (2**header.depth - 1)
-        # Pillow gives the key of a 1-bit picture as 0 or 255 already.
-        scaled = key if header.depth == 1 or key is None else key * scale
-        return _with_alpha(image.convert("L"), None if key is None else grey != scaled)
-    if header.colour == RGB and key is not None:
-        wanted = np.array(key) >> (header.depth - 8)
-        return _with_alpha(image, (np.asarray(image) != wanted).any(axis=2))
-    return image
-
-
-def _with_alpha(image: Image.Image, opaque: NDArray[np.bool_] | None) -> Image.Image:
-    if opaque is not None:
-        image.putalpha(Image.fromarray(opaque.astype(np.uint8) * 255))
-    return image
+        if chunk.kind not in PIXELS:
+            continue
+        _check_crc(data, chunk)
+        if chunk.kind == b"IDAT":
+            coded.append(memoryview(data)[chunk.body : min(chunk.end - 4, len(data))])
+        elif chunk.kind in once:
+            raise damaged(f"repeated chunk {chunk.kind!r}")
+        else:
+            once[chunk.kind] = data[chunk.body : chunk.end - 4]
+    palette = once.get(b"PLTE", b"")
+    if header.colour == PALETTE and (len(palette) % 3 or not 3 <= len(palette) <= 768):
+        raise damaged(f"a palette of {len(palette)} bytes")
+    return coded, Samples.of(header.colour, header.depth, palette, once.get(b"tRNS"))

@@ -14,7 +14,7 @@ STRIP_BYTES = 1 << 20
 
 
 class Shrinker:
-    """Takes rows from top to bottom and gives the picture at `size`, bit for bit what `resample` makes of the whole.
+    """Takes rows from top to bottom and gives the picture at `size`, to a rounding what `resample` makes of it.
 
     Pillow averages boxes of whole pixels, then filters rows, then columns. The first two need a strip only; what waits
     for the last step is as wide as the result.

@@ -18,7 +18,14 @@ class LimitSettings(BaseModel):
         description="Bytes of all request bodies in memory at once. When it is reached, bodies that arrive with less "
         "than 8 kB/s are cut off (503) to make room.",
     )
-    picture_megapixels: float = Field(40, gt=0, le=1000, description="Most pixels of an image that is sent.")
+    picture_megapixels: float = Field(64, gt=0, le=1000, description="Most pixels of an image that is sent.")
+    decode_megabytes: float = Field(
+        default_factory=by_memory(512),
+        gt=0,
+        le=100_000,
+        description="Memory for decoding images, over all that are decoded at once. One that needs more alone is "
+        "refused (413) from its header.",
+    )
     edge_pixels: int = Field(2048, ge=16, le=16384, description="Longest edge of a stylized image.")
     queue_megapixels: float = Field(
         default_factory=by_memory(64),
@@ -37,6 +44,10 @@ class LimitSettings(BaseModel):
     @property
     def body_bytes(self) -> int:
         return int(self.body_megabytes * 1_000_000)
+
+    @property
+    def decode_bytes(self) -> int:
+        return int(self.decode_megabytes * 1_000_000)
 
     @property
     def result_cache_bytes(self) -> int:

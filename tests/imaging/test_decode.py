@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import struct
+from io import BytesIO
+
 import numpy as np
 import pytest
 from picture_files import decibels, exif_orientation, file_of, into_jpeg, photo, segment
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from app.errors import AnimatedPicture, EmptyBody, PictureError, PictureTooLarge, UnsupportedPicture
 from app.imaging.decode import Header, decode, probe
@@ -84,6 +88,63 @@ def test_alpha_is_kept_and_turned_with_the_picture(upright, format):
     np.testing.assert_array_equal(picture.alpha, alpha[::-1, ::-1])
 
 
+@pytest.mark.parametrize("kind", [1, 4, "two shorts"])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_orientation_is_read_in_every_type_that_cameras_write(upright, kind, order):
+    """BYTE, LONG, and SHORT with count 2."""
+    value = {1: "B3x", 4: "I", "two shorts": "HH"}[kind]
+    numbers = (6, 0) if kind == "two shorts" else (6,)
+    entry = struct.pack(order + "HHI" + value, 0x0112, *((3, 2) if kind == "two shorts" else (kind, 1)), *numbers)
+    magic = b"II*\0" if order == "<" else b"MM\0*"
+    exif = b"Exif\0\0" + magic + struct.pack(order + "IH", 8, 1) + entry + bytes(4)
+    assert probe(into_jpeg(file_of(Image.fromarray(upright), "jpeg"), segment(0xE1, exif)), 40).width == 62
+
+
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description %s</rdf:Description></x:xmpmeta>'
+
+
+@pytest.mark.parametrize("packet", [b'tiff:Orientation="6">', b">\n<tiff:Orientation>6</tiff:Orientation>"])
+def test_orientation_in_xmp_alone_is_applied_and_exif_wins(upright, packet):
+    image, packet = Image.fromarray(upright), XMP % packet
+    turned = np.rot90(upright, -1)
+    app1 = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet)
+    jpeg = file_of(image, "jpeg", quality=95, subsampling=0)
+    assert decibels(decode(into_jpeg(jpeg, app1), 40).rgb, turned) > 30
+    mirrored = into_jpeg(jpeg, app1, segment(0xE1, exif_orientation(2)))
+    assert decibels(decode(mirrored, 40).rgb, upright[:, ::-1]) > 30
+    webp = file_of(image, "webp", lossless=True, xmp=packet)
+    np.testing.assert_array_equal(decode(webp, 40).rgb, turned)
+    for compressed in (False, True):
+        text = PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", packet.decode(), zip=compressed)
+        np.testing.assert_array_equal(decode(file_of(image, "png", pnginfo=text), 40).rgb, turned)
+
+
+@pytest.mark.parametrize("options", [{}, {"subsampling": "4:4:4"}])
+def test_avif_is_read_upright_and_with_alpha(upright, options):
+    image = Image.fromarray(upright)
+    data = file_of(image, "avif", quality=95, exif=exif_orientation(6), **options)
+    assert probe(data, 40) == Header("avif", 62, 90)
+    assert decibels(decode(data, 40).rgb, np.rot90(upright, -1)) > 30
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    picture = decode(file_of(image, "avif", quality=95), 40, longer_edge=45)
+    assert picture.rgb.shape == (31, 45, 3)
+    assert (np.diff(picture.alpha.astype(int).mean(axis=1)) > 0).all()
+    for length in range(0, len(data), 97):
+        with pytest.raises(PictureError if length else EmptyBody):
+            decode(data[:length], 40)
+
+
+def test_heic_is_read_upright_where_its_codec_is_installed(upright):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    file = BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(upright)).save(file, quality=95, exif=exif_orientation(6))
+    assert probe(file.getvalue(), 40) == Header("heic", 62, 90)
+    assert decibels(decode(file.getvalue(), 40).rgb, np.rot90(upright, -1)) > 30
+    with pytest.raises(PictureError):
+        decode(file.getvalue()[:-200], 40)
+
+
 def test_alpha_that_is_opaque_everywhere_is_none(upright):
     assert decode(file_of(Image.fromarray(upright).convert("RGBA"), "png"), 40).alpha is None
 
@@ -104,7 +165,7 @@ def test_no_bytes_are_an_empty_body():
 
 
 def test_other_formats_and_text_are_unsupported():
-    others = [file_of(photo(size=(8, 8)), name) for name in ("gif", "bmp", "tiff", "ppm", "jpeg2000", "ico", "avif")]
+    others = [file_of(photo(size=(8, 8)), name) for name in ("gif", "bmp", "tiff", "ppm", "jpeg2000", "ico")]
     for data in [*others, b"This is holiday.jpg, honestly.", b"\xff\xd8", b"\x89PNG", b"RIFF\x04\0\0\0WAVE", b"\0"]:
         for read in (probe, decode):
             with pytest.raises(UnsupportedPicture):
@@ -132,11 +193,25 @@ def test_an_animation_is_refused_and_one_of_a_single_frame_read(upright, format)
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_file_cut_anywhere_is_refused(upright, format):
+def test_a_file_cut_anywhere_is_refused_or_whole(upright, format):
     data = file_of(Image.fromarray(upright), format, **FORMATS[format])
-    for length in [*range(16, len(data), 131), len(data) - 1]:
+    whole = decode(data, 40).rgb
+    for length in range(16, len(data) - 20, 131):
         with pytest.raises(PictureError):
             decode(data[:length], 40)
+    # Of the last bytes JPEG and PNG need none: they are marks that the end has come.
+    for length in range(len(data) - 20, len(data)):
+        try:
+            cut = decode(data[:length], 40).rgb
+        except PictureError:
+            continue
+        np.testing.assert_array_equal(cut, whole)
+
+
+def test_heic_is_named_where_its_codec_is_not_installed(monkeypatch):
+    monkeypatch.setattr("app.imaging.heic.installed", lambda: False)
+    with pytest.raises(UnsupportedPicture, match=r"^The bytes are not a JPEG, PNG, WebP or AVIF picture but a HEIC\.$"):
+        probe(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", 40)
 
 
 @pytest.mark.parametrize("format", FORMATS)

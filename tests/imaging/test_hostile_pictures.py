@@ -46,6 +46,7 @@ def seeds():
         "lossless": file_of(image, "webp", lossless=True),
         "alpha webp": file_of(translucent, "webp"),
         "animated": file_of(image, "webp", save_all=True, append_images=[image.rotate(180)]),
+        "avif": file_of(translucent, "avif"),
     }
 
 
@@ -145,7 +146,7 @@ from app.errors import PasticheError
 decode(open({small!r}, "rb").read(), 40)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    print(*decode(open({path!r}, "rb").read(), 40, 512).rgb.shape)
+    print(*decode(open({path!r}, "rb").read(), 64, 512).rgb.shape)
 except PasticheError as error:
     print(error.slug)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
@@ -153,7 +154,10 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts kilobytes on Linux")
-@pytest.mark.parametrize("kind", ["photo", "many pixels", "text", "promise", "strip"])
+@pytest.mark.parametrize(
+    "kind",
+    ["photo", "many pixels", "text", "promise", "strip", "flat webp", "deep grey", "keyed", "panorama", "progressive"],
+)
 def test_memory_is_bounded_by_what_is_needed(tmp_path, kind):
     """Megabytes beyond those of a small picture; 12 megapixels at full size would be 48 in Pillow alone."""
     bomb = zlib.compress(bytes(200_000_000))
@@ -167,6 +171,23 @@ def test_memory_is_bounded_by_what_is_needed(tmp_path, kind):
         ),
         "promise": lambda: (png_file(6000, 6000, 8, 6, bytes(9999)), ["broken-picture"], 4),
         "strip": lambda: (png_file(20_000_000, 1, 8, 0, bytes(20_000_001)), ["1", "512", "3"], 200),
+        "flat webp": lambda: (
+            file_of(Image.new("RGBA", (16_383, 2441)), "webp", lossless=True),
+            ["76", "512", "3"],
+            200,
+        ),
+        "deep grey": lambda: (png_file(8000, 5000, 16, 0, bytes(16_001 * 5000)), ["320", "512", "3"], 40),
+        "keyed": lambda: (
+            png_file(8000, 5000, 8, 2, bytes(24_001 * 5000), chunk(b"tRNS", bytes(6))),
+            ["320", "512", "3"],
+            40,
+        ),
+        "panorama": lambda: (file_of(Image.new("RGB", (16_382, 3628)), "jpeg"), ["113", "512", "3"], 24),
+        "progressive": lambda: (
+            file_of(Image.new("CMYK", (8000, 8000)), "jpeg", progressive=True),
+            ["picture-too-large"],
+            8,
+        ),
     }[kind]()
     (tmp_path / "file").write_bytes(data)
     (tmp_path / "small").write_bytes(seeds()["jpeg"])
@@ -190,7 +211,7 @@ for path in Path({str(tmp_path)!r}).iterdir():
 from PIL import Image
 print(*Image.ID)
 """
-    assert set(in_a_process(script)) <= {"JPEG", "PNG", "WEBP", "MPO"}
+    assert set(in_a_process(script)) <= {"JPEG", "PNG", "WEBP", "MPO", "AVIF"}
 
 
 def test_ninety_megapixels_bring_no_warning_where_the_limit_allows_them():

@@ -8,7 +8,7 @@ import pytest
 from picture_files import decibels, file_of, into_jpeg, photo, segment
 from PIL import Image
 
-from app.errors import PictureError, UnsupportedPicture
+from app.errors import PictureError, PictureTooLarge, UnsupportedPicture
 from app.imaging import jpeg
 from app.imaging.decode import Header, decode, probe
 
@@ -167,3 +167,59 @@ def test_metadata_of_any_size_and_nonsense_does_not_matter(image):
     loaded = into_jpeg(plain, *nonsense)
     assert len(loaded) > 2_000_000
     np.testing.assert_array_equal(decode(loaded, 40).rgb, decode(plain, 40).rgb)
+
+
+KINDS = [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_rows": 1}]
+# Phones append blocks of their own, with lengths, names and further pictures in them.
+TRAILERS = [b"", b"\xff", b"\0\0\x01\x0aImage_UTC_Data16123\xff\xe5\0\x09SEFHj\0\0SEFT", b"\xff\xd8\xff\xe1\0\x04ab"]
+
+
+@pytest.mark.parametrize("options", KINDS)
+@pytest.mark.parametrize("trailer", TRAILERS)
+@pytest.mark.parametrize("edge", [None, 30])
+def test_a_whole_picture_without_its_end_marker_is_read(image, options, trailer, edge):
+    data = file_of(image, "jpeg", quality=90, **options)
+    assert data.endswith(b"\xff\xd9")
+    picture = decode(data[:-2] + trailer, 40, edge)
+    np.testing.assert_array_equal(picture.rgb, decode(data, 40, edge).rgb)
+
+
+@pytest.mark.parametrize("options", KINDS)
+@pytest.mark.parametrize("trailer", TRAILERS)
+@pytest.mark.parametrize("missing", [200, 700])
+def test_missing_pixels_are_refused_with_and_without_a_trailer(image, options, trailer, missing):
+    """More than the trailer has: bytes of one that stand in for the picture's cannot be told from them."""
+    data = file_of(image, "jpeg", quality=90, **options)
+    with pytest.raises(PictureError):
+        decode(data[: -2 - missing] + trailer, 40)
+    if not trailer:
+        for few in (3, 5, 40):
+            with pytest.raises(PictureError):
+                decode(data[: -2 - few], 40)
+
+
+def test_a_progressive_file_that_lacks_its_last_scans_is_refused(image):
+    data = file_of(image, "jpeg", progressive=True)
+    scans = [s for s in jpeg.segments(data) if s.marker == jpeg.SOS]
+    tables = [s for s in jpeg.segments(data) if s.marker == 0xC4 and s.start > scans[-2].end]
+    with pytest.raises(PictureError):
+        decode(data[: min(s.start for s in [*tables, scans[-1]])], 40)
+
+
+@pytest.mark.parametrize("size", [(8064, 6048), (8160, 6120), (16_382, 3628)])
+def test_the_photos_and_panoramas_of_phones_are_read(size):
+    data = file_of(Image.new("RGB", size, (200, 30, 30)), "jpeg", quality=50)
+    picture = decode(data, 64, longer_edge=256)
+    assert max(picture.width, picture.height) == 256
+    assert np.abs(picture.rgb.astype(int) - (200, 30, 30)).max() <= 4
+
+
+def test_scans_and_pixels_together_are_bounded():
+    """By what they would take: 32 scans of all components of 60 megapixels are refused before the first."""
+    few = file_of(Image.new("CMYK", (9000, 6600)), "jpeg", progressive=True)
+    header = probe(few, 64)
+    assert header.cost(256).seconds < 1.5
+    scan = next(s for s in jpeg.segments(few) if s.marker == jpeg.SOS)
+    flood = few[:-2] + few[scan.start : scan.end + 8] * 20 + few[-2:]
+    with pytest.raises(PictureTooLarge, match="seconds"):
+        decode(flood, 64, 256, max_bytes=10**9)

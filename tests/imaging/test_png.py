@@ -212,3 +212,61 @@ def test_broken_structures_are_refused(before):
 def test_impossible_depths_and_colour_types_are_refused(depth, colour):
     with pytest.raises(PictureError):
         probe(png_file(2, 2, depth, colour, bytes(99)), 40)
+
+
+@pytest.mark.parametrize("cut", [4, 8, 12, 15, 16])
+def test_a_whole_picture_without_its_last_chunk_is_read(cut):
+    """The IEND chunk has 12 bytes; before it stands the checksum of the pixels."""
+    samples = RNG.integers(0, 256, (40, 30, 3))
+    data = png_file(30, 40, 8, RGB, png_rows(samples))
+    np.testing.assert_array_equal(decode(data[:-cut], 40).rgb, samples)
+    np.testing.assert_array_equal(decode(data[:-12] + b"\0\0trailer of a program", 40).rgb, samples)
+    with pytest.raises(PictureError):
+        decode(data[:-100], 40)
+
+
+FILTERS = ["none", "sub", "up", "average", "paeth"]
+
+
+def filtered(row, above, kind, step):
+    """One row by the standard's definition, section 9."""
+    left, corner = np.zeros_like(row), np.zeros_like(row)
+    left[step:], corner[step:] = row[:-step], above[:-step]
+    estimate = left + above - corner
+    distances = [abs(estimate - side) for side in (left, above, corner)]
+    nearest = np.where(
+        (distances[0] <= distances[1]) & (distances[0] <= distances[2]),
+        left,
+        np.where(distances[1] <= distances[2], above, corner),
+    )
+    return (row - [0 * row, left, above, (left + above) // 2, nearest][kind]) % 256
+
+
+@pytest.mark.parametrize(("colour", "depth"), [(GREY, 8), (GREY, 16), (RGB, 8), (RGB, 16), (GREY_ALPHA, 8), (RGBA, 16)])
+@pytest.mark.parametrize("size", [(7, 5), (300, 900)])
+def test_every_filter_across_strips(colour, depth, size):
+    """The larger picture comes in several strips; in each row another filter, and the row above counts."""
+    width, height = size
+    channels, step = png.CHANNELS[colour], png.CHANNELS[colour] * depth // 8
+    samples = RNG.integers(0, 2**depth, (height, width, channels))
+    stored = np.frombuffer(samples.astype(f">u{depth // 8}").tobytes(), np.uint8).reshape(height, -1).astype(int)
+    above = [np.zeros_like(stored[0]), *stored[:-1]]
+    rows = b"".join(
+        bytes([y % 5]) + filtered(stored[y], above[y], y % 5, step).astype(np.uint8).tobytes() for y in range(height)
+    )
+    picture = decode(png_file(width, height, depth, colour, rows), 40)
+    if depth == 8:
+        expected = samples
+    elif colour == GREY:
+        expected = (samples + 128) // 257
+    else:
+        expected = samples >> 8
+    colours = expected[:, :, :3] if channels > 2 else expected[:, :, :1].repeat(3, axis=2)
+    np.testing.assert_array_equal(picture.rgb, colours)
+    if channels in (2, 4):
+        np.testing.assert_array_equal(picture.alpha, expected[:, :, -1])
+
+
+def test_a_filter_that_does_not_exist_is_refused():
+    with pytest.raises(PictureError):
+        decode(png_file(2, 2, 8, GREY, b"\x05\0\0\0\0\0"), 40)

@@ -17,6 +17,7 @@ from picture_files import (
 )
 from PIL import Image, ImageCms
 
+from app.imaging import profile
 from app.imaging.decode import decode
 
 # Two roundings to 8 bits, lcms2's and the expected value's, with its fixed-point matrix between them.
@@ -119,3 +120,21 @@ def test_threads_share_a_transform():
     with ThreadPoolExecutor(8) as pool:
         for index, picture in enumerate(pool.map(lambda i: decode(data[i % 2], 40), range(64))):
             np.testing.assert_array_equal(picture.rgb, alone[index % 2])
+
+
+def test_transforms_are_kept_up_to_a_number_of_bytes():
+    kept = profile.Transforms(3_000_000)
+    wide = adobe_rgb_profile()
+    for junk in range(9):
+        kept.get(wide + bytes(600_000) + bytes([junk]), "RGB")
+        assert 0 < kept.bytes <= 3_000_000
+    assert kept.get(b"junk" * 1_000_000, "RGB") is None  # of which its hash is kept alone
+    assert kept.get(wide, "RGB") is kept.get(wide, "RGB")
+
+
+def test_a_profile_of_megabytes_in_a_jpeg_is_not_read():
+    """Real ones have 3 MB at most; 15 MB of junk stayed in the cache for good."""
+    image = photo(size=(32, 24))
+    junk = adobe_rgb_profile() + bytes(5_000_000)
+    plain = file_of(image, "jpeg")
+    np.testing.assert_array_equal(decode(file_of(image, "jpeg", icc_profile=junk), 40).rgb, decode(plain, 40).rgb)
