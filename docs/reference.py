@@ -24,6 +24,7 @@ IN_WORDS = {
     "codec_threads": "half of the usable cores",
     "worker_threads": "usable cores",
     "training_threads": "usable cores",
+    "decode_megabytes": "512, less with little memory",
     "uploads_megabytes": "256, less with little memory",
     "unsent_megabytes": "256, less with little memory",
     "queue_megapixels": "64, less with little memory",

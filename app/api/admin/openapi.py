@@ -40,7 +40,7 @@ def style_body() -> Document:
     }
     return {
         "required": True,
-        "description": "The picture is JPEG, PNG or WebP; what it is, its first bytes tell.",
+        "description": "The picture is JPEG, PNG, WebP or AVIF; what it is, its first bytes tell.",
         "content": {FORM: {"schema": form, "examples": {"a painting": {"value": EXAMPLE_FORM}}}},
     }
 

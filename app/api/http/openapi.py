@@ -18,7 +18,7 @@ router = APIRouter(include_in_schema=False)
 Document = dict[str, Any]
 Responses = dict[int | str, Document]
 
-PICTURE: Document = {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP, one frame."}
+PICTURE: Document = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or AVIF, one frame."}
 REQUEST_ID: Document = {
     "description": "The request's id: the one that was sent, or a new one.",
     "schema": {"type": "string"},

@@ -55,7 +55,7 @@ def creation_body() -> Document:
     example = {"value": EXAMPLE_FORM}
     return {
         "required": True,
-        "description": "Pictures are JPEG, PNG or WebP; what they are, their first bytes tell.",
+        "description": "Pictures are JPEG, PNG, WebP or AVIF; what they are, their first bytes tell.",
         "content": {"multipart/form-data": {"schema": form, "examples": {"two paintings": example}}},
     }
 
