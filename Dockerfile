@@ -41,5 +41,5 @@ EXPOSE 8000
 # Readiness, not liveness: what waits for a healthy container wants one that can paint, and one that cannot for three
 # checks in a row gains from the restart that Swarm gives it.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ.get('PASTICHE_PORT', '8000') + '/healthz/ready', timeout=4)"]
+    CMD ["python", "-m", "app.healthcheck"]
 CMD ["pastiche", "serve"]

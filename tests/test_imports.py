@@ -33,6 +33,7 @@ ARROWS = {
     "jobs": GROUND | {"sql", "nets", "engine", "registry", "training", "gatys", "model_store", "model_builds"},
     "gatys": GROUND | {"nets", "losses"},
     "api": GROUND | {"sql", "nets", "engine", "registry", "training", "gatys", "model_store", "serving", "jobs"},
+    "healthcheck": {"app", "settings"},
     "server": {"app", "errors", "machine", "settings", "jobs", "api"},
     "main": GROUND | {"engine", "registry", "model_store", "serving", "jobs", "logs", "machine", "api", "server"},
     "cli": GROUND

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
 
@@ -13,6 +14,8 @@ from app.errors import NotFound, PasticheError, RequestError, ServiceError
 
 router = APIRouter(include_in_schema=False)
 
+# Of what stands in backquotes in a description.
+CODE = re.compile("`([^`]+)`")
 CACHE = {"Cache-Control": "public, max-age=3600"}
 
 
@@ -40,7 +43,7 @@ async def problem(request: Request, slug: str) -> Response:
         raise NotFound("There is no such kind of problem. `/problems` lists them.")
     return page(
         found.title,
-        f"<p>{escape(meaning(found))}</p>"
+        f"<p>{marked_up(meaning(found))}</p>"
         f"<p>{escape(advice(found))}</p>"
         f"<p>Status {found.status}, type <code>{root(request)}/problems/{found.slug}</code>. The answer's own "
         "<code>detail</code> says what it was this time, and its <code>instance</code> is the request's id in the log."
@@ -57,6 +60,11 @@ def meaning(kind: type[PasticheError]) -> str:
     if kind is PasticheError:
         return "Something that nobody expected happened in the service. The log has it, under the request's id."
     return " ".join((kind.__doc__ or kind.title).split())
+
+
+def marked_up(text: str) -> str:
+    """As HTML, with code as such."""
+    return CODE.sub(r"<code>\1</code>", escape(text))
 
 
 def advice(kind: type[PasticheError]) -> str:
