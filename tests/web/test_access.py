@@ -19,7 +19,7 @@ def guarded(launch, make_version, tmp_path_factory):
 def test_a_key_is_asked_for_until_it_is_right_and_kept_for_this_tab(visit, guarded):
     page = visit("#paint?photo=cat&styles=starry_night&size=256", guarded)
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Send one of the service's keys")
+    expect(dialog).to_contain_text("This service wants a key")
     page.get_by_role("textbox", name="API key").fill("wrong")
     page.get_by_role("button", name="Use this key").click()
     expect(dialog).to_contain_text("The key is not one of the service's.")

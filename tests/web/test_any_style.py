@@ -62,3 +62,31 @@ def test_a_job_of_another_tab_appears_in_this_one(visit, style_file):
     expect(page.locator(".job")).to_contain_text("red bricks")
     other.get_by_role("button", name="Cancel").click()
     expect(page.locator(".job")).to_contain_text("Cancelled")
+
+
+def test_a_service_that_paints_any_style_at_once_is_asked_to(visit, small, style_file):
+    """The route is not there yet; the page finds it in the OpenAPI document."""
+    page = visit("docs", small)
+    expect(page.get_by_role("heading", name="Paint a photo")).to_be_visible()
+    page.context.route("**/openapi.json", lambda route: route.fulfill(json={"paths": {"/v1/styles": {"post": {}}}}))
+    page.context.route(
+        lambda url: url.endswith("/v1/styles"),
+        lambda route: (
+            route.fulfill(status=201, json={"id": "style:0f3a"})
+            if route.request.method == "POST"
+            else route.continue_()
+        ),
+    )
+    page.context.route(
+        "**/v1/stylize?styles=style%3A0f3a*",
+        lambda route: route.fulfill(body=route.request.post_data_buffer, content_type="image/jpeg"),
+    )
+    page.goto(f"{small.url}/#any")
+    page.get_by_role("button", name="A cat").click()
+    page.locator(".order-part", has_text="Style image").locator("input[type=file]").set_input_files(style_file)
+    page.get_by_role("button", name="Paint at once").click()
+    expect(page.get_by_role("heading", name="Your style image")).to_be_visible()
+    expect(page.locator("a[download]")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Your style image")).to_be_visible()
+    assert "styles=style:0f3a" in page.url

@@ -1,6 +1,7 @@
 /** The view for style images of one's own: the order, its picture as it comes about, and all jobs. */
 import { html, useEffect } from "../view.js";
 import * as jobs from "../state/jobs.js";
+import { readRoutes } from "../state/openapi.js";
 import { Camera, takingPhoto } from "./camera.js";
 import { JobPanel } from "./job-panel.js";
 import { JobList } from "./job-list.js";
@@ -10,6 +11,7 @@ import { Trouble } from "./trouble.js";
 
 export function AnyStyle() {
   useEffect(jobs.follow, []);
+  useEffect(() => void readRoutes(), []);
   const problem = jobs.problem.value;
   return html`<div class="workspace any">
       <${OrderForm} />

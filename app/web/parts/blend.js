@@ -1,8 +1,9 @@
 /** Up to four styles on a pad: where its point lies is how much of each there is. */
-import { html, useRef } from "../view.js";
+import { html, useEffect, useRef } from "../view.js";
 import { drag, dragging, options, settle } from "../state/options.js";
-import { previewOf } from "../state/previews.js";
+import { previewOf, want } from "../state/previews.js";
 import { styleOf } from "../state/catalogue.js";
+import { photo } from "../state/photo.js";
 import { toggled } from "./gallery.js";
 import { Icon } from "./icon.js";
 import { corners, pointOf, weightsAt } from "../state/pad.js";
@@ -33,6 +34,8 @@ function Pad() {
   const shares = options.value.styles;
   const point = pointOf(shares.map(({ weight }) => weight));
   const where = corners(shares.length);
+  // Their tiles may be out of sight.
+  useEffect(() => shares.forEach(({ id }) => want(id)), [shares, photo.value]);
 
   /** @param {{x: number, y: number}} to */
   const at = (to) => {

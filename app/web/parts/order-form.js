@@ -1,7 +1,8 @@
 /** A photo, style images, and how they are put together. */
 import { html } from "../view.js";
 import { bring, discard, MOST_IMAGES, refusal as styleRefusal, styleImages } from "../state/chosen.js";
-import { change, order, problem, send, sending } from "../state/order.js";
+import { possible } from "../state/instant.js";
+import { change, order, paintAtOnce, problem, send, sending } from "../state/order.js";
 import { loading, photo, refusal, SAMPLES, take, takeSample } from "../state/photo.js";
 import { address } from "../state/service.js";
 import { DropZone } from "./drop-zone.js";
@@ -27,6 +28,8 @@ export function OrderForm() {
     <${OrderOptions} />
     <div class="order-end">
       ${problem.value && html`<${Trouble} problem=${problem.value} />`}
+      ${possible.value &&
+      html`<button type="button" class="large" disabled=${!ready || sending.value} onClick=${paintAtOnce}>Paint at once</button>`}
       <button class="primary large" disabled=${!ready || sending.value}>${sending.value ? "Sending…" : "Paint"}</button>
     </div>
   </form>`;

@@ -80,16 +80,19 @@ function onKey(event) {
   else undo();
 }
 
+// Most photos look well in it.
+const FIRST = "great_wave";
+
 let last = "";
 
-/** A photo is painted at once: in the style of before where the model has it, else in its first. */
+/** A photo is painted at once: in the style of before where the model has it. */
 function chooseFirst() {
   const chosen = options.value.styles;
   if (chosen.length) last = chosen[0].id;
   else if (photo.value && state.value === "ready" && styles.value.length) {
-    const known = styles.value.some((style) => style.id === last);
+    const known = [last, FIRST].find((id) => styles.value.some((style) => style.id === id));
     const small = Math.max(photo.value.width, photo.value.height) < SMALL_EDGE;
     const size = last ? options.value.size : small ? ENLARGED_EDGE : null;
-    settle({ styles: [{ id: known ? last : styles.value[0].id, weight: 1 }], size });
+    settle({ styles: [{ id: known ?? styles.value[0].id, weight: 1 }], size });
   }
 }

@@ -3,7 +3,7 @@ import { html, useEffect, useState } from "../view.js";
 import { address, json } from "../state/service.js";
 import { operationsByTag, schemaText, resolve } from "../state/openapi.js";
 import { Header } from "./header.js";
-import { Trouble } from "./trouble.js";
+import { Sentence, Trouble } from "./trouble.js";
 
 export function Reference() {
   const [document_, take] = useState(/** @type {any} */ (null));
@@ -109,5 +109,5 @@ function Prose({ text }) {
   return text
     .split(/\n\s*\n/)
     .filter(Boolean)
-    .map((paragraph) => html`<p>${paragraph.split("`").map((part, index) => (index % 2 ? html`<code>${part}</code>` : part))}</p>`);
+    .map((paragraph) => html`<p><${Sentence} text=${paragraph} /></p>`);
 }

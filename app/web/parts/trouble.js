@@ -17,13 +17,18 @@ export function Trouble({ problem, at = null, onAgain, onClose }) {
   return html`<div class="trouble" role="alert">
     <${Icon} name="alert" />
     <div>
-      <p>${problem.detail}</p>
+      <p><${Sentence} text=${problem.detail} /></p>
       ${nearest?.length > 0 && html`<p class="soft">Did you mean ${nearest.join(", ")}?</p>`}
       ${at !== null && html`<${Countdown} at=${at} />`}
     </div>
     ${onAgain && html`<button class="small" onClick=${again}>${wantsKey ? "Enter a key" : "Try now"}</button>`}
     ${onClose && html`<button class="quiet" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button>`}
   </div>`;
+}
+
+/** With `code` as such. @param {{text: string}} props */
+export function Sentence({ text }) {
+  return text.split("`").map((part, index) => (index % 2 ? html`<code>${part}</code>` : part));
 }
 
 /** @param {{at: number}} props */

@@ -8,7 +8,7 @@ export const key = signal(sessionStorage.getItem(STORED) ?? localStorage.getItem
 export const token = signal("");
 
 /** What the dialog asks: the service's sentence, and how to answer. Null while nothing is asked. */
-export const question = signal(/** @type {{detail: string, answer: (given: boolean) => void}|null} */ (null));
+export const question = signal(/** @type {{detail: string, used: string, answer: (given: boolean) => void}|null} */ (null));
 
 /** @type {Promise<boolean>|null} */
 let asked = null;
@@ -27,6 +27,7 @@ export function askForKey(detail, used) {
   asked ??= new Promise((resolve) => {
     question.value = {
       detail,
+      used,
       answer: (given) => {
         question.value = null;
         asked = null;

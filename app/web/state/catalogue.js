@@ -62,7 +62,8 @@ export function follow() {
 /** @param {string} id @returns {Style} */
 export function styleOf(id) {
   const known = styles.value.find((style) => style.id === id);
-  return known ?? { id, title: id.replaceAll("_", " "), artist: null, year: null, model: "" };
+  const title = id.startsWith("style:") ? "Your style image" : id.replaceAll("_", " ");
+  return known ?? { id, title, artist: null, year: null, model: "" };
 }
 
 /** Names of a painting's styles. @param {import("./options.js").Options} how */

@@ -103,7 +103,7 @@ export function read(given) {
 function readBlend(blend) {
   return blend
     .split(",")
-    .map((part) => /^\s*([^:]+?)\s*(?::([\d.]+))?$/.exec(part))
+    .map((part) => /^\s*(style:\w+|[^:]+?)\s*(?::([\d.]+))?$/.exec(part))
     .filter((found) => found !== null)
     .map((found) => ({ id: found[1], weight: found[2] === undefined ? 1 : Number(found[2]) || 0 }))
     .filter((share) => share.weight > 0)

@@ -2,6 +2,7 @@
 import { signal } from "../view.js";
 import { photo } from "./photo.js";
 import { styleImages } from "./chosen.js";
+import { paintWith } from "./instant.js";
 import { create } from "./jobs.js";
 import { Problem } from "./service.js";
 
@@ -23,16 +24,24 @@ export function change(change) {
   order.value = { ...order.value, ...change };
 }
 
-export async function send() {
-  const what = photo.value;
-  const images = styleImages.value;
+/** The first style image at once, without a job. */
+export const paintAtOnce = () => attempt((_, [image]) => paintWith(image));
+
+export const send = () =>
+  attempt(async (what, images) => {
+    const about = { name: images.map(({ name }) => titleOf(name)).join(" + "), photo: what.live, style: images[0].file };
+    await create(form(what, images), { ...about, key: keyFor(what, images) });
+    key = "";
+  });
+
+/** @param {(what: import("./photo.js").Photo, images: import("./chosen.js").StyleImage[]) => Promise<void>} act */
+async function attempt(act) {
+  const [what, images] = [photo.value, styleImages.value];
   if (!what || !images.length || sending.value) return;
   sending.value = true;
   problem.value = null;
   try {
-    const about = { name: images.map(({ name }) => titleOf(name)).join(" + "), photo: what.live, style: images[0].file };
-    await create(form(what, images), { ...about, key: keyFor(what, images) });
-    key = "";
+    await act(what, images);
   } catch (error) {
     problem.value = error instanceof Problem ? error : new Problem({ slug: "unreadable", detail: "A picture cannot be read." });
   } finally {
