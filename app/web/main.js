@@ -1,7 +1,7 @@
 /** Starts the page. */
 import { html, render } from "./view.js";
 import { App } from "./parts/app.js";
-import { applyTheme } from "./parts/header.js";
+import { applyTheme, lookForReference } from "./parts/header.js";
 import { takeDropsAndPastes } from "./parts/inlet.js";
 import * as address from "./state/address.js";
 import * as catalogue from "./state/catalogue.js";
@@ -19,6 +19,7 @@ painter.follow();
 previews.follow();
 takeDropsAndPastes();
 forgetOld();
+lookForReference();
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 root.replaceChildren();
 render(html`<${App} />`, root);

@@ -85,3 +85,12 @@ def test_twenty_tabs_all_get_their_painting(visit):
         tabs[-1].goto(page.url, wait_until="commit")
     for tab in tabs:
         painted(tab)
+
+
+def test_where_the_reference_is_turned_off_no_link_leads_to_it(visit, small):
+    page = visit("", small)
+    expect(page.get_by_role("link", name="API")).to_be_visible()
+    page.context.route("**/docs", lambda route: route.fulfill(status=404))
+    page.reload()
+    expect(page.get_by_role("heading", name="Drop a photo.")).to_be_visible()
+    expect(page.get_by_role("link", name="API")).to_have_count(0)

@@ -9,6 +9,17 @@ const STORED = "pastiche-theme";
 const THEMES = /** @type {const} */ ({ auto: "As the system", light: "Light", dark: "Dark" });
 const theme = signal(/** @type {keyof typeof THEMES} */ (localStorage.getItem(STORED) ?? "auto"));
 
+/** Whether the service shows the page about its routes: an operator may turn it off. */
+const described = signal(true);
+
+export async function lookForReference() {
+  try {
+    described.value = (await fetch(address("docs"), { method: "HEAD" })).status !== 404;
+  } catch {
+    // Not known: the link stays.
+  }
+}
+
 /** @param {{views: {name: string, title: string}[], shown: string}} props */
 export function Header({ views, shown }) {
   return html`<header class="header">
@@ -34,7 +45,7 @@ export function Header({ views, shown }) {
       <button class="quiet" title="Colours: ${THEMES[theme.value]}" aria-label="Colours: ${THEMES[theme.value]}" onClick=${changeTheme}>
         <${Icon} name=${{ auto: "auto", light: "sun", dark: "moon" }[theme.value]} />
       </button>
-      <a class="quiet" href=${address("docs").href}>API</a>
+      ${described.value && html`<a class="quiet" href=${address("docs").href}>API</a>`}
     </div>
   </header>`;
 }

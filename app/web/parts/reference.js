@@ -2,7 +2,9 @@
 import { html, useEffect, useState } from "../view.js";
 import { address, json } from "../state/service.js";
 import { operationsByTag, schemaText, resolve } from "../state/openapi.js";
+import { question } from "../state/access.js";
 import { Header } from "./header.js";
+import { KeyDialog } from "./key-dialog.js";
 import { Sentence, Trouble } from "./trouble.js";
 
 export function Reference() {
@@ -17,6 +19,7 @@ export function Reference() {
       ${problem && html`<${Trouble} problem=${problem} />`}
       ${document_ ? html`<${Routes} of=${document_} />` : !problem && html`<p class="soft">Loading…</p>`}
     </main>
+    ${question.value && html`<${KeyDialog} ...${question.value} />`}
   `;
 }
 

@@ -1,6 +1,6 @@
 /** The OpenAPI document, read for people, and asked what the service can do. */
 import { signal } from "../view.js";
-import { json } from "./service.js";
+import { call, json } from "./service.js";
 
 /** @typedef {{id: string, method: string, path: string, about: any}} Operation */
 
@@ -12,7 +12,17 @@ export async function readRoutes() {
     const document_ = await json("openapi.json");
     routes.value = new Set(operationsByTag(document_).flatMap(({ operations }) => operations.map(({ method, path }) => `${method} ${path}`)));
   } catch {
-    routes.value = null;
+    routes.value = await methodsOfStyles();
+  }
+}
+
+/** Without the document, the one route that is asked for. @returns {Promise<Set<string>|null>} */
+async function methodsOfStyles() {
+  try {
+    const allowed = (await call("v1/styles", { method: "OPTIONS" })).headers.get("Allow") ?? "";
+    return new Set(allowed.split(",").map((method) => `${method.trim()} /v1/styles`));
+  } catch {
+    return null;
   }
 }
 
