@@ -38,6 +38,8 @@ PasticheError                      500 internal-error
     ├── StorageUnavailable         503 storage-unavailable  Retry-After
     ├── DescriptorUnavailable      503 descriptor-unavailable
     ├── PhotosUnavailable          503 photos-unavailable
+    ├── PictureDamaged             500 picture-damaged
+    ├── InputLost                  500 input-lost
     └── WorkerLost                 500 worker-lost
 
 Each class carries the status, the `type` slug and the title of its RFC 9457 problem. The message given when one is
@@ -359,6 +361,22 @@ class PhotosUnavailable(ServiceError):
 
     slug = "photos-unavailable"
     title = "Photos unavailable"
+
+
+class PictureDamaged(ServiceError):
+    """A stored picture is not what was written: it was truncated or overwritten."""
+
+    status = 500
+    slug = "picture-damaged"
+    title = "Picture damaged"
+
+
+class InputLost(ServiceError):
+    """Why a job failed whose pictures are not in the storage any more, or are not what was sent."""
+
+    status = 500
+    slug = "input-lost"
+    title = "Input lost"
 
 
 class WorkerLost(ServiceError):

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.http.openapi import problems
+from app.api.jobs.metrics import KINDS
 from app.api.schemas import Live, Ready
 from app.api.service import service_of
 from app.errors import LedgerUnavailable, ModelUnavailable, ServiceError
@@ -33,7 +34,17 @@ async def ready(request: Request) -> Ready:
     if reason := service.health().reason:
         raise ModelUnavailable(reason)
     refused = {refusal.label: refusal.reason for refusal in service.following.refusals}
-    return Ready(models=service.catalogue.labels, device=service.device, refused=refused)
+    return Ready(
+        models=service.catalogue.labels,
+        device=service.device,
+        refused=refused,
+        workers=workers_of(await service.jobs.workers()),
+    )
+
+
+def workers_of(alive: dict[str, int] | None) -> dict[str, int] | None:
+    """A kind without a worker is told, too."""
+    return None if alive is None else dict.fromkeys(KINDS, 0) | alive
 
 
 @metrics_router.get(

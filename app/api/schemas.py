@@ -133,3 +133,8 @@ class Ready(BaseModel):
         description="Active versions that could not be loaded, and why. Others are served in their place.",
         examples=[{}],
     )
+    workers: dict[str, int] | None = Field(
+        description="Worker processes that live, by the kind of jobs that they do. Jobs of a kind without any are "
+        "accepted, and wait. Null while the database of the jobs does not answer; pictures are painted all the same.",
+        examples=[{"gatys": 1, "stylize": 1, "training": 0}],
+    )

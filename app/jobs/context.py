@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import threading
 import time
@@ -9,14 +10,18 @@ from typing import Any
 
 import structlog
 
-from app.errors import LedgerUnavailable, StorageUnavailable
+from app.errors import InputLost, LedgerUnavailable, StorageUnavailable
 from app.jobs.curve import LossCurve
-from app.jobs.job import Job, JobProgress, LossPoint, attempt_key, input_key
+from app.jobs.job import Job, JobProgress, LossPoint, attempt_key
 from app.jobs.leases import LeaseLost, Leases
 from app.storage.blobs import BlobNotFound, Blobs
+from app.storage.seal import BlobDamaged, read_sealed, sealed
 
 # Weight of the newest iteration in the mean of their times.
 PACE_WEIGHT = 0.2
+# A checkpoint begins with the SHA-256 of the rest of it: its key stays the same while it is written again and again.
+DIGEST_BYTES = 32
+KEPT_PREVIEWS = 2
 
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +63,7 @@ class JobContext:
         self._checkpointed_at = self._began = time.monotonic()
         self._first_fraction: float | None = None
         self._iteration: int | None = None
+        self._previews: list[str] = []
         self._curve = LossCurve(job.losses)
         self._lock = threading.Lock()
         self._progress = JobProgress(fraction=job.progress, losses=job.losses)
@@ -78,8 +84,15 @@ class JobContext:
         return self._storage
 
     def input(self, name: str) -> bytes:
-        """A picture that was sent with the job. Raises BlobNotFound, StorageUnavailable."""
-        return self._storage.get(input_key(self.job.id, name))
+        """A picture that was sent with the job. Raises InputLost, StorageUnavailable."""
+        try:
+            return read_sealed(self._storage, self.job.input_key(name))
+        except BlobNotFound as error:
+            raise InputLost(f"The picture `{name}` of this job is not stored any more: send the job again.") from error
+        except BlobDamaged as error:
+            raise InputLost(
+                f"The picture `{name}` of this job is not what was sent: send the job again.", private=str(error)
+            ) from error
 
     def report(self, fraction: float, *, iteration: int, losses: LossPoint, eta_seconds: float | None = None) -> None:
         """Tell that an iteration is done; this alone keeps the job with this worker.
@@ -139,7 +152,7 @@ class JobContext:
         key = attempt_key(self.job, "checkpoint")
         self._checkpointed_at = time.monotonic()
         try:
-            self._storage.put(key, data)
+            self._storage.put(key, hashlib.sha256(data).digest() + data)
             self._set(checkpoint_key=key)
         except StorageUnavailable as error:
             _log.warning("checkpoint_not_stored", job=self.job.id, reason=error.private)
@@ -151,28 +164,40 @@ class JobContext:
         if self.job.checkpoint_key is None:
             return None
         try:
-            return self._storage.get(self.job.checkpoint_key)
+            stored = self._storage.get(self.job.checkpoint_key)
         except BlobNotFound:
             _log.warning("checkpoint_missing", job=self.job.id)
             return None
+        digest, data = stored[:DIGEST_BYTES], stored[DIGEST_BYTES:]
+        if hashlib.sha256(data).digest() != digest:
+            _log.warning("checkpoint_damaged", job=self.job.id)
+            return None
+        return data
 
     def last_preview(self) -> bytes | None:
         """What was shown last, by this attempt or an earlier one. Raises StorageUnavailable."""
         key = self.progress.preview_key or self.job.preview_key
         try:
-            return None if key is None else self._storage.get(key)
-        except BlobNotFound:
+            return None if key is None else read_sealed(self._storage, key)
+        except (BlobNotFound, BlobDamaged):
             return None
 
     def preview(self, jpeg: bytes) -> None:
         """Show the picture as it is now. Passed over where it cannot be stored or told. Raises LeaseLost."""
-        key = attempt_key(self.job, "preview.jpg")
+        key = sealed(attempt_key(self.job, "preview.jpg"), jpeg)
         try:
             self._storage.put(key, jpeg)
             self._leases.preview(self.job, key)
             self._set(preview_key=key)
+            self._forget_previews(key)
         except (StorageUnavailable, LedgerUnavailable) as error:
             _log.warning("preview_not_shown", job=self.job.id, reason=error.private)
+
+    def _forget_previews(self, newest: str) -> None:
+        """All of this attempt but the last two: a heartbeat may tell of the one before at this moment."""
+        self._previews = [*(key for key in self._previews if key != newest), newest]
+        while len(self._previews) > KEPT_PREVIEWS:
+            self._storage.delete(self._previews.pop(0))
 
     def _pace(self, iteration: int, now: float) -> float | None:
         """Seconds an iteration, as a mean that forgets."""

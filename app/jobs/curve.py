@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 from app.jobs.job import LossPoint
 
-# More than a plot is wide is never seen; all of them go with every heartbeat.
-MAX_POINTS = 400
+# A plot shows no more of a curve; all of them are in the job's JSON, and go with every heartbeat that has a new one.
+MAX_POINTS = 100
+# More digits than any comparison of losses needs.
+DIGITS = 5
 
 
 class LossCurve:
@@ -33,7 +35,8 @@ class LossCurve:
             self._since += 1
         else:
             self._since = 1
-        self._points.append({"iteration": iteration, **losses})
+        rounded = {name: float(f"{value:.{DIGITS}g}") for name, value in losses.items()}
+        self._points.append({"iteration": iteration, **rounded})
         if len(self._points) > MAX_POINTS:
             self._points = self._points[:-1:2] + self._points[-1:]
             self._stride *= 2

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Update, insert
+from sqlalchemy.dialects import postgresql, sqlite
 
 from app.jobs.job import EventKind, Job
-from app.sql.schema import job_events, jobs, now_ms
+from app.sql.schema import job_events, job_tallies, jobs, now_ms
 
 
 def apply(connection: Connection, statement: Update, values: Mapping[str, Any], kind: EventKind) -> list[Job]:
@@ -17,7 +18,20 @@ def apply(connection: Connection, statement: Update, values: Mapping[str, Any], 
     changed = [Job.from_row(dict(row)) for row in connection.execute(changing).mappings()]
     for job in changed:
         record(connection, job, kind)
+        if kind is EventKind.STATUS and job.ended:
+            _tally(connection, job)
     return changed
+
+
+def _tally(connection: Connection, job: Job) -> None:
+    """Count a job that has just ended."""
+    one = {"number": 1, "attempts": job.attempt}
+    key = {"kind": job.kind, "status": job.status, "slug": job.error_slug or ""}
+    insert_or = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    more = {name: job_tallies.c[name] + value for name, value in one.items()}
+    connection.execute(
+        insert_or(job_tallies).values(**key, **one).on_conflict_do_update(index_elements=list(key), set_=more)
+    )
 
 
 def record(connection: Connection, job: Job, kind: EventKind) -> None:

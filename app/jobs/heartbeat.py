@@ -11,6 +11,7 @@ import structlog
 
 from app.errors import LedgerUnavailable
 from app.jobs.context import JobContext
+from app.jobs.job import Job, JobProgress
 from app.jobs.leases import LeaseLost, Leases
 
 # A stopping worker waits so long for its job's next checkpoint; supervisors kill after ten seconds or so.
@@ -34,7 +35,10 @@ class Heartbeat:
         self._every_seconds = every_seconds
         self._stall_seconds = stall_seconds
         self._over = threading.Event()
+        self.faults = 0
         self._works = True
+        # As the ledger has it already.
+        self._told = JobProgress(fraction=context.job.progress, losses=context.job.losses)
         self._drained_by: float | None = None
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -67,7 +71,7 @@ class Heartbeat:
         worker while this one goes on with it, and nothing would watch over it any more.
         """
         try:
-            job = self._leases.heartbeat(self._context.job, self._context.progress)
+            job = self._tell()
         except LeaseLost:
             self._context.lost.set()
             self._over.set()
@@ -79,10 +83,20 @@ class Heartbeat:
             if self._works:
                 _log.exception("heartbeat_failed", job=self._context.job.id)
             self._works = False
+            self.faults += 1
         else:
             self._works = True
             if job.cancel_requested:
                 self._context.cancel_requested.set()
+
+    def _tell(self) -> Job:
+        """The progress if there is any since the last time, else only that the job is still ours."""
+        progress = self._context.progress
+        if progress == self._told:
+            return self._leases.renew(self._context.job)
+        job = self._leases.heartbeat(self._context.job, progress)
+        self._told = progress
+        return job
 
     def _give_up(self) -> None:
         _log.critical("job_hung", job=self._context.job.id, attempt=self._context.job.attempt)

@@ -46,6 +46,7 @@ class NewJob:
         params: of the task, JSON.
         priority: higher ones are run first.
         body_hash: SHA-256 in hex of what was asked for, to tell a repetition from another request.
+        inputs: keys of the pictures by their names.
     """
 
     id: str
@@ -56,6 +57,7 @@ class NewJob:
     max_attempts: int = 3
     idempotency_key: str | None = None
     body_hash: str | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ class Job:
     error_detail: str | None
     idempotency_key: str | None
     body_hash: str | None
+    inputs: dict[str, str]
+    fruitless: int
     events: int
     created_at: int
     queued_at: int
@@ -99,6 +103,10 @@ class Job:
     @property
     def ended(self) -> bool:
         return self.status in ENDED
+
+    def input_key(self, name: str) -> str:
+        """Of a picture that was sent with it; jobs of earlier versions have no list of them."""
+        return self.inputs.get(name) or input_key(self.id, name)
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Job:

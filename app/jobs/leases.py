@@ -9,13 +9,21 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import Connection, String, Update, case, cast, false, func, literal, select, text, true, update
 
 from app.errors import PasticheError
 from app.jobs.events import apply
 from app.jobs.job import EventKind, Job, JobProgress, JobStatus
+from app.jobs.sharing import line, served
 from app.sql.database import Database
 from app.sql.schema import jobs, now_ms
+
+# Any number: it names the lock under which jobs are chosen.
+CLAIM_LOCK = 0x70617376
+# However far each attempt comes: none that is begun so often will end.
+MAX_BEGINNINGS = 100
+# Pauses grow so often.
+MAX_PAUSES = 6
 
 
 class LeaseLost(Exception):
@@ -45,6 +53,25 @@ class Leases:
         Args:
             kinds: that the owner can do; None: all.
         """
+        with self._database.write() as connection:
+            return self._claim(connection, job_id, owner, kinds)
+
+    def claim_next(self, owner: str, kinds: Collection[str] | None = None) -> Job | None:
+        """The job whose turn it is, now this owner's and running; None if none waits.
+
+        Args:
+            kinds: that the owner can do; None: all.
+        """
+        mine = true() if kinds is None else jobs.c.kind.in_(kinds)
+        queue = line(jobs.c.available_at <= now_ms(), mine)
+        with self._database.write() as connection:
+            if not self._database.embedded:  # SQLite has one writer at a time anyway
+                # Two that look at the same moment would count the same jobs as running.
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": CLAIM_LOCK})
+            job_id = connection.scalar(select(queue.c.id).where(queue.c.place == 1))
+            return None if job_id is None else self._claim(connection, job_id, owner, kinds)
+
+    def _claim(self, connection: Connection, job_id: str, owner: str, kinds: Collection[str] | None) -> Job | None:
         values = {
             "status": JobStatus.RUNNING,
             "owner": owner,
@@ -57,9 +84,20 @@ class Leases:
         )
         if kinds is not None:
             statement = statement.where(jobs.c.kind.in_(kinds))
+        claimed = apply(connection, statement, values, EventKind.STATUS)
+        if not claimed:
+            return None
+        served(connection, claimed[0].principal)
+        return claimed[0]
+
+    def renew(self, job: Job) -> Job:
+        """A heartbeat with nothing to tell. Raises LeaseLost."""
+        held = self._held(job).values(lease_until=now_ms() + self._lease_ms).returning(jobs)
         with self._database.write() as connection:
-            claimed = apply(connection, statement, values, EventKind.STATUS)
-        return claimed[0] if claimed else None
+            row = connection.execute(held).mappings().one_or_none()
+        if row is None:
+            raise lost(job)
+        return Job.from_row(dict(row))
 
     def heartbeat(self, job: Job, progress: JobProgress) -> Job:
         """Renew the lease and tell the progress; `cancel_requested` of the answer is the way back.
@@ -115,29 +153,32 @@ class Leases:
 
     def retry(self, job: Job, error: PasticheError) -> Job:
         """Queue it again after a pause, or fail it where this was the last attempt. Raises LeaseLost."""
-        if job.attempt >= job.max_attempts:
-            return self.fail(job, error)
-        pause_ms = self._retry_ms * 4 ** (job.attempt - 1)
-        return self._write(
-            job, waiting_again(self._expiry_ms) | {"available_at": now_ms() + pause_ms}, EventKind.STATUS
-        )
+        pause_ms = self._retry_ms * 4 ** min(job.fruitless, MAX_PAUSES)
+        values = waiting_or_failed(self._expiry_ms, error)
+        return self._write(job, values | {"available_at": now_ms() + pause_ms}, EventKind.STATUS)
 
     def release(self, job: Job) -> Job:
         """Give it back at once, as if this attempt had not been. Raises LeaseLost."""
         return self._write(job, waiting_again(self._expiry_ms) | {"attempt": jobs.c.attempt - 1}, EventKind.STATUS)
 
     def _write(self, job: Job, values: dict[str, Any], kind: EventKind) -> Job:
-        held = update(jobs).where(
+        with self._database.write() as connection:
+            written = apply(connection, self._held(job), values, kind)
+        if not written:
+            raise lost(job)
+        return written[0]
+
+    def _held(self, job: Job) -> Update:
+        return update(jobs).where(
             jobs.c.id == job.id,
             jobs.c.owner == job.owner,
             jobs.c.attempt == job.attempt,
             jobs.c.status == JobStatus.RUNNING,
         )
-        with self._database.write() as connection:
-            written = apply(connection, held, values, kind)
-        if not written:
-            raise LeaseLost(f"{job.owner} does not hold attempt {job.attempt} of {job.id} any more")
-        return written[0]
+
+
+def lost(job: Job) -> LeaseLost:
+    return LeaseLost(f"{job.owner} does not hold attempt {job.attempt} of {job.id} any more")
 
 
 def ended(status: JobStatus, expiry_ms: int) -> dict[str, Any]:
@@ -163,4 +204,26 @@ def waiting_again(expiry_ms: int) -> dict[str, Any]:
         "queued_at": now_ms(),
         "available_at": now_ms(),
         "dispatched_at": now_ms(),
+    }
+
+
+def waiting_or_failed(expiry_ms: int, error: PasticheError) -> dict[str, Any]:
+    """What an UPDATE sets when an attempt has failed or its worker is gone: the job waits again, or fails with `error`.
+
+    An attempt that stored a checkpoint came further than the one before it, and is not counted: a training of a day may
+    lose its worker as often as it likes. A job that gets nowhere `max_attempts` times fails.
+    """
+    here = literal("jobs/") + jobs.c.id + "/attempts/" + cast(jobs.c.attempt, String) + "-%"
+    advanced = func.coalesce(jobs.c.checkpoint_key.like(here), false())
+    fruitless = jobs.c.fruitless + case((advanced, 0), else_=1)
+    last = (fruitless >= jobs.c.max_attempts) | (jobs.c.attempt >= MAX_BEGINNINGS)
+    failed = last & ~jobs.c.cancel_requested
+    again = waiting_again(expiry_ms)
+    return again | {
+        "fruitless": fruitless,
+        "status": case((failed, JobStatus.FAILED), else_=again["status"]),
+        "finished_at": case((failed, now_ms()), else_=again["finished_at"]),
+        "expires_at": case((failed, now_ms() + expiry_ms), else_=again["expires_at"]),
+        "error_slug": case((failed, error.slug)),
+        "error_detail": case((failed, error.detail)),
     }

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Integer,
     and_,
@@ -23,6 +24,7 @@ from sqlalchemy import (
 from app.errors import IdempotencyConflict, TooManyJobs
 from app.jobs.events import apply, record
 from app.jobs.job import ENDED, Event, EventKind, Job, JobStatus, NewJob
+from app.jobs.sharing import line
 from app.sql.database import Database
 from app.sql.schema import job_events, jobs, now_ms
 
@@ -95,22 +97,27 @@ class Ledger:
         limit: int = 50,
     ) -> list[Job]:
         """Jobs, newest first. `before` is the cursor: the id of the last job of the page before."""
-        wanted = {"principal": principal, "status": status, "kind": kind}
-        conditions = [jobs.c[name] == value for name, value in wanted.items() if value is not None]
-        if before is not None:
-            conditions.append(jobs.c.id < before)
+        wanted = _wanted(principal, status, kind, before)
         with self._database.read() as connection:
-            rows = connection.execute(select(jobs).where(*conditions).order_by(jobs.c.id.desc()).limit(limit))
+            rows = connection.execute(select(jobs).where(*wanted).order_by(jobs.c.id.desc()).limit(limit))
             return [Job.from_row(dict(row)) for row in rows.mappings()]
+
+    def listing(
+        self, *, principal: str | None, status: JobStatus | None, before: str | None, limit: int
+    ) -> list[tuple[Job, int | None]]:
+        """`page` with the place of each job in the queue, by one query."""
+        queue = line()
+        wanted = _wanted(principal, status, None, before)
+        query = select(jobs, queue.c.place).outerjoin(queue, queue.c.id == jobs.c.id).where(*wanted)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(jobs.c.id.desc()).limit(limit)).mappings()
+            found = [dict(row) for row in rows]
+        places = [row.pop("place") for row in found]
+        return list(zip(map(Job.from_row, found), places, strict=True))
 
     def queue_positions(self, waiting: Sequence[str]) -> dict[str, int]:
         """Place of each of these jobs in the queue by its id, from 1; jobs that do not wait are left out."""
-        order = (jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.id)
-        queue = (
-            select(jobs.c.id, func.row_number().over(order_by=order).label("place"))
-            .where(jobs.c.status == JobStatus.QUEUED)
-            .subquery()
-        )
+        queue = line()
         with self._database.read() as connection:
             rows = connection.execute(select(queue).where(queue.c.id.in_(waiting)))
             return {row.id: row.place for row in rows}
@@ -118,13 +125,9 @@ class Ledger:
     def waiting(self, limit: int, kinds: Collection[str] | None = None) -> list[Job]:
         """Jobs (of these kinds) that may be claimed now, in the order in which they should be."""
         mine = true() if kinds is None else jobs.c.kind.in_(kinds)
+        queue = line(jobs.c.available_at <= now_ms(), mine)
+        query = select(jobs).join(queue, queue.c.id == jobs.c.id).order_by(queue.c.place).limit(limit)
         with self._database.read() as connection:
-            query = (
-                select(jobs)
-                .where(jobs.c.status == JobStatus.QUEUED, jobs.c.available_at <= now_ms(), mine)
-                .order_by(jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.id)
-                .limit(limit)
-            )
             return [Job.from_row(dict(row)) for row in connection.execute(query).mappings()]
 
     def events(self, job_id: str, after: int = 0, limit: int = EVENTS_AT_ONCE) -> list[Event]:
@@ -184,6 +187,14 @@ class Ledger:
             return gone.one_or_none() is not None
 
 
+def _wanted(
+    principal: str | None, status: JobStatus | None, kind: str | None, before: str | None
+) -> list[ColumnElement[bool]]:
+    given = {"principal": principal, "status": status, "kind": kind}
+    conditions = [jobs.c[name] == value for name, value in given.items() if value is not None]
+    return conditions if before is None else [*conditions, jobs.c.id < before]
+
+
 def _events(connection: Connection, job_id: str, after: int, limit: int) -> tuple[Event, ...]:
     query = (
         select(job_events)
@@ -222,6 +233,8 @@ def _insert(connection: Connection, new: NewJob) -> Job:
     values = {
         **vars(new),
         "params": dict(new.params),
+        "inputs": dict(new.inputs),
+        "fruitless": 0,
         "status": JobStatus.QUEUED,
         "attempt": 0,
         "cancel_requested": False,

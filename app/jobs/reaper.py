@@ -10,13 +10,13 @@ import time
 from collections.abc import Collection
 
 import structlog
-from sqlalchemy import case, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 
 from app.errors import LedgerUnavailable, StorageUnavailable, WorkerLost
 from app.jobs.dispatch import Queue, QueueUnavailable
 from app.jobs.events import apply
-from app.jobs.job import ENDED, EventKind, Job, JobStatus, job_prefix
-from app.jobs.leases import waiting_again
+from app.jobs.job import ENDED, JOB_ID, EventKind, Job, JobStatus, job_prefix
+from app.jobs.leases import waiting_or_failed
 from app.model_store.store import ModelStore
 from app.sql.database import Database
 from app.sql.schema import job_events, jobs, now_ms
@@ -30,6 +30,10 @@ MESSAGE_GRACE_SECONDS = 2
 # Nobody waits for what is only thrown away.
 CLEAN_SECONDS = 60
 STOP_SECONDS = 2
+# Listing a large bucket costs; what is looked for takes no more than space.
+TIDY_SECONDS = 3600
+# No upload lasts so long, nor does the writing of a row.
+ABANDONED_SECONDS = 86_400
 
 _log = structlog.get_logger(__name__)
 
@@ -56,15 +60,7 @@ class Reaper:
         still = update(jobs).where(
             jobs.c.id.in_(silent), jobs.c.status == JobStatus.RUNNING, jobs.c.lease_until < now_ms()
         )
-        last = (jobs.c.attempt >= jobs.c.max_attempts) & ~jobs.c.cancel_requested
-        again = waiting_again(self._expiry_ms)
-        values = again | {
-            "status": case((last, JobStatus.FAILED), else_=again["status"]),
-            "finished_at": case((last, now_ms()), else_=again["finished_at"]),
-            "expires_at": case((last, now_ms() + self._expiry_ms), else_=again["expires_at"]),
-            "error_slug": case((last, LOST.slug)),
-            "error_detail": case((last, LOST.detail)),
-        }
+        values = waiting_or_failed(self._expiry_ms, LOST)
         with self._database.write() as connection:
             return apply(connection, still, values, EventKind.STATUS)
 
@@ -110,6 +106,16 @@ class Reaper:
         with self._database.write() as connection:
             return connection.execute(delete(jobs).where(jobs.c.id.in_(old.limit(AT_ONCE)))).rowcount
 
+    def ownerless(self, job_ids: Collection[str]) -> list[str]:
+        """Those of them that there is no row of."""
+        known: set[str] = set()
+        listed = list(job_ids)
+        with self._database.read() as connection:
+            for start in range(0, len(listed), AT_ONCE):
+                some = listed[start : start + AT_ONCE]
+                known.update(connection.scalars(select(jobs.c.id).where(jobs.c.id.in_(some))))
+        return [job_id for job_id in listed if job_id not in known]
+
 
 class ReaperThread:
     """Runs until `stop`; an outage of anything it needs makes it try again.
@@ -133,7 +139,8 @@ class ReaperThread:
         self._dispatch = dispatch
         self._storage = storage
         self._every_seconds = every_seconds
-        self._cleaned_at = 0.0
+        self.faults = 0
+        self._cleaned_at = self._tidied_at = -float("inf")
         self._over = threading.Event()
         self._reachable = True
         self._thread = threading.Thread(target=self._run, name="reaper", daemon=True)
@@ -156,6 +163,7 @@ class ReaperThread:
                 self._reachable = False
             except Exception:  # noqa: BLE001 - a worker that does not sweep any more would look healthy all the same
                 _log.exception("sweep_failed")
+                self.faults += 1
             else:
                 self._reachable = True
 
@@ -188,8 +196,32 @@ class ReaperThread:
                 return
             self._reaper.forget_blobs(job_id)
         self._reaper.forget_history()
+        if time.monotonic() - self._tidied_at >= TIDY_SECONDS:
+            self._tidied_at = time.monotonic()
+            self.tidy()
         try:
             for label in self._model_store.sweep():
                 _log.info("reservation_forgotten", model=label)
         except StorageUnavailable as error:
             _log.warning("blobs_not_deleted", reason=error.private)
+
+    def tidy(self) -> None:
+        """Delete what no row leads to: pictures of jobs that never came to be, and files that were never whole.
+
+        Raises:
+            LedgerUnavailable.
+        """
+        try:
+            self._storage.discard_unfinished(ABANDONED_SECONDS)
+            found = self._storage.folders("jobs/")
+            old = [name for name in found if JOB_ID.fullmatch(name) and age_of(name) > ABANDONED_SECONDS]
+            for job_id in self._reaper.ownerless(old):
+                self._storage.delete_prefix(job_prefix(job_id))
+                _log.info("blobs_without_job_deleted", job=job_id)
+        except StorageUnavailable as error:
+            _log.warning("blobs_not_deleted", reason=error.private)
+
+
+def age_of(job_id: str) -> float:
+    """Seconds since the id was made, which is in it."""
+    return time.time() - int(job_id.replace("-", "")[:12], 16) / 1000

@@ -21,14 +21,14 @@ from app.jobs.gatys import read_descriptor
 from app.jobs.job import Result
 from app.jobs.training_inputs import fetch_paintings, split_photos, workshop
 from app.jobs.training_params import TrainingParams
-from app.jobs.training_release import Maker, facts
+from app.jobs.training_release import BASE, Maker, facts
 from app.jobs.training_watch import TrainingWatch
 from app.model_builds.addition import Addition, UnusableAddition, add_styles, fitting_precision
 from app.model_builds.candidate import Candidate
 from app.model_builds.full_training import FullTraining, train_full
 from app.model_builds.progress import Watch
 from app.model_store.store import ModelStore, open_model_store
-from app.model_store.version import VersionState
+from app.model_store.version import BaseSuperseded, VersionState
 from app.nets.descriptor import Descriptor
 from app.registry.descriptors import SHIPPED_DESCRIPTOR
 from app.registry.repository import InvalidModel
@@ -43,6 +43,7 @@ from app.training.trainer import TrainingDiverged
 
 # How often a training is done again because another version has become the active one meanwhile.
 MAX_BASES = 3
+RESTLESS = "The model became another one again and again while the styles were trained for it."
 JPEG = "image/jpeg"
 
 What = TypeVar("What")
@@ -60,33 +61,53 @@ class Training:
     def __call__(self, context: JobContext) -> Result:
         params = TrainingParams.model_validate(context.params)
         maker = Maker(self._model_store, context.job.id, params)
-        version = maker.made(params.name)
-        if version is None:
-            with workshop(self._settings) as folder, explained():
-                version = self._make(context, maker, folder)
-        about = facts(maker.activate(version))
+        about = facts(self._made_and_active(context, maker))
         if (sheet := context.last_preview()) is not None:
             return Result(sheet, JPEG, about)
         return Result(json.dumps(about).encode(), "application/json", about)
+
+    def _made_and_active(self, context: JobContext, maker: Maker) -> VersionState:
+        """Made again where another version became the active one first: none of its styles may be lost."""
+        for _ in range(MAX_BASES):
+            version = maker.made(maker.params.name)
+            if version is None or self._superseded(maker, version):
+                with workshop(self._settings) as folder, explained():
+                    version = self._make(context, maker, folder)
+            try:
+                return maker.activate(version)
+            except BaseSuperseded as error:
+                _log.info("base_superseded", model=version.label, reason=str(error))
+        raise TrainingFailed(RESTLESS)
+
+    def _superseded(self, maker: Maker, version: VersionState) -> bool:
+        base = version.report.get(BASE)
+        return base is not None and not version.active and self._newest(version.name) != base
 
     def _make(self, context: JobContext, maker: Maker, folder: Path) -> VersionState:
         params = maker.params
         works = fetch_paintings(context.storage, params.paintings, folder / "paintings")
         if params.mode == "full":
-            candidate = self._train_whole(context, params, works, folder)
+            candidate, base = self._train_whole(context, params, works, folder), None
         else:
-            candidate = self._add(context, params, works, folder)
+            candidate, base = self._add(context, params, works, folder)
         context.preview(newest_sheet(folder))
         context.check()  # the last moment in which nothing has been made
-        return maker.publish(candidate, folder / "version")
+        return maker.publish(candidate, folder / "version", base)
 
     def _add(
         self, context: JobContext, params: TrainingParams, works: tuple[StyleImage, ...], folder: Path
-    ) -> Candidate:
-        """To the version that is active, also when it is done: a style that came meanwhile must not be lost."""
+    ) -> tuple[Candidate, int | None]:
+        """To the version that is active, also when it is done: a style that came meanwhile must not be lost.
+
+        Returns:
+            The number of the version that it may take the place of, too; None: of any.
+        """
         for attempt in range(MAX_BASES):
             run = folder / f"run{attempt}"
             begun = go_on(context, run) if attempt == 0 else {}
+            if params.follows and begun.get("base") != f"{params.name}@{self._newest(params.name)}":
+                (run / CHECKPOINT).unlink(missing_ok=True)
+                begun = {}
             base = self._model_store.load(begun.get("base") or params.model)
             given = {"precision": self._precision, **params.recipe, **precision_of(begun)}
             addition = Addition(
@@ -99,10 +120,12 @@ class Training:
                 device=self._device,
             )
             candidate = trained(add_styles, addition, run, self._watch(context, run))
-            if not params.follows or self._newest(params.name) == base.manifest.version:
-                return candidate
+            if not params.follows:
+                return candidate, None
+            if self._newest(params.name) == base.manifest.version:
+                return candidate, base.manifest.version
             _log.info("base_superseded", base=base.manifest.label)
-        raise TrainingFailed("The model became another one again and again while the styles were trained for it.")
+        raise TrainingFailed(RESTLESS)
 
     def _train_whole(
         self, context: JobContext, params: TrainingParams, works: tuple[StyleImage, ...], folder: Path

@@ -16,8 +16,10 @@ from app.model_builds.candidate import Candidate
 from app.model_store.store import ModelStore
 from app.model_store.version import VersionState, VersionStatus
 
-# Members of a version's report: the job that made it, and the SHA-256 of each painting that it is made from by its id.
+# Members of a version's report: the job that made it, the number of the version that it may take the place of, and the
+# SHA-256 of each painting that it is made from by its id.
 JOB = "job"
+BASE = "base"
 PAINTINGS = "paintings"
 
 _log = structlog.get_logger(__name__)
@@ -33,11 +35,16 @@ class Maker:
 
     def made(self, name: str) -> VersionState | None:
         """What an earlier attempt has published."""
-        versions = self.model_store.versions(name)
-        return next((version for version in versions if version.report.get(JOB) == self.job_id), None)
+        made = [version for version in self.model_store.versions(name) if version.report.get(JOB) == self.job_id]
+        return made[-1] if made else None
 
-    def publish(self, candidate: Candidate, folder: Path) -> VersionState:
-        """Under the next number. `folder` is empty, for the files."""
+    def publish(self, candidate: Candidate, folder: Path, base: int | None) -> VersionState:
+        """Under the next number.
+
+        Args:
+            folder: empty, for the files.
+            base: the version that it may take the place of; None: of any.
+        """
         report = candidate.report
         name = candidate.manifest.name
         version = self.model_store.reserve(name, by=self._by)
@@ -50,13 +57,18 @@ class Maker:
             report={
                 **finite(report.as_json()),
                 JOB: self.job_id,
+                BASE: base,
                 PAINTINGS: {painting.id: painting.sha256 for painting in self.params.paintings},
             },
             by=self._by,
         )
 
     def activate(self, version: VersionState) -> VersionState:
-        """If that was asked for, and the gates or the operator's `force` allow it; the version as it is then."""
+        """If that was asked for, and the gates or the operator's `force` allow it; the version as it is then.
+
+        Raises:
+            BaseSuperseded: it would take away what the version that is active by now has.
+        """
         if (
             not self.params.activate
             or version.active
@@ -64,7 +76,8 @@ class Maker:
         ):
             return version
         try:
-            self.model_store.activate(version.name, version.version, by=self._by, force=self.params.force)
+            base = version.report.get(BASE)
+            self.model_store.activate(version.name, version.version, by=self._by, force=self.params.force, base=base)
         except VersionRefused as error:
             _log.warning("model_not_activated", model=version.label, reasons=error.extra.get("reasons"))
             return version

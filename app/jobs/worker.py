@@ -17,19 +17,20 @@ from typing import TypeVar
 import structlog
 
 from app.engine.device import is_out_of_memory, release_memory
-from app.errors import LedgerUnavailable, OutOfMemory, PasticheError, RequestError, StorageUnavailable
+from app.errors import InputLost, LedgerUnavailable, OutOfMemory, PasticheError, RequestError, StorageUnavailable
 from app.jobs.context import HandedOver, JobCancelled, JobContext
 from app.jobs.dispatch import Dispatch, Queue, QueueUnavailable
 from app.jobs.heartbeat import DRAIN_SECONDS, Heartbeat
 from app.jobs.job import Job, Result, attempt_key
 from app.jobs.leases import LeaseLost, Leases
-from app.jobs.ledger import Ledger
+from app.jobs.presence import Presence
 from app.jobs.reaper import Reaper, ReaperThread
 from app.model_store.store import ModelStore
 from app.settings import Settings
 from app.sql.database import Database
 from app.sql.migration import prepare
 from app.storage.blobs import Blobs, open_storage
+from app.storage.seal import sealed
 
 Task = Callable[[JobContext], Result]
 T = TypeVar("T")
@@ -52,7 +53,6 @@ class Worker:
         self._database = Database(settings.ledger_url)
         self._storage: Blobs = open_storage(settings.blobs_url, s3_endpoint_url=settings.s3_endpoint_url)
         self._dispatch: Queue = dispatch or Dispatch(settings)
-        self._ledger = Ledger(self._database, expiry_seconds=expiry_seconds)
         self._leases = Leases(
             self._database,
             lease_seconds=settings.job_lease_seconds,
@@ -68,6 +68,8 @@ class Worker:
         self._reaper = ReaperThread(
             reaper, model_store, self._dispatch, self._storage, settings.job_sweep_seconds, tuple(tasks)
         )
+        self._faults = 0
+        self._presence = Presence(self._database, self.name, tuple(tasks), lambda: self._faults + self._reaper.faults)
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -79,9 +81,11 @@ class Worker:
         with closing(self._database), closing(self._dispatch):
             prepare(self._database)
             self._reaper.start()
+            self._presence.start()
             _log.info("worker_ready", worker=self.name, kinds=sorted(self._tasks))
             while not self._stopping.is_set():
                 self._once()
+            self._presence.stop()
             self._reaper.stop()
         _log.info("worker_stopped", worker=self.name)
 
@@ -95,20 +99,18 @@ class Worker:
             self._stopping.wait(OUTAGE_SECONDS)
         except Exception:  # noqa: BLE001 - a worker that ends takes its loaded models with it, and comes to the same point
             _log.exception("worker_step_failed")
+            self._faults += 1
             self._stopping.wait(OUTAGE_SECONDS)
 
     def _next(self) -> Job | None:
-        """Claim a job: the one of the next message, or without a queue the first that waits."""
+        """Claim a job: a message tells that one waits, and the ledger whose turn it is; without a queue it is asked."""
         try:
-            job_id = self._dispatch.receive()
+            if self._dispatch.receive() is None:
+                return None
         except QueueUnavailable:
             self._stopping.wait(OUTAGE_SECONDS)
-            waiting = self._ledger.waiting(1, self._tasks)
-            job_id = waiting[0].id if waiting else None
         # A message that comes while the worker stops is lost with it, and found by the next sweep.
-        if job_id is None or self._stopping.is_set():
-            return None
-        return self._leases.claim(job_id, self.name, self._tasks)
+        return None if self._stopping.is_set() else self._leases.claim_next(self.name, self._tasks)
 
     def _work(self, job: Job) -> None:
         with structlog.contextvars.bound_contextvars(job=job.id, kind=job.kind, attempt=job.attempt):
@@ -138,14 +140,17 @@ class Worker:
             every_seconds=self._settings.job_heartbeat_seconds,
             stall_seconds=self._settings.job_stall_seconds,
         ) as heartbeat:
-            self._end(context, heartbeat)
+            try:
+                self._end(context, heartbeat)
+            finally:
+                self._faults += heartbeat.faults
 
     def _end(self, context: JobContext, heartbeat: Heartbeat) -> None:
         """Run the task, and write into the ledger how it ended. Raises LeaseLost, LedgerUnavailable."""
         job = context.job
         try:
             result = self._tasks[job.kind](context)
-            key = attempt_key(job, "result")
+            key = sealed(attempt_key(job, "result"), result.data)
             self._store(context, key, result.data)
         except JobCancelled:
             ended = self._insist(context, lambda: self._leases.cancelled(job))
@@ -153,7 +158,7 @@ class Worker:
             heartbeat.beat()  # with the key of the checkpoint
             ended = self._insist(context, lambda: self._leases.release(job))
             self._dispatch.send(job.id, job.priority)
-        except RequestError as error:
+        except (RequestError, InputLost) as error:
             refusal = error
             ended = self._insist(context, lambda: self._leases.fail(job, refusal))
         except LeaseLost:

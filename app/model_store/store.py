@@ -7,6 +7,7 @@ row, too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from app.model_store.label import parse_label
 from app.model_store.version import Activation, VersionState, VersionStatus
 from app.model_store.version_resolver import VersionResolver
 from app.model_store.version_rows import VersionRows
+from app.registry.manifest import MODEL_NAME
 from app.registry.repository import InvalidModel, Model, Repository, load_version, read_manifest
 from app.settings import Settings
 from app.sql.database import Database
@@ -68,6 +70,8 @@ class ModelStore:
 
         A published version hides a shipped one of its number: a later program may ship what was made here before.
         """
+        if not re.fullmatch(MODEL_NAME, name):  # a NUL, which PostgreSQL would not even look for
+            return []
         activation = self._rows.activations().get(name)
         published = {row.version: row for row in self._rows.of(name) if row.status is not VersionStatus.RESERVED}
         states = {number: self._shipped_state(name, number, activation) for number in self._shipped.versions(name)}
@@ -172,15 +176,17 @@ class ModelStore:
         _log.info("model_published", model=label, status=status, by=by, reasons=list(reasons))
         return self.version(name, version)
 
-    def activate(self, name: str, version: int, *, by: str, force: bool = False) -> Activation:
+    def activate(self, name: str, version: int, *, by: str, force: bool = False, base: int | None = None) -> Activation:
         """Let every replica serve this version. It is loaded and painted with first, here.
 
         Args:
             force: also if it is a candidate, which is written down. Never if it is broken.
+            base: only if this is the version that is served until then; None: in place of any.
 
         Raises:
             NotFound: there is no such version.
             VersionRefused: it is a candidate, or broken.
+            BaseSuperseded: another one than `base` is served.
         """
         state = self.version(name, version)
         if state.status is VersionStatus.CANDIDATE and not force:
@@ -190,7 +196,8 @@ class ModelStore:
         except InvalidModel as error:
             raise VersionRefused(f"{state.label} is broken.", reasons=[str(error)]) from error
         forced = state.status is VersionStatus.CANDIDATE
-        return self._rows.activate(name, version, by=by, forced=forced)
+        shipped = self.newest_shipped(name)
+        return self._rows.activate(name, version, by=by, forced=forced, base=base, shipped=shipped)
 
     def remember(self, versions: Mapping[str, int]) -> None:
         """Write down on this machine which versions are active. Raises OSError."""

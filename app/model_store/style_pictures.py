@@ -66,6 +66,8 @@ class StylePictures:
         return _picture(row)
 
     def get(self, style_id: str) -> StylePicture | None:
+        if not style_id.isprintable():  # a NUL, which PostgreSQL would not even look for
+            return None
         with self._database.read() as connection:
             found = select(style_pictures).where(style_pictures.c.id == style_id)
             row = connection.execute(found).one_or_none()

@@ -17,6 +17,10 @@ class VersionStatus(StrEnum):
     READY = "ready"
 
 
+class BaseSuperseded(Exception):
+    """Another version has become the active one since the one that this version was made from."""
+
+
 @dataclass(frozen=True)
 class VersionState:
     """

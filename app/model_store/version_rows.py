@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.model_store.version import Activation, VersionState, VersionStatus
+from app.model_store.version import Activation, BaseSuperseded, VersionState, VersionStatus
 from app.sql.database import Database
 from app.sql.schema import active_models, model_versions, now_ms
 
@@ -145,14 +145,30 @@ class VersionRows:
             rows = connection.execute(select(active_models).order_by(active_models.c.name))
             return {row.name: _activation(row) for row in rows}
 
-    def activate(self, name: str, version: int, *, by: str, forced: bool) -> Activation:
+    def activate(
+        self, name: str, version: int, *, by: str, forced: bool, base: int | None = None, shipped: int | None = None
+    ) -> Activation:
+        """Make it the active version.
+
+        Args:
+            base: only in place of this one; None: of any.
+            shipped: the version that is served while no row says otherwise.
+
+        Raises:
+            BaseSuperseded: another one than `base` is active.
+        """
         values = {"version": version, "changed_at": now_ms(), "changed_by": by[:BY_CHARACTERS], "forced": forced}
-        change = update(active_models).where(active_models.c.name == name).values(values).returning(active_models)
+        mine = active_models.c.name == name
+        in_place_of = mine if base is None else mine & (active_models.c.version == base)
+        change = update(active_models).where(in_place_of).values(values).returning(active_models)
         for _ in range(RESERVE_TRIES):
             try:
                 with self._database.write() as connection:
                     row = connection.execute(change).one_or_none()
                     if row is None:
+                        there = connection.scalar(select(active_models.c.version).where(mine))
+                        if base is not None and (there or shipped) != base:
+                            raise BaseSuperseded(f"{name}@{there or shipped} is active, and not {name}@{base}")
                         first = insert(active_models).values(name=name, **values).returning(active_models)
                         row = connection.execute(first).one()
                     return _activation(row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from app.settings.values import ExistingFile, network_threads
+from app.settings.values import ExistingFile, by_memory, network_threads
 
 
 class JobSettings(BaseModel):
@@ -65,6 +65,29 @@ class JobSettings(BaseModel):
         le=1_000_000,
         description="Most jobs that one principal may create within any minute; over all processes with "
         "`PASTICHE_REDIS_URL`.",
+    )
+    job_megapixel_iterations: float = Field(
+        600,
+        gt=0,
+        le=1_000_000,
+        description="Most work of one job: megapixels times iterations, 600 take about an hour on two cores. "
+        "The operator's jobs are not bounded.",
+    )
+    job_seconds: float = Field(
+        3600, gt=0, le=86_400, description="The largest `seconds` that a job may ask for; the operator's may be longer."
+    )
+    job_memory_megabytes: float = Field(
+        default_factory=by_memory(1500),
+        gt=0,
+        le=1_000_000,
+        description="Most memory of one job in its worker, beside the models, as computed from its options.",
+    )
+    job_priority: int = Field(
+        0, ge=-10, le=10, description="The highest `priority` that a job may ask for; the operator's may have any."
+    )
+    event_streams: int = Field(1000, ge=1, le=100_000, description="Most open streams of events of one process.")
+    event_streams_each: int = Field(
+        100, ge=1, le=100_000, description="Most open streams of events of one principal in one process."
     )
 
     @field_validator("job_lease_seconds")

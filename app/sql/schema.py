@@ -62,6 +62,10 @@ jobs = Table(
     Column("error_detail", Text),
     Column("idempotency_key", String(255)),
     Column("body_hash", String(64)),
+    # Keys of the pictures that were sent with it, by their names.
+    Column("inputs", JSON, nullable=False, server_default="{}"),
+    # Attempts that ended in a failure or a death without a new checkpoint.
+    Column("fruitless", Integer, nullable=False, server_default="0"),
     # How many events it has; each change of the row takes the next number, so the row's lock orders them.
     Column("events", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
@@ -94,6 +98,36 @@ job_events = Table(
     Column("kind", String(16), nullable=False),
     Column("data", JSON, nullable=False),
     Column("at", BigInteger, nullable=False),
+)
+
+# Whose jobs are run in turn, and when one of theirs was begun last.
+principals = Table(
+    "principals",
+    metadata,
+    Column("principal", String(128), primary_key=True),
+    Column("served_at", BigInteger, nullable=False),
+)
+
+# Workers that told of themselves lately: the kinds of jobs that they do, and the faults that their threads survived.
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("kinds", JSON, nullable=False),
+    Column("faults", Integer, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+)
+
+# Jobs that have ever ended, by the slug of their error, empty without one; so that nobody needs to count rows.
+job_tallies = Table(
+    "job_tallies",
+    metadata,
+    Column("kind", String(32), primary_key=True),
+    Column("status", String(16), primary_key=True),
+    Column("slug", String(64), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("attempts", BigInteger, nullable=False),
 )
 
 # What the fleet has beside the versions that ship with the program.

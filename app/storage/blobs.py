@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -42,6 +43,12 @@ class Blobs(Protocol):
 
     def list(self, prefix: str) -> list[str]:
         """Keys that begin with `prefix`, sorted."""
+
+    def folders(self, prefix: str) -> builtins.list[str]:
+        """The parts that follow right behind `prefix` in keys that go on after them, sorted."""
+
+    def discard_unfinished(self, older_than_seconds: float) -> None:
+        """Delete what writers that died have left and no key leads to."""
 
 
 def check_key(key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -78,6 +79,16 @@ class Bucket:
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=start)
             found = (entry["Key"] for page in pages for entry in page.get("Contents", ()))
             return sorted(key.removeprefix(self._prefix) for key in found)
+
+    def folders(self, prefix: str) -> builtins.list[str]:
+        start = f"{self._prefix}{check_prefix(prefix)}/"
+        with _as_storage(prefix):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=start, Delimiter="/")
+            found = (entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", ()))
+            return sorted(name.removeprefix(start).rstrip("/") for name in found)
+
+    def discard_unfinished(self, older_than_seconds: float) -> None:
+        """Nothing: an object is there whole, or not at all."""
 
     def _object(self, key: str) -> str:
         return self._prefix + check_key(key)

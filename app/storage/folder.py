@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -97,6 +99,23 @@ class Folder:
                 if not name.startswith(".")
             ]
         return sorted(found)
+
+    def folders(self, prefix: str) -> builtins.list[str]:
+        top = self._root / check_prefix(prefix)
+        with _as_storage():
+            try:
+                return sorted(entry.name for entry in os.scandir(top) if entry.is_dir())
+            except FileNotFoundError:
+                return []
+
+    def discard_unfinished(self, older_than_seconds: float) -> None:
+        limit = time.time() - older_than_seconds
+        with _as_storage():
+            parts = self._root / PARTS
+            for part in parts.iterdir() if parts.is_dir() else ():
+                with suppress(FileNotFoundError):  # by its writer, or another that tidies
+                    if part.stat().st_mtime < limit:
+                        part.unlink()
 
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)

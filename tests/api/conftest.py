@@ -58,6 +58,8 @@ def settings(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Sett
         jobs_per_minute=10_000,
         waiting_jobs_each=1000,
         unauthorized_per_minute=100_000,
+        event_streams_each=1000,
+        job_priority=10,
     )
 
 

@@ -15,7 +15,7 @@ from app.jobs.ledger import Ledger, Quota
 from app.jobs.reaper import Reaper
 from app.sql.database import Database
 from app.sql.migration import migrate
-from app.sql.schema import jobs
+from app.sql.schema import job_tallies, jobs, principals, workers
 
 ROOMY = Quota(waiting=1000, waiting_each=1000)
 
@@ -65,7 +65,8 @@ def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture
 def desk(migrated: Database) -> Desk:
     with migrated.write() as connection:
-        connection.execute(delete(jobs))
+        for table in (jobs, job_tallies, principals, workers):
+            connection.execute(delete(table))
     return Desk(migrated)
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import StorageUnavailable
+from app.errors import InputLost, StorageUnavailable
 from app.jobs.context import HandedOver, JobCancelled, JobContext
 from app.jobs.heartbeat import Heartbeat
 from app.jobs.job import input_key
 from app.jobs.leases import LeaseLost
-from app.storage.blobs import BlobNotFound
 from app.storage.folder import Folder
+from app.storage.seal import sealed
 
 
 class Closed(Folder):
@@ -44,8 +44,19 @@ def heartbeat(context: JobContext, desk) -> Heartbeat:
 def test_inputs_and_params_are_the_jobs(context, storage) -> None:
     storage.put(input_key(context.job.id, "photo"), b"x")
     assert (context.params, context.input("photo")) == ({"to": 3}, b"x")
-    with pytest.raises(BlobNotFound):
+    with pytest.raises(InputLost, match="`absent`"):
         context.input("absent")
+
+
+def test_an_input_that_is_not_what_was_sent_is_told_as_that(embedded_desk, storage) -> None:
+    key = sealed("jobs/1/inputs/photo", b"photo")
+    context = attempt(embedded_desk, storage, embedded_desk.create(inputs={"photo": key}))
+    storage.put(key, b"photo")
+    assert context.input("photo") == b"photo"
+    for damaged in (b"phot", b"", b"phoTo"):
+        storage.put(key, damaged)
+        with pytest.raises(InputLost, match="not what was sent"):
+            context.input("photo")
 
 
 def test_what_is_reported_is_in_the_ledger_after_the_next_heartbeat(context, embedded_desk) -> None:
@@ -81,6 +92,34 @@ def test_a_checkpoint_is_what_the_next_attempt_begins_with(context, embedded_des
     heartbeat(context, embedded_desk).beat()
     embedded_desk.leases.release(context.job)
     assert attempt(embedded_desk, storage, context.job).last_checkpoint() == b"state"
+
+
+def test_a_damaged_checkpoint_is_none(context, embedded_desk, storage) -> None:
+    context.checkpoint(b"state")
+    heartbeat(context, embedded_desk).beat()
+    embedded_desk.leases.release(context.job)
+    key = embedded_desk.now(context.job).checkpoint_key
+    storage.put(key, storage.get(key)[:-1])
+    assert attempt(embedded_desk, storage, context.job).last_checkpoint() is None
+
+
+def test_a_heartbeat_without_news_writes_nothing_but_the_lease(context, embedded_desk) -> None:
+    beats = heartbeat(context, embedded_desk)
+    context.report(0.5, iteration=1, losses={"total": 0.123456789})
+    beats.beat()
+    told = embedded_desk.now(context.job)
+    embedded_desk.set(context.job, lease_until=0)
+    beats.beat()
+    again = embedded_desk.now(context.job)
+    assert told.losses == [{"iteration": 1, "total": 0.12346}]
+    assert (again.events, again.losses, again.lease_until > 0) == (told.events, told.losses, True)
+
+
+def test_old_previews_go_and_the_one_in_the_ledger_stays(context, embedded_desk, storage) -> None:
+    for picture in (b"1", b"2", b"3", b"4"):
+        context.preview(picture)
+    assert storage.get(embedded_desk.now(context.job).preview_key) == b"4"
+    assert len(storage.list(f"jobs/{context.job.id}/")) == 2
 
 
 def test_a_checkpoint_that_is_gone_is_none(context, embedded_desk, storage) -> None:

@@ -96,7 +96,9 @@ def test_a_preview_and_a_checkpoint_are_there_on_the_way(settings, start, storag
     context = start(options=QUICK, weights=[2.0, 1.0])
     gatys(settings)(context)
     assert opened(storage.get(embedded_desk.now(context.job).preview_key)).size == (48, 36)
-    assert unpack(storage.get(context.progress.checkpoint_key)).state["iteration"] == 8
+    embedded_desk.leases.heartbeat(context.job, context.progress)
+    embedded_desk.leases.release(context.job)
+    assert unpack(start.claim(context.job).last_checkpoint()).state["iteration"] == 8
 
 
 def test_another_worker_goes_on_where_one_was_stopped(settings, start, embedded_desk) -> None:

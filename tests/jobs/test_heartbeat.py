@@ -33,7 +33,7 @@ class StubbornLeases:
         self.beats = threading.Semaphore(0)
         self.released = 0
 
-    def heartbeat(self, job, _progress):
+    def renew(self, job):
         self.beats.release()
         if self.errors:
             raise self.errors.pop(0)

@@ -21,7 +21,7 @@ from app.sql.database import Database
 from app.sql.migration import VERSION_TABLE, SchemaOutdated, check_schema, migrate, prepare
 from app.sql.schema import metadata
 
-HEAD = "0002"
+HEAD = "0003"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

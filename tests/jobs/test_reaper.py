@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
-from app.jobs.job import JobProgress, JobStatus
+from app.errors import LedgerUnavailable
+from app.jobs.job import JobProgress, JobStatus, attempt_key
+from app.jobs.reaper import ReaperThread
 from app.jobs.statistics import KindStatistics, measure
+from app.jobs.training_queue import TrainingQueue
+from app.model_store.store import ModelStore
+from app.settings import Settings
+from app.storage.folder import Folder
 
 
 def running(desk, **given):
@@ -93,7 +100,72 @@ def test_statistics_count_by_kind_and_by_reason(desk) -> None:
     waiting = desk.create(kind="a")
     desk.set(waiting, queued_at=waiting.created_at - 90_000)
     desk.leases.finish(running(desk, kind="b"), "k", "image/png", {})
-    a, b = measure(desk.database)
+    a, b = measure(desk.database).kinds
     assert 90 <= a.oldest_waiting_seconds < 100
     assert a == KindStatistics("a", 1, a.oldest_waiting_seconds, 1, 0, 0, 3, 0.5, {"worker-lost": 2})
     assert b == KindStatistics("b", 0, 0.0, 0, 1, 0, 1, None, {})
+
+
+def die(desk, job, checkpoint: str | None = None):
+    """The job after its worker has died, with a checkpoint of this attempt or without a new one; claimed again."""
+    if checkpoint is not None:
+        desk.leases.heartbeat(job, JobProgress(0.5, checkpoint_key=attempt_key(job, checkpoint)))
+    desk.expire(job)
+    [taken] = desk.reaper.take_back()
+    return desk.leases.claim(job.id, "bert") or taken
+
+
+def test_an_attempt_that_came_further_does_not_count_against_its_job(desk) -> None:
+    job = running(desk, max_attempts=2)
+    for attempt in range(2, 7):
+        job = die(desk, job, "checkpoint")
+        assert (job.status, job.attempt, job.fruitless) == (JobStatus.RUNNING, attempt, 0)
+    job = die(desk, job)
+    assert (job.status, job.fruitless) == (JobStatus.RUNNING, 1)  # the old checkpoint is no progress of this attempt
+    job = die(desk, job, "checkpoint")
+    assert (job.status, job.fruitless) == (JobStatus.RUNNING, 1)
+    job = die(desk, job)
+    assert (job.status, job.error_slug) == (JobStatus.FAILED, "worker-lost")
+
+
+def test_a_failure_after_progress_does_not_count_either(desk) -> None:
+    job = running(desk, max_attempts=1)
+    desk.leases.heartbeat(job, JobProgress(0.5, checkpoint_key=attempt_key(job, "checkpoint")))
+    again = desk.leases.retry(job, LedgerUnavailable())
+    assert (again.status, again.fruitless) == (JobStatus.QUEUED, 0)
+    desk.set(again, available_at=0)
+    failed = desk.leases.retry(desk.leases.claim(job.id, "anna"), LedgerUnavailable())
+    assert (failed.status, failed.error_slug) == (JobStatus.FAILED, "ledger-unavailable")
+
+
+def test_no_job_is_begun_for_ever(desk) -> None:
+    job = running(desk)
+    desk.set(job, attempt=100)
+    job = desk.now(job)
+    assert die(desk, job, "checkpoint").status is JobStatus.FAILED
+
+
+def test_figures_of_ended_jobs_outlive_their_rows(desk) -> None:
+    for _ in range(3):
+        job = running(desk)
+        desk.leases.finish(job, "k", "image/png", {})
+        assert desk.ledger.delete(job.id)
+    desk.ledger.cancel(desk.create().id)
+    [count] = measure(desk.database).kinds
+    assert (count.done, count.cancelled, count.attempts) == (3, 1, 3)
+
+
+def id_of_age(seconds: float) -> str:
+    made = f"{int((time.time() - seconds) * 1000):012x}"
+    return f"{made[:8]}-{made[8:]}-7000-8000-000000000000"
+
+
+def test_pictures_of_jobs_that_never_came_to_be_are_deleted_after_a_day(desk, tmp_path) -> None:
+    storage = Folder(tmp_path)
+    known = desk.create(id=id_of_age(200_000))
+    lost, fresh = id_of_age(100_000), id_of_age(3600)
+    for job_id in (known.id, lost, fresh):
+        storage.put(f"jobs/{job_id}/inputs/photo", b"x")
+    store = ModelStore(desk.database, storage, tmp_path / "models", tmp_path / "cache")
+    ReaperThread(desk.reaper, store, TrainingQueue(Settings(data_dir=tmp_path)), storage, 1).tidy()
+    assert storage.folders("jobs/") == sorted([known.id, fresh])

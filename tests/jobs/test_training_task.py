@@ -14,6 +14,7 @@ from app.errors import ModelUnavailable, PhotosUnavailable, TrainingFailed
 from app.jobs import training
 from app.jobs.context import HandedOver, JobCancelled
 from app.jobs.job import JobProgress
+from app.jobs.training_release import Maker
 from app.model_builds import addition, candidate
 from app.model_store.version import VersionStatus
 from app.settings import Settings
@@ -195,6 +196,27 @@ def test_a_style_that_came_meanwhile_is_not_lost(house, without_gatys, monkeypat
     result = house.task(context)
     assert calls == ["compact@1", "compact@1", "compact@2"]
     assert result.facts["model"] == "compact@3"
+    assert house.model_store.load("compact").manifest.style_ids == (*STYLES, "theirs", "own")
+
+
+def test_a_style_that_came_between_the_last_look_and_the_activation_is_not_lost(
+    house, without_gatys, monkeypatch
+) -> None:
+    other = house.ask("theirs")
+    publish, published = Maker.publish, []
+
+    def publish_late(maker, candidate, folder, base):
+        version = publish(maker, candidate, folder, base)
+        published.append(version.label)
+        if len(published) == 1:
+            house.task(house.claim(other))
+        return version
+
+    monkeypatch.setattr(training, "workshop", two_workshops(training.workshop))
+    monkeypatch.setattr(Maker, "publish", publish_late)
+    result = house.task(house.claim(house.ask("own")))
+    assert published == ["compact@2", "compact@3", "compact@4"]
+    assert (result.facts["model"], result.facts["active"]) == ("compact@4", True)
     assert house.model_store.load("compact").manifest.style_ids == (*STYLES, "theirs", "own")
 
 

@@ -15,7 +15,7 @@ from safetensors.torch import save as save_tensors
 from app.errors import LedgerUnavailable, NotFound, StorageUnavailable, VersionRefused
 from app.model_store.golden import check_golden, golden_stylizer, paint_golden
 from app.model_store.store import GOLDEN, NotReserved
-from app.model_store.version import VersionStatus
+from app.model_store.version import BaseSuperseded, VersionStatus
 from app.registry.repository import InvalidModel, describe
 from app.sql.database import Database
 
@@ -278,3 +278,35 @@ def test_golden_pictures_that_changed_are_noticed(fleet):
     ):
         with pytest.raises(InvalidModel, match="golden picture"):
             check_golden(stylizer, wrong)
+
+
+def test_a_version_takes_the_place_of_its_base_alone(fleet):
+    store = fleet.model_store
+    for seed in (5, 6, 7):
+        fleet.publish(seed=seed)
+    with pytest.raises(BaseSuperseded):
+        store.activate("compact", 2, by="me", base=9)  # the shipped one, 1, is served
+    store.activate("compact", 2, by="me", base=1)
+    with pytest.raises(BaseSuperseded):
+        store.activate("compact", 3, by="me", base=1)
+    store.activate("compact", 3, by="me", base=2)
+    store.activate("compact", 1, by="me")  # an operator goes back, whatever is active
+    with pytest.raises(BaseSuperseded):
+        store.activate("compact", 4, by="me", base=3)
+    assert store.active() == {"compact": 1}
+
+
+def test_of_many_that_take_the_place_of_one_base_one_does(fleet):
+    for seed in (5, 6, 7, 8):
+        fleet.publish(seed=seed)
+
+    def take(version):
+        try:
+            return fleet.model_store.activate("compact", version, by="me", base=1).version
+        except BaseSuperseded:
+            return None
+
+    with ThreadPoolExecutor(4) as threads:
+        taken = [version for version in threads.map(take, (2, 3, 4, 5)) if version is not None]
+    assert len(taken) == 1
+    assert fleet.model_store.active() == {"compact": taken[0]}

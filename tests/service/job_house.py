@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from app.jobs.context import DIGEST_BYTES
 from app.jobs.dispatch import Dispatch
 from app.jobs.job import EventKind, Job, JobStatus, NewJob, new_job_id
 from app.jobs.ledger import Ledger, Quota
@@ -112,7 +113,10 @@ class JobHouse:
 
         def there() -> bool:
             found = self.now(job)
-            return found.checkpoint_key is not None and int(self.storage.get(found.checkpoint_key)) >= iteration
+            return (
+                found.checkpoint_key is not None
+                and int(self.storage.get(found.checkpoint_key)[DIGEST_BYTES:]) >= iteration
+            )
 
         self.wait_for(there)
         return self.now(job)

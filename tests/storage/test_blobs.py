@@ -116,3 +116,12 @@ def test_without_its_packages_s3_says_what_to_install(monkeypatch: pytest.Monkey
     monkeypatch.delitem(sys.modules, "app.storage.bucket", raising=False)
     with pytest.raises(ModuleNotFoundError, match=r"needs the package boto3; pip install '\.\[s3\]' in the checkout"):
         open_storage("s3://bucket")
+
+
+def test_folders_are_the_parts_right_behind_a_prefix(storage) -> None:
+    for key in ("jobs/1/a", "jobs/2/inputs/b", "jobs/10/c", "jobs/file", "styles/x"):
+        storage.put(key, b"x")
+    assert storage.folders("jobs/") == ["1", "10", "2"]
+    assert storage.folders("models/") == []
+    storage.discard_unfinished(0)
+    assert storage.list("jobs/") == ["jobs/1/a", "jobs/10/c", "jobs/2/inputs/b", "jobs/file"]

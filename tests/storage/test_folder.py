@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -74,3 +75,16 @@ def test_a_folder_in_a_blobs_place_is_no_blob(tmp_path: Path) -> None:
     (tmp_path / "k").mkdir()
     with pytest.raises(BlobNotFound):
         Folder(tmp_path).get("k")
+
+
+def test_what_writers_that_died_have_left_goes_once_it_is_old(tmp_path: Path) -> None:
+    storage = Folder(tmp_path)
+    storage.discard_unfinished(60)  # there is nothing yet
+    storage.put("jobs/1/result", b"whole")
+    old, fresh = tmp_path / ".parts" / ".old", tmp_path / ".parts" / ".fresh"
+    for part in (old, fresh):
+        part.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    storage.discard_unfinished(60)
+    assert [part.name for part in (tmp_path / ".parts").iterdir()] == [".fresh"]
+    assert storage.get("jobs/1/result") == b"whole"

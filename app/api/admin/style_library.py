@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from app.api.admin.style_form import StyleFields
 from app.api.jobs.gateway import JobGateway
 from app.api.stylize.result_key import digest
-from app.errors import InvalidOption, NotFound, RequestError, ResultExpired, StyleExists, StyleInUse
+from app.errors import InvalidOption, NotFound, PictureDamaged, RequestError, ResultExpired, StyleExists, StyleInUse
 from app.imaging.decode import decode
 from app.imaging.encode import encode, on_white
 from app.imaging.picture import Picture
@@ -72,10 +72,14 @@ class StyleLibrary:
             raise
 
     async def picture(self, picture: StylePicture) -> bytes:
+        """Raises ResultExpired, PictureDamaged."""
         try:
-            return await self._desk.blob(picture.blob_key)
+            data = await self._desk.blob(picture.blob_key)
         except BlobNotFound:
             raise ResultExpired("The picture of this painting is not in the storage any more.") from None
+        if await digest(data) != picture.sha256:
+            raise PictureDamaged("What is stored of this painting is not what was brought. Delete it; bring it again.")
+        return data
 
     async def delete(self, style_id: str) -> None:
         """Raises NotFound, StyleInUse."""

@@ -109,7 +109,10 @@ async def prepare(request: Request, options: AddOptions | FullOptions) -> int:
 async def begin(request: Request, options: AddOptions | FullOptions) -> Response:
     """Make the job. Raises UnknownStyle, and what making a job does."""
     params = await parameters(request, options)
-    response = await accept(request, KIND, params.model_dump(mode="json"), {}, options.priority)
+    given = params.model_dump(mode="json")
+    # A token may be changed between a request and its repetition.
+    asked = {name: value for name, value in given.items() if name != "by"}
+    response = await accept(request, KIND, given, {}, options.priority, asked=asked)
     note(request, job=response.headers["Location"].rpartition("/")[2])
     return response
 

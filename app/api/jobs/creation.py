@@ -14,15 +14,15 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from app.api.http.auth import principal_of
+from app.api.http.auth import is_admin, principal_of
 from app.api.http.body import Body
 from app.api.http.deadline import finished_by
 from app.api.http.multipart import parse_form
 from app.api.http.openapi import problems
+from app.api.jobs.bounds import check_bounds, check_priority
 from app.api.jobs.form import CONTENT_FIELD, MAX_STYLES, STYLE_FIELD, read_job_form
 from app.api.jobs.openapi import accepted_response, creation_body, idempotency_parameter
-from app.api.jobs.routes import positions
-from app.api.jobs.schemas import entry
+from app.api.jobs.routes import described
 from app.api.service import Service, service_of
 from app.api.stages import Stages
 from app.api.stylize.upload import FORM, receive_photo
@@ -102,10 +102,15 @@ async def create(request: Request) -> Response:
             pictures, fields = await receive_form(request, body)
             styles = pictures[STYLE_FIELD]
             params, priority = read_job_form(fields, len(styles), service.catalogue, service.settings.edge_pixels)
+            operator = is_admin(request)
+            check_priority(priority, service.settings, operator=operator)
+            check_bounds(params.options, len(styles), service.settings, operator=operator)
             named = {CONTENT: pictures[CONTENT_FIELD][0]}
             named |= {STYLE.format(index): data for index, data in enumerate(styles)}
             await check_pictures(service, named, params.options.size)
-        return await accept(request, "gatys", params.model_dump(mode="json"), named, priority)
+        given = params.model_dump(mode="json")
+        asked = given | {"start": given["start"] and given["start"] | {"model": dict(fields).get("model")}}
+        return await accept(request, "gatys", given, named, priority, asked=asked)
     finally:
         body.drop()
 
@@ -130,7 +135,9 @@ async def stylize_later(request: Request) -> Response:
             format=options.format,
             quality=options.quality,
         )
-        response = await accept(request, "stylize", params.model_dump(mode="json"), {PHOTO: photo.data}, 0)
+        given = params.model_dump(mode="json")
+        asked = given | {"model": options.asked_model}
+        response = await accept(request, "stylize", given, {PHOTO: photo.data}, 0, asked=asked)
     finally:
         photo.drop()
     response.headers["Preference-Applied"] = "respond-async"
@@ -177,9 +184,14 @@ async def check_pictures(service: Service, pictures: Mapping[str, bytes], longer
 
 
 async def accept(
-    request: Request, kind: str, params: dict[str, Any], pictures: Mapping[str, bytes], priority: int
+    request: Request, kind: str, params: dict[str, Any], pictures: Mapping[str, bytes], priority: int, *, asked: Any
 ) -> Response:
-    """Make the job, unless the idempotency key has one already; the answer tells of it either way."""
+    """Make the job, unless the idempotency key has one already; the answer tells of it either way.
+
+    Args:
+        asked: `params` without what this service has chosen, such as the version of a model, which may be another one
+            when the same request comes again.
+    """
     service = service_of(request)
     new = NewJob(
         id=new_job_id(),
@@ -189,20 +201,20 @@ async def accept(
         priority=priority,
         max_attempts=service.settings.job_attempts,
         idempotency_key=idempotency_key(request),
-        body_hash=await asyncio.to_thread(hash_of, kind, params, pictures, priority),
+        body_hash=await asyncio.to_thread(hash_of, kind, asked, pictures, priority),
     )
     job, made = await service.jobs.create(new, pictures)
-    shown = entry(request, job, (await positions(request, job)).get(job.id))
+    shown = await described(request, job)
     headers = {"Location": shown.links.self, "Cache-Control": "no-store"}
     if not made:
         headers["Idempotent-Replayed"] = "true"
     return JSONResponse(shown.model_dump(mode="json"), 202, headers)
 
 
-def hash_of(kind: str, params: dict[str, Any], pictures: Mapping[str, bytes], priority: int) -> str:
+def hash_of(kind: str, asked: Any, pictures: Mapping[str, bytes], priority: int) -> str:
     """SHA-256 in hex of what was asked for. Not of the body as sent: every form has a boundary of its own."""
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in pictures.items()}
-    return hashlib.sha256(json.dumps([kind, params, hashes, priority], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([kind, asked, hashes, priority], sort_keys=True).encode()).hexdigest()
 
 
 def idempotency_key(request: Request) -> str | None:

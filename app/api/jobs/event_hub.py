@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import structlog
 
 from app.api.backend import Backend
-from app.errors import LedgerUnavailable, Overloaded
+from app.errors import LedgerUnavailable, Overloaded, TooManyRequests
 from app.jobs.job import Event, Job
 from app.jobs.ledger import Ledger, News
 
@@ -22,8 +22,6 @@ from app.jobs.ledger import Ledger, News
 POLL_SECONDS = 0.25
 # Events at hand for each job that has readers.
 RECENT = 64
-# Open streams of one process: each holds a connection.
-MAX_READERS = 1000
 RETRY_SECONDS = 5
 
 _log = structlog.get_logger(__name__)
@@ -72,34 +70,67 @@ class Watch:
         return True
 
 
+class Room:
+    """How many streams may be open: in all, and of one principal.
+
+    Attributes:
+        taken: by the principal.
+    """
+
+    def __init__(self, streams: int, each: int) -> None:
+        self._streams = streams
+        self._each = each
+        self.taken: dict[str, int] = {}
+
+    def enter(self, principal: str) -> Callable[[], None]:
+        """Take a place; the answer gives it back, however often it is called.
+
+        Raises:
+            TooManyRequests: this principal has as many as it may.
+            Overloaded: all places are taken.
+        """
+        if self.taken.get(principal, 0) >= self._each:
+            raise TooManyRequests(
+                f"At most {self._each} streams of events may be open at once: close one of yours, or poll the jobs.",
+                retry_after_seconds=RETRY_SECONDS,
+            )
+        if sum(self.taken.values()) >= self._streams:
+            raise Overloaded("Too many streams of events are open.", retry_after_seconds=RETRY_SECONDS)
+        self.taken[principal] = self.taken.get(principal, 0) + 1
+        left = False
+
+        def leave() -> None:
+            nonlocal left
+            if not left:
+                left = True
+                self.taken[principal] -= 1
+                if not self.taken[principal]:
+                    del self.taken[principal]
+
+        return leave
+
+
 class EventHub:
     """All jobs that have readers in this process. It polls while there are any."""
 
-    def __init__(self, ledger: Ledger, backend: Backend) -> None:
+    def __init__(self, ledger: Ledger, backend: Backend, room: Room) -> None:
         self.closed = False
+        self.room = room
         self._ledger = ledger
         self._backend = backend
         self._watches: dict[str, Watch] = {}
-        self._readers = 0
         self._polling: asyncio.Task[None] | None = None
-
-    def check_room(self) -> None:
-        """Raises Overloaded when as many streams are open as may be."""
-        if self._readers >= MAX_READERS:
-            raise Overloaded("Too many streams of events are open.", retry_after_seconds=RETRY_SECONDS)
 
     @contextmanager
     def watch(self, job: Job) -> Iterator[Watch]:
         """For one reader, from the job as it was just read."""
         watch = self._watches.setdefault(job.id, Watch(job.events, job.ended))
         watch.readers += 1
-        self._readers += 1
         if self._polling is None or self._polling.done():
             self._polling = asyncio.create_task(self._poll())
         try:
             yield watch
         finally:
-            self._readers -= 1
             watch.readers -= 1
             if not watch.readers:
                 del self._watches[job.id]

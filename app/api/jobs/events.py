@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Header
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from app.api.http.auth import principal_of
 from app.api.http.openapi import problems
 from app.api.jobs.event_hub import Watch
 from app.api.jobs.gateway import JobGateway
 from app.api.jobs.routes import JobId, find
 from app.api.jobs.schemas import EXAMPLE_POINT, job_path
 from app.api.service import service_of
-from app.errors import InvalidOption, LedgerUnavailable, NotFound, Overloaded
+from app.errors import InvalidOption, LedgerUnavailable, NotFound, Overloaded, TooManyRequests
 from app.jobs.events import status_data
 from app.jobs.job import ENDED, Event, EventKind, Job
 
@@ -50,7 +52,7 @@ EXAMPLE = (
             "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "examples": {"a job": {"value": EXAMPLE}}}},
         },
         204: {"description": "`Last-Event-ID` was the end: nothing follows, and an `EventSource` stops asking."},
-        **problems(NotFound, InvalidOption, Overloaded, LedgerUnavailable),
+        **problems(NotFound, InvalidOption, TooManyRequests, Overloaded, LedgerUnavailable),
     },
 )
 async def events(
@@ -69,12 +71,27 @@ async def events(
     after = number(last_event_id)
     if job.ended and after >= job.events:
         return Response(status_code=204, headers=HEADERS)
-    desk.feed.check_room()
+    leave = desk.feed.room.enter(principal_of(request))
     if request.scope["state"].get("head"):
+        leave()
         return Response(media_type=MEDIA_TYPE, headers=HEADERS)
     # Numbers beyond the newest one are none of ours; from there on nothing can be missed.
     stream = follow(desk, job, min(after, job.events), job_path(request, job.id))
-    return StreamingResponse(stream, media_type=MEDIA_TYPE, headers=HEADERS)
+    return EventStream(stream, leave)
+
+
+class EventStream(StreamingResponse):
+    """Gives its place back when it ends, also where its client has gone before its first byte."""
+
+    def __init__(self, stream: AsyncIterator[str], leave: Callable[[], None]) -> None:
+        super().__init__(stream, media_type=MEDIA_TYPE, headers=HEADERS)
+        self._leave = leave
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
 
 
 def number(last_event_id: str | None) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
 import structlog
@@ -12,19 +14,30 @@ import structlog
 from app.api.backend import Backend
 from app.api.http.auth import ADMIN
 from app.api.http.rate_limit import RateLimit
-from app.api.jobs.event_hub import EventHub
+from app.api.jobs.event_hub import EventHub, Room
+from app.api.jobs.plots import Plots
 from app.engine.device import limit_this_thread
-from app.errors import LedgerUnavailable, NotFound, Overloaded, RequestError, ServiceError, StorageUnavailable
+from app.errors import (
+    LedgerUnavailable,
+    NotFound,
+    Overloaded,
+    PictureDamaged,
+    RequestError,
+    ServiceError,
+    StorageUnavailable,
+)
 from app.jobs.dispatch import Dispatch
 from app.jobs.job import JOB_ID, Job, NewJob, input_key, job_prefix
 from app.jobs.ledger import Ledger, Quota
-from app.jobs.statistics import KindStatistics, measure
+from app.jobs.presence import alive
+from app.jobs.statistics import Statistics, measure
 from app.jobs.training_params import KIND as TRAINING
 from app.model_store.store import ModelStore
 from app.settings import Settings
 from app.sql.database import Database
 from app.sql.migration import SchemaOutdated, prepare
 from app.storage.blobs import open_storage
+from app.storage.seal import BlobDamaged, read_sealed, sealed
 
 LEDGER_THREADS = 8
 STORAGE_THREADS = 8
@@ -37,6 +50,10 @@ QUEUE_SECONDS = 1
 # A version that is downloaded and painted with, or a folder of many thousand photos that is looked through.
 WORK_SECONDS = 120
 STATISTICS_SECONDS = 1
+# A health probe does not wait for a database that hangs.
+GLANCE_SECONDS = 0.5
+
+DAMAGED = "What is stored of this picture is not what was written. It cannot be had any more: make it again."
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -64,10 +81,13 @@ class JobGateway:
         self._queue_thread = Backend("queue", 1, QUEUE_SECONDS, ServiceError)
         self._work_thread = Backend("work", 1, WORK_SECONDS, Overloaded)
         self._prepared = self._limited = False
-        self._measured: tuple[float, list[KindStatistics]] = (0.0, [])
+        self._alive: tuple[float, dict[str, int]] = (0.0, {})
+        self._measured: tuple[float, Statistics] = (0.0, Statistics([], {}, 0))
         self.ledger = Ledger(self.database, expiry_seconds=settings.job_expiry_hours * 3600)
         self.model_store = ModelStore(self.database, self._blobs, settings.models_dir, settings.model_cache_dir)
-        self.feed = EventHub(self.ledger, self._ledger_threads)
+        streams = Room(settings.event_streams, settings.event_streams_each)
+        self.feed = EventHub(self.ledger, self._ledger_threads, streams)
+        self.plots = Plots()
 
     def prepare(self) -> None:
         """Check the schema, or make it where the database is embedded. Raises SchemaOutdated, LedgerUnavailable."""
@@ -115,19 +135,27 @@ class JobGateway:
             IdempotencyConflict, TooManyJobs.
         """
         try:
-            for name, data in pictures.items():
-                await self._storage_threads.call(self._blobs.put, input_key(new.id, name), data)
-            job, made = await self.ask(self.ledger.create, new, self._quota)
+            inputs = {
+                name: await self._storage_threads.call(self._put, input_key(new.id, name), data)
+                for name, data in pictures.items()
+            }
+            job, made = await self.ask(self.ledger.create, replace(new, inputs=inputs), self._quota)
         except (RequestError, StorageUnavailable):
             await self._forget_pictures(new.id)
             raise
         # After LedgerUnavailable the pictures stay: the job may have been written although nobody could tell.
-        if made and job.kind != TRAINING:  # whose workers ask the ledger
+        if not made:
+            await self._forget_pictures(new.id)
+        elif job.kind != TRAINING:  # whose workers ask the ledger
             with suppress(ServiceError):
                 await self._queue_thread.call(self._dispatch.send, job.id, job.priority)
-        else:
-            await self._forget_pictures(new.id)
         return job, made
+
+    def _put(self, key: str, data: bytes) -> str:
+        """The key, sealed, that the blob is under."""
+        key = sealed(key, data)
+        self._blobs.put(key, data)
+        return key
 
     async def find(self, job_id: str, principal: str) -> Job:
         """The job, if this principal may see it. Raises NotFound.
@@ -146,8 +174,12 @@ class JobGateway:
         return not self._settings.api_keys and job.principal != ADMIN
 
     async def blob(self, key: str) -> bytes:
-        """Raises BlobNotFound."""
-        return await self._storage_threads.call(self._blobs.get, key)
+        """Raises BlobNotFound, PictureDamaged."""
+        try:
+            return await self._storage_threads.call(read_sealed, self._blobs, key)
+        except BlobDamaged as error:
+            _log.error("blob_damaged", reason=str(error))
+            raise PictureDamaged(DAMAGED) from error
 
     async def store(self, key: str, data: bytes) -> None:
         """Of a picture that belongs to no job."""
@@ -176,7 +208,7 @@ class JobGateway:
         await self._storage_threads.call(self._blobs.delete_prefix, job_prefix(job.id))
         await self.ask(self.ledger.delete, job.id)
 
-    async def statistics(self) -> list[KindStatistics]:
+    async def statistics(self) -> Statistics:
         """The queue in figures, at most a second old."""
         measured_at, found = self._measured
         if not measured_at or time.monotonic() - measured_at > STATISTICS_SECONDS:
@@ -184,10 +216,22 @@ class JobGateway:
             self._measured = time.monotonic(), found
         return found
 
+    async def workers(self) -> dict[str, int] | None:
+        """How many live, by the kind of jobs that they do. None: the ledger does not say so at once."""
+        looked_at, found = self._alive
+        if not looked_at or time.monotonic() - looked_at > STATISTICS_SECONDS:
+            try:
+                found, _ = await asyncio.wait_for(self.ask(alive, self.database), GLANCE_SECONDS)
+            except (LedgerUnavailable, TimeoutError):
+                return None
+            self._alive = time.monotonic(), found
+        return found
+
     async def stop(self) -> None:
         self.feed.close()
         for threads in (self._ledger_threads, self._storage_threads, self._queue_thread, self._work_thread):
             threads.stop()
+        self.plots.stop()
         self._dispatch.close()
         self.database.close()
 

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from app.jobs.statistics import KindStatistics
+from app.jobs.statistics import KindStatistics, Statistics
+
+# None of them lacks its series before its first worker: alerts read it.
+KINDS = ("gatys", "stylize", "training")
 
 FIGURES: dict[str, tuple[str, Callable[[KindStatistics], float | None]]] = {
     "waiting": ("Jobs that wait.", lambda kind: kind.waiting),
-    "oldest_waiting_seconds": ("How long the one that waits longest has.", lambda kind: kind.oldest_waiting_seconds),
+    "oldest_waiting_seconds": ("Age of the oldest queued job.", lambda kind: kind.oldest_waiting_seconds),
     "running": ("Jobs that run.", lambda kind: kind.running),
-    "done": ("Finished jobs that are still known.", lambda kind: kind.done),
-    "cancelled": ("Cancelled jobs that are still known.", lambda kind: kind.cancelled),
-    "attempts": ("How often the jobs that are still known were begun.", lambda kind: kind.attempts),
+    "done": ("Jobs that were ever done.", lambda kind: kind.done),
+    "cancelled": ("Jobs that were ever cancelled.", lambda kind: kind.cancelled),
+    "attempts": ("How often jobs were begun.", lambda kind: kind.attempts),
     "seconds_per_iteration": ("Mean over the running jobs.", lambda kind: kind.seconds_per_iteration),
 }
 
 
 class JobCollector(Collector):
-    """Gauges: rows leave the ledger some days after their jobs ended, so that its sums also fall."""
+    """What the ledger of all processes says: figures of the queue, of the ended jobs, and of the workers that live."""
 
     def __init__(self) -> None:
-        self._statistics: Sequence[KindStatistics] | None = []
+        self._statistics: Statistics | None = Statistics([], {}, 0)
 
-    def update(self, statistics: Sequence[KindStatistics] | None) -> None:
+    def update(self, statistics: Statistics | None) -> None:
         """None: the ledger cannot be reached, and nothing is known of the jobs."""
         self._statistics = statistics
 
@@ -34,15 +37,28 @@ class JobCollector(Collector):
         up = GaugeMetricFamily("pastiche_ledger_up", "1 while the database of the jobs answers.")
         up.add_metric((), float(self._statistics is not None))
         yield up
-        kinds = self._statistics or ()
+        kinds = self._statistics.kinds if self._statistics else ()
         for name, (help_text, look) in FIGURES.items():
             family = GaugeMetricFamily(f"pastiche_jobs_{name}", help_text, labels=["kind"])
             for kind in kinds:
                 if (value := look(kind)) is not None:
                     family.add_metric((kind.kind,), value)
             yield family
-        failed = GaugeMetricFamily("pastiche_jobs_failed", "Failed jobs that are still known.", labels=["kind", "slug"])
+        failed = GaugeMetricFamily("pastiche_jobs_failed", "Jobs that ever failed.", labels=["kind", "slug"])
         for statistics in kinds:
             for slug, number in statistics.failures.items():
                 failed.add_metric((statistics.kind, slug), number)
         yield failed
+        yield from self._workers()
+
+    def _workers(self) -> Iterator[GaugeMetricFamily]:
+        known = self._statistics
+        workers = GaugeMetricFamily("pastiche_workers", "Worker processes that live.", labels=["kind"])
+        if known is not None:
+            for kind in sorted({*KINDS, *known.workers}):
+                workers.add_metric((kind,), known.workers.get(kind, 0))
+        yield workers
+        faults = GaugeMetricFamily("pastiche_worker_faults", "Errors that the threads of these workers have survived.")
+        if known is not None:
+            faults.add_metric((), known.worker_faults)
+        yield faults

@@ -10,10 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.http.openapi import problems
-from app.api.jobs.loss_plot import draw_losses
 from app.api.jobs.routes import JobId, find
 from app.api.service import service_of
-from app.api.stages import Stages
 from app.api.styles import matches
 from app.api.stylize.result_key import digest
 from app.errors import (
@@ -21,6 +19,7 @@ from app.errors import (
     NoResult,
     NotFound,
     Overloaded,
+    PictureDamaged,
     ResultExpired,
     StorageUnavailable,
 )
@@ -47,7 +46,7 @@ def picture_response(description: str, *media_types: str) -> dict[int | str, dic
     }
 
 
-PROBLEMS = problems(NotFound, NoResult, ResultExpired, LedgerUnavailable, StorageUnavailable)
+PROBLEMS = problems(NotFound, NoResult, ResultExpired, PictureDamaged, LedgerUnavailable, StorageUnavailable)
 
 
 @router.get(
@@ -76,7 +75,13 @@ async def preview(request: Request, job_id: JobId) -> Response:
     job = await find(request, job_id)
     if job.preview_key is None:
         raise none_of(job, "preview")
-    data = await stored(request, job, job.preview_key)
+    try:
+        data = await stored(request, job, job.preview_key)
+    except ResultExpired:
+        newer = await find(request, job_id)  # a newer one may have come, and this one gone, since the job was read
+        if newer.preview_key in (None, job.preview_key):
+            raise
+        data = await stored(request, newer, newer.preview_key or "")
     return answer(request, data, "image/jpeg", await etag_of(data), CHANGING)
 
 
@@ -97,9 +102,7 @@ async def loss(request: Request, job_id: JobId) -> Response:
     etag = await etag_of(json.dumps(job.losses).encode())
     if matches(request.headers.get("if-none-match", ""), etag):
         return answer(request, b"", "image/png", etag, CHANGING)
-    codecs = service_of(request).codecs
-    codecs.check_room()
-    data = await codecs.run(Stages(), draw_losses, job.losses, f"{job.kind} {job.id}")
+    data = await service_of(request).jobs.plots.draw(f"{job.kind} {job.id}", etag, job.losses)
     return answer(request, data, "image/png", etag, CHANGING)
 
 

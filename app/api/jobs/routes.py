@@ -34,18 +34,17 @@ async def jobs(request: Request, response: Response, query: Annotated[JobsQuery,
         raise Forbidden("Without API keys jobs belong to nobody, and are found by their ids alone.")
     desk = service.jobs
     page = await desk.ask(
-        desk.ledger.page,
+        desk.ledger.listing,
         principal=None if everybody else principal_of(request),
         status=query.status,
         before=query.cursor,
         limit=query.limit + 1,  # one more tells whether there is a next page
     )
     shown = page[: query.limit]
-    places = await positions(request, *shown)
     response.headers.update(NO_STORE)
     return JobList(
-        jobs=[entry(request, job, places.get(job.id), whole=False) for job in shown],
-        next=next_page(request, query, shown[-1].id) if len(page) > len(shown) else None,
+        jobs=[entry(request, job, place, whole=False) for job, place in shown],
+        next=next_page(request, query, shown[-1][0].id) if len(page) > len(shown) else None,
     )
 
 
@@ -54,7 +53,7 @@ async def job(request: Request, response: Response, job_id: JobId) -> JobEntry:
     """Where it is: status, progress, place in the queue, losses so far, and what there is to get."""
     found = await find(request, job_id)
     response.headers.update(NO_STORE)
-    return entry(request, found, (await positions(request, found)).get(found.id))
+    return await described(request, found)
 
 
 @router.delete(
@@ -87,6 +86,21 @@ async def delete(request: Request, job_id: JobId) -> Response:
 async def find(request: Request, job_id: str) -> Job:
     """The job, if whoever sent the request may see it. Raises NotFound."""
     return await service_of(request).jobs.find(job_id, principal_of(request))
+
+
+async def described(request: Request, job: Job) -> JobEntry:
+    """The job with its place in the queue, and what keeps it there."""
+    return entry(request, job, (await positions(request, job)).get(job.id), notice=await notice_of(request, job))
+
+
+async def notice_of(request: Request, job: Job) -> str | None:
+    """Of a job that waits for a worker that is not there."""
+    if job.status is not JobStatus.QUEUED:
+        return None
+    workers = await service_of(request).jobs.workers()
+    if workers is None or workers.get(job.kind):
+        return None
+    return f"No worker that does {job.kind} jobs is running: the job waits until one is started."
 
 
 async def positions(request: Request, *shown: Job) -> dict[str, int]:

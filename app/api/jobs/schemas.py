@@ -40,6 +40,9 @@ class JobEntry(BaseModel):
     progress: float = Field(description="0 to 1.", examples=[0.5])
     eta_seconds: float | None = Field(description="Until it is done, once that can be told.", examples=[14.2])
     queue_position: int | None = Field(description="1 is run next; null when it does not wait.", examples=[None])
+    notice: str | None = Field(
+        description="Why it waits, where that is not for its turn: no worker is running.", examples=[None]
+    )
     priority: int = Field(examples=[0])
     attempt: int = Field(description="How often it was begun.", examples=[1])
     max_attempts: int = Field(examples=[3])
@@ -92,7 +95,9 @@ def links(request: Request, job: Job) -> JobLinks:
     )
 
 
-def entry(request: Request, job: Job, position: int | None, *, whole: bool = True) -> JobEntry:
+def entry(
+    request: Request, job: Job, position: int | None, *, whole: bool = True, notice: str | None = None
+) -> JobEntry:
     """What a client gets to see of a job.
 
     Args:
@@ -111,6 +116,7 @@ def entry(request: Request, job: Job, position: int | None, *, whole: bool = Tru
         progress=job.progress,
         eta_seconds=None if job.status in ENDED else job.eta_seconds,
         queue_position=position,
+        notice=notice,
         priority=job.priority,
         attempt=job.attempt,
         max_attempts=job.max_attempts,

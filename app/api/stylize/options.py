@@ -34,6 +34,7 @@ class Options:
         size: longer edge of the answer in pixels, None for the photo's own.
         format: a name in imaging's FORMATS.
         quality: 1 to 100.
+        asked_model: the option as it was sent.
         stylizer: what the model was when the request came; a later swap changes nothing for it.
     """
 
@@ -46,6 +47,7 @@ class Options:
     format: str
     quality: int
     stylizer: Stylizer = field(compare=False, repr=False)
+    asked_model: str | None = field(default=None, compare=False, repr=False)
 
 
 def read_options(pairs: Pairs, accept: str, catalogue: Catalogue, edge_pixels: int) -> Options:
@@ -75,6 +77,7 @@ def read_options(pairs: Pairs, accept: str, catalogue: Catalogue, edge_pixels: i
         size=fields.size,
         format=fields.format or negotiate(accept, FORMATS),
         quality=fields.quality,
+        asked_model=fields.model,
         stylizer=catalogue.stylizer(manifest),
     )
 

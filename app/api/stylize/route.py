@@ -14,7 +14,7 @@ from starlette.responses import Response
 from app.api.http.deadline import finished_by
 from app.api.http.disconnect import while_connected
 from app.api.http.openapi import painting_response, problems, stylize_body, stylize_parameters
-from app.api.jobs.creation import MAKING, prefers_later, stylize_later
+from app.api.jobs.creation import MAKING, idempotency_key, prefers_later, stylize_later
 from app.api.jobs.openapi import accepted_response, idempotency_parameter, prefer_parameter
 from app.api.service import Service, service_of
 from app.api.stages import Stages
@@ -98,6 +98,7 @@ async def stylize(request: Request) -> Response:
 
     With `Prefer: respond-async` it becomes a job: the answer comes at once and says where to find it.
     """
+    idempotency_key(request)  # a key that is none is told, whatever comes of the request
     if prefers_later(request):
         return await stylize_later(request)
     service = service_of(request)

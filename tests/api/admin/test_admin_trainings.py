@@ -70,6 +70,24 @@ def test_a_repetition_is_the_same_training(ask):
     problem(ask(FULL, key), 409, "idempotency-conflict")
 
 
+def test_a_repetition_with_a_new_token_is_the_same_training(connect, tmp_path):
+    answers = []
+    for token in ("a" * 32, "b" * 32):
+        client = connect(data_dir=tmp_path, admin_token=SecretStr(token))
+        client.headers["Authorization"] = f"Bearer {token}"
+        client.post("/v1/admin/styles", data={"title": "Own"}, files={"image": encoded(waves())})
+        answers.append(client.post(ROUTE, json=ADD, headers={"Idempotency-Key": "mine"}))
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json()["id"] == answers[1].json()["id"]
+
+
+def test_what_no_database_can_be_asked_for_is_not_found(operator):
+    for path in ("/v1/admin/styles/a%00b", "/v1/admin/styles/a%00b/picture", "/v1/admin/models/a%00b"):
+        problem(operator.get(path), 404, "not-found")
+    problem(operator.delete("/v1/admin/styles/a%00b"), 404, "not-found")
+    problem(operator.put("/v1/admin/models/a%00b/active", json={"version": 1}), 404, "not-found")
+
+
 def test_no_other_worker_hears_of_a_training(operator, ask, worker):
     before = operator.service.jobs._dispatch.messages()
     job = ask(ADD).json()

@@ -15,7 +15,7 @@ from app.api.backend import Backend
 from app.api.jobs import event_hub
 from app.api.jobs import events as events_route
 from app.api.jobs.event_hub import EventHub, Watch
-from app.errors import LedgerUnavailable
+from app.errors import LedgerUnavailable, Overloaded, TooManyRequests
 from app.jobs.job import Event, EventKind
 from app.jobs.ledger import News
 
@@ -183,11 +183,39 @@ def test_a_reader_that_does_not_read_holds_nobody_up(client, made, worker):
         assert len(parse(follow(client, made).text)) == 202
 
 
-def test_too_many_streams_are_refused(client, made, monkeypatch):
-    monkeypatch.setattr(event_hub, "MAX_READERS", 0)
-    response = follow(client, made)
-    problem(response, 503, "overloaded")
-    assert response.headers["retry-after"] == "5"
+@pytest.mark.parametrize(
+    ("streams", "each", "status", "slug"), [(1, 2, 503, "overloaded"), (9, 1, 429, "too-many-requests")]
+)
+def test_too_many_streams_are_refused_and_closed_ones_make_room(connect, made, worker, streams, each, status, slug):
+    client = connect(event_streams=streams, event_streams_each=each)
+    room = client.service.jobs.feed.room
+    with client.stream("GET", made["links"]["events"]) as stream:
+        lines = stream.iter_lines()
+        next(lines)
+        response = client.get(made["links"]["events"])
+        problem(response, status, slug)
+        assert response.headers["retry-after"] == "5"
+        worker.finish(worker.claim(made["id"]), b"png")
+        assert "event: end" in list(lines)
+    end = time.monotonic() + 60
+    while room.taken:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert follow(client, made).status_code == 200
+
+
+def test_principals_share_the_streams():
+    room = event_hub.Room(3, 2)
+    leave = room.enter("anna")
+    room.enter("anna")
+    with pytest.raises(TooManyRequests):
+        room.enter("anna")
+    room.enter("bert")
+    with pytest.raises(Overloaded):
+        room.enter("bert")
+    leave()
+    leave()  # once counts
+    assert room.taken == {"anna": 1, "bert": 1}
 
 
 def event(seq):
@@ -233,3 +261,17 @@ def test_the_feed_outlives_the_ledgers_absence(monkeypatch):
 
     asyncio.run(run())
     assert answers == []
+
+
+def test_a_reader_that_leaves_gives_its_place_back(connect, made):
+    client = connect(event_streams_each=1)
+    room = client.service.jobs.feed.room
+    for _ in range(3):
+        with client.stream("GET", made["links"]["events"]) as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            assert room.taken == {"address-127.0.0.1": 1}
+        end = time.monotonic() + 30
+        while room.taken:
+            assert time.monotonic() < end
+            time.sleep(0.01)

@@ -1,11 +1,17 @@
 """Result, preview and loss curve: the right bytes when they are there, and the right problem when they are not."""
 
+import asyncio
+import threading
+
 import pytest
 from job_requests import make, problem
 from picture_bytes import pixels
 
+from app.api.jobs import plots
 from app.api.jobs.loss_plot import draw_losses
-from app.errors import StorageUnavailable
+from app.errors import Overloaded, StorageUnavailable
+from app.jobs.job import attempt_key
+from app.storage.seal import sealed
 
 
 @pytest.fixture
@@ -96,3 +102,44 @@ def test_the_loss_curve_is_drawn(client, job, worker):
 )
 def test_any_series_can_be_drawn(losses):
     assert pixels(draw_losses(losses, "$ % _ a title")).shape[:2] == (400, 720)
+
+
+def test_a_picture_that_is_not_what_was_written_is_never_answered(client, job, worker):
+    key = sealed(attempt_key(job, "result"), b"a whole picture")
+    worker.storage.put(key, b"a whole picture")
+    worker.leases.preview(job, key)
+    worker.leases.finish(job, key, "image/png", {})
+    for name in ("result", "preview"):
+        assert client.get(f"/v1/jobs/{job.id}/{name}").content == b"a whole picture"
+    for damaged in (b"a whole pict", b"", b"another picture"):
+        worker.storage.put(key, damaged)
+        for name in ("result", "preview"):
+            problem(client.get(f"/v1/jobs/{job.id}/{name}"), 500, "picture-damaged")
+
+
+def test_equal_plots_are_drawn_once_and_only_so_many_wait(monkeypatch):
+    drawn, may_draw = [], threading.Event()
+
+    def draw(losses, title):
+        assert may_draw.wait(60)
+        drawn.append(title)
+        return title.encode()
+
+    monkeypatch.setattr(plots, "draw_losses", draw)
+
+    async def ask():
+        desk = plots.Plots()
+        same = [asyncio.create_task(desk.draw("job", '"1"', [])) for _ in range(60)]
+        others = [asyncio.create_task(desk.draw(f"job {n}", '"1"', [])) for n in range(plots.MAX_WAITING)]
+        [refused] = await asyncio.gather(others[-1], return_exceptions=True)
+        may_draw.set()
+        answers = await asyncio.gather(*same, *others[:-1])
+        again = await desk.draw("job", '"1"', [])
+        desk.stop()
+        return refused, answers, again
+
+    refused, answers, again = asyncio.run(ask())
+    assert isinstance(refused, Overloaded)
+    assert set(answers[:60]) == {b"job"} == {again}
+    assert drawn.count("job") == 1
+    assert len(drawn) == plots.MAX_WAITING

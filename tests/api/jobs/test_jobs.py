@@ -12,8 +12,10 @@ from pydantic import SecretStr
 
 from app.errors import StorageUnavailable
 from app.jobs.gatys import GatysParams
-from app.jobs.job import JOB_ID, input_key, new_job_id
+from app.jobs.job import JOB_ID, new_job_id
+from app.jobs.presence import Presence
 from app.jobs.stylize import StylizeParams
+from app.serving.catalogue import Catalogue, ServedModel
 from app.storage.folder import Folder
 
 
@@ -31,7 +33,7 @@ def test_a_job_is_accepted_with_its_pictures_and_its_options(client, photo, pain
     params = GatysParams.model_validate(job.params)
     assert (params.weights, params.options.size, params.format) == ([0.75, 0.25], 64, "png")
     assert params.options.style_layers == {"relu1_1": 1.0, "relu2_1": 0.5}
-    stored = [worker.storage.get(input_key(job.id, name)) for name in ("content", "style-0", "style-1")]
+    stored = [worker.storage.get(job.input_key(name)) for name in ("content", "style-0", "style-1")]
     assert stored == [photo, painting, photo]
     assert client.get(response.headers["location"]).json() == shown
 
@@ -149,6 +151,28 @@ def test_the_same_key_with_other_contents_is_a_conflict(client, photo, painting,
     assert len(worker.ledger.page()) == 1
 
 
+@pytest.mark.parametrize("later", [True, False], ids=["stylize", "gatys"])
+def test_a_repetition_after_another_version_became_active_is_one(connect, photo, painting, tmp_path, later):
+    client = connect(data_dir=tmp_path)
+    key = {"Idempotency-Key": "once"}
+
+    def ask():
+        if later:
+            asynchronous = key | {"Prefer": "respond-async"}
+            return client.post("/v1/stylize", params={"styles": "great_wave"}, content=photo, headers=asynchronous)
+        options = {"start": "picture", "styles": "great_wave"}
+        return client.post(ROUTE, data=options, files=form(photo, painting), headers=key)
+
+    first = ask()
+    catalogue = client.service.catalogue
+    manifest = catalogue.model("compact")
+    newer = manifest.model_copy(update={"version": manifest.version + 1})
+    client.service.catalogue = Catalogue([ServedModel(newer, catalogue.stylizer(manifest), {})])
+    again = ask()
+    assert (first.status_code, again.status_code, again.headers.get("idempotent-replayed")) == (202, 202, "true")
+    assert again.json()["id"] == first.json()["id"]
+
+
 def test_a_key_sent_many_times_at_once_makes_one_job(client, photo, painting, worker, settings):
     start = threading.Barrier(6)
 
@@ -161,7 +185,7 @@ def test_a_key_sent_many_times_at_once_makes_one_job(client, photo, painting, wo
     [job] = worker.ledger.page()
     assert job.id == job_id
     # What the others had stored is gone, what the job needs is there.
-    assert worker.storage.get(input_key(job_id, "style-0")) == painting
+    assert worker.storage.get(worker.ledger.get(job_id).input_key("style-0")) == painting
     assert [path.name for path in (settings.data_dir / "blobs" / "jobs").iterdir()] == [job_id]
 
 
@@ -193,7 +217,7 @@ def test_stylize_as_a_job(client, photo, worker):
         size=64,
         format="jpeg",
     )
-    assert worker.storage.get(input_key(job.id, "photo")) == photo
+    assert worker.storage.get(job.input_key("photo")) == photo
 
 
 def test_stylize_as_a_job_refuses_what_the_fast_path_refuses(client, photo, worker):
@@ -321,7 +345,8 @@ def test_pages_are_newest_first_and_ones_own(keyed, photo, painting):
     assert running["id"] == made[0]
     assert running["losses"] == [{"iteration": 3, "total": 1 / 3, "style": 0.5 / 3}]
     waiting = client.get(ROUTE, params={"status": "queued"}, headers=ANNA).json()["jobs"]
-    assert sorted(job["queue_position"] for job in waiting) == [1, 2, 3, 4]
+    # One of hers runs, so that Bert is next.
+    assert sorted(job["queue_position"] for job in waiting) == [2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "status=lost", "cursor=1", "page=2", "limit=x"])
@@ -337,3 +362,34 @@ def test_ids_are_unguessable(client, photo, painting, worker):
     first, second = (make(client, photo, painting)["id"] for _ in range(2))
     assert JOB_ID.fullmatch(first)
     assert first[-12:] != second[-12:]
+
+
+def test_a_key_that_is_none_is_told_without_prefer_too(client, photo):
+    for key in ("", "x" * 256):
+        response = client.post("/v1/stylize?styles=great_wave", content=photo, headers={"Idempotency-Key": key})
+        problem(response, 422, "invalid-option")
+
+
+def test_a_job_that_no_worker_can_do_says_so(connect, photo, painting, tmp_path):
+    client = connect(data_dir=tmp_path)
+    made = make(client, photo, painting)
+    assert made["notice"] == "No worker that does gatys jobs is running: the job waits until one is started."
+    assert client.get("/healthz/ready").json()["workers"] == {"gatys": 0, "stylize": 0, "training": 0}
+    assert 'pastiche_workers{kind="gatys"} 0.0' in client.get("/metrics").text
+    Presence(client.service.jobs.database, "anna", ["gatys", "stylize"], lambda: 1).tell()
+    client.service.jobs._alive = client.service.jobs._measured = (0.0, client.service.jobs._measured[1])
+    assert client.get(made["links"]["self"]).json()["notice"] is None
+    assert client.get("/healthz/ready").json()["workers"] == {"gatys": 1, "stylize": 1, "training": 0}
+    metrics = client.get("/metrics").text
+    assert 'pastiche_workers{kind="gatys"} 1.0' in metrics
+    assert "pastiche_worker_faults 1.0" in metrics
+
+
+def test_without_its_database_file_no_job_is_accepted(connect, photo, painting, tmp_path):
+    client = connect(data_dir=tmp_path)
+    make(client, photo, painting)
+    (tmp_path / "jobs.sqlite").unlink()
+    response = client.post(ROUTE, files=form(photo, painting))
+    problem(response, 503, "ledger-unavailable")
+    assert int(response.headers["retry-after"]) > 0
+    assert client.get("/healthz/ready").json()["workers"] is None

@@ -1,0 +1,61 @@
+"""What one job may ask for, and who may ask for more."""
+
+from __future__ import annotations
+
+import pytest
+from admin_token import TOKEN
+from job_requests import ROUTE, form, make, problem
+from pydantic import SecretStr
+
+from app.api.jobs.bounds import memory_megabytes
+from app.gatys.options import GatysOptions
+
+
+def test_the_memory_of_a_job_is_known_before_it_is_begun() -> None:
+    # Measured: 3.2 GB.
+    assert memory_megabytes(GatysOptions(size=1024, history=100, scales=1), 1) == pytest.approx(3292, abs=1)
+    assert memory_megabytes(GatysOptions(), 1) == pytest.approx(257, abs=1)
+    # Adam has no history, and style images of twice the size are four times as large.
+    assert memory_megabytes(GatysOptions(optimiser="adam", history=100, size=1000), 0) == 700
+    assert memory_megabytes(GatysOptions(optimiser="adam", size=1000, stroke=2), 8) == 700 + 8 * 160
+
+
+@pytest.fixture
+def open_to_all(connect, tmp_path):
+    return connect(
+        edge_pixels=1024,
+        job_priority=0,
+        data_dir=tmp_path,
+        admin_token=SecretStr(TOKEN),
+        job_memory_megabytes=1500,
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "detail"),
+    [
+        ({"size": 1024, "iterations": 10_000}, "at most 572 iterations"),
+        ({"size": 1024, "iterations": 573}, "at most 572 iterations"),
+        ({"seconds": 86_400}, "`seconds` is at most 3600"),
+        ({"priority": 1}, "`priority` is at most 0"),
+        ({"size": 1024, "history": 100}, "3293 MB of memory, and 1500 MB are allowed"),
+    ],
+)
+def test_an_ordinary_client_is_told_what_is_too_much(open_to_all, photo, painting, options, detail) -> None:
+    response = open_to_all.post(ROUTE, data=options, files=form(photo, painting))
+    assert detail in problem(response, 422, "invalid-option")["detail"]
+
+
+def test_what_is_within_the_bounds_is_accepted(open_to_all, photo, painting) -> None:
+    options = {"size": 1024, "iterations": 572, "seconds": 3600, "history": 20, "priority": -5}
+    assert make(open_to_all, photo, painting, **options)["priority"] == -5
+
+
+def test_the_operator_may_ask_for_everything_but_more_memory(open_to_all, photo, painting) -> None:
+    operator = {"Authorization": f"Bearer {TOKEN}"}
+    asked = {"size": 1024, "iterations": 10_000, "seconds": 86_400, "priority": 10}
+    assert make(open_to_all, photo, painting, operator, **asked)["priority"] == 10
+    response = open_to_all.post(
+        ROUTE, data={"size": 1024, "history": 100}, files=form(photo, painting), headers=operator
+    )
+    problem(response, 422, "invalid-option")
