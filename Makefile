@@ -14,7 +14,7 @@ bin := $(VENV)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check
 sources := pyproject.toml constraints.txt
 
-.PHONY: help serve test lint types format docs clean papers
+.PHONY: help serve test lint types format fuzz soak docs clean papers
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,8 @@ help:
 	@echo 'make lint     ruff: rules and format'
 	@echo 'make types    mypy'
 	@echo 'make format   rewrite the sources in the format that lint asks for'
+	@echo 'make fuzz     generated requests and mutated images, at full size: half an hour or so'
+	@echo 'make soak     the server for 15 minutes at half of its load, and the slope of its memory (SOAK_MINUTES)'
 	@echo 'make docs     write docs/configuration.md and docs/errors.md, which are made from the code'
 	@echo 'make papers   train and measure what the papers claim, 15 minutes each of the five parts (docs/papers.md)'
 	@echo 'make clean    remove the virtual environment and the caches'
@@ -47,6 +49,20 @@ types: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	@$(bin)/ruff check --fix
 	@$(bin)/ruff format
+
+# How many of each operation and of each kind of image.
+FUZZ_EXAMPLES ?= 300
+
+fuzz: $(VENV)/.installed-dev
+	@echo '==> Fuzz'
+	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(bin)/python -m pytest --timeout 7200 tests/api/http/test_generated_requests.py \
+		tests/imaging/test_hostile_pictures.py
+
+SOAK_MINUTES ?= 15
+
+soak: $(VENV)/.installed-dev
+	@echo '==> Soak'
+	@$(bin)/python -m benchmarks.service.soak --minutes $(SOAK_MINUTES)
 
 docs: $(VENV)/.installed
 	@$(bin)/python docs/reference.py

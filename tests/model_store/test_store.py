@@ -283,7 +283,7 @@ def test_golden_pictures_that_changed_are_noticed(fleet):
 def test_a_version_takes_the_place_of_its_base_alone(fleet):
     store = fleet.model_store
     for seed in (5, 6, 7):
-        fleet.publish(seed=seed)
+        fleet.publish("compact", seed=seed)
     with pytest.raises(BaseSuperseded):
         store.activate("compact", 2, by="me", base=9)  # the shipped one, 1, is served
     store.activate("compact", 2, by="me", base=1)
@@ -298,7 +298,7 @@ def test_a_version_takes_the_place_of_its_base_alone(fleet):
 
 def test_of_many_that_take_the_place_of_one_base_one_does(fleet):
     for seed in (5, 6, 7, 8):
-        fleet.publish(seed=seed)
+        fleet.publish("compact", seed=seed)
 
     def take(version):
         try:

@@ -253,7 +253,7 @@ def test_the_feed_outlives_the_ledgers_absence(monkeypatch):
 
     async def run():
         backend = Backend("test", 1, 5, LedgerUnavailable)
-        followed = EventHub(Ledger(), backend)
+        followed = EventHub(Ledger(), backend, event_hub.Room(9, 9))
         with followed.watch(Job()) as watch:
             assert await watch.change(10)
             assert (watch.seq, watch.over) == (2, True)

@@ -392,4 +392,5 @@ def test_without_its_database_file_no_job_is_accepted(connect, photo, painting, 
     response = client.post(ROUTE, files=form(photo, painting))
     problem(response, 503, "ledger-unavailable")
     assert int(response.headers["retry-after"]) > 0
+    client.service.jobs._alive = (0.0, {})  # what was known a moment ago
     assert client.get("/healthz/ready").json()["workers"] is None
