@@ -2,9 +2,9 @@
 
     python -m benchmarks.service.soak --minutes 15
 
-The load is half of the best rate of four clients that ask again at once, arriving at random, of pictures of mixed sizes.
-The slope is a least-squares line through the samples after the first fifth, in which caches and pools fill. Exits with 1
-when it is above `--most`.
+The load is half of the best rate of four clients that ask again at once, arriving at random, of images of mixed sizes.
+The slope is a least-squares line through the samples after the first fifth, in which caches and pools fill. Exits with
+1 when it is above `--most`.
 """
 
 from __future__ import annotations

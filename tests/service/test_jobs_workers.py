@@ -105,7 +105,7 @@ def test_a_running_job_is_cancelled_within_two_seconds(build: Build, backend) ->
 
 
 def test_a_job_that_hangs_ends_its_worker_and_not_the_queue(build: Build) -> None:
-    house = build(**QUICK, job_stall_seconds=0.5)
+    house = build(**QUICK | {"job_stall_seconds": 0.5, "job_checkpoint_seconds": 60})
     first = house.worker()
     job = house.submit(hangs_at=3, max_attempts=1)
     assert first.wait() == HUNG
@@ -114,7 +114,7 @@ def test_a_job_that_hangs_ends_its_worker_and_not_the_queue(build: Build) -> Non
 
 
 def test_a_job_that_kills_its_workers_fails_and_the_others_are_done(build: Build) -> None:
-    house = build(**QUICK)
+    house = build(**QUICK | {"job_checkpoint_seconds": 60})  # an attempt with a checkpoint of its own does not count
     supervisor = supervise(house)
     poison = house.submit(dies_at=3, max_attempts=2, priority=9)
     others = [house.submit(to=5) for _ in range(5)]
