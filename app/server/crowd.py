@@ -29,6 +29,10 @@ class Member(Protocol):
     def stalled_since(self) -> float:
         """When its client last read some of them."""
 
+    @property
+    def behind(self) -> bool:
+        """Whether its request or its answer is transferred more slowly than it should be."""
+
     def look(self, now: float) -> None:
         """Give up what takes too long."""
 
@@ -52,6 +56,8 @@ class Crowd:
         self._clock = clock
         # Between two requests, or before the first: the one that has been so for longest comes first.
         self._waiting: dict[Member, None] = {}
+        # At the last look: those that are behind, the one that has stood still for longest last.
+        self._behind: list[Member] = []
         self._told = -float(LOG_SECONDS)
 
     def waits(self, member: Member) -> None:
@@ -64,15 +70,19 @@ class Crowd:
         self._waiting.pop(member, None)
 
     def admits(self, count: int) -> bool:
-        """Whether one more may come where `count` are there; whoever has waited for longest makes room for it."""
+        """Whether one more may come where `count` are there.
+
+        Whoever has waited for longest makes room for it; where nobody waits, whoever is too slow.
+        """
         if count < self.limits.connections:
             return True
-        oldest = next(iter(self._waiting), None)
-        if oldest is not None:
-            self._waiting.pop(oldest)
-            oldest.cut_off("connections")
         self._tell(count)
-        return oldest is not None
+        leaving = next(iter(self._waiting), None) or (self._behind.pop() if self._behind else None)
+        if leaving is None:
+            return False
+        self._waiting.pop(leaving, None)
+        leaving.cut_off("connections")
+        return True
 
     def look(self, members: Iterable[Member]) -> None:
         """Called a few times a second."""
@@ -80,6 +90,8 @@ class Crowd:
         there = list(members)
         for member in there:
             member.look(now)
+        behind = [member for member in there if member.behind]
+        self._behind = sorted(behind, key=lambda member: member.stalled_since, reverse=True)
         excess = sum(member.unsent for member in there) - self.limits.unsent_bytes
         for member in sorted(there, key=lambda member: member.stalled_since) if excess > 0 else ():
             if excess > 0 and member.unsent:

@@ -180,6 +180,10 @@ class BoundedProtocol(H11Protocol):
     def stalled_since(self) -> float:
         return self._answer_pace.moved
 
+    @property
+    def behind(self) -> bool:
+        return self._body_pace.behind or self._answer_pace.behind
+
     # How a connection ends.
 
     def _refuse(self, reason: str, problem: PasticheError) -> None:

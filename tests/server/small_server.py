@@ -100,6 +100,16 @@ def until_closed(connection: socket.socket) -> bytes:
     return received
 
 
+def until_ends_with(connection: socket.socket, end: bytes) -> bytes:
+    """What comes until the answer has come to that end, which may take several pieces."""
+    received = b""
+    while not received.endswith(end):
+        chunk = connection.recv(65_536)
+        assert chunk, received
+        received += chunk
+    return received
+
+
 def sent_until_closed(connection: socket.socket, piece: bytes, most: int) -> int:
     """Send the piece again and again, until the server ends the connection; how many bytes that were."""
     sent = 0

@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from small_server import LARGE, sent_until_closed, until_closed, wait_for
+from small_server import LARGE, sent_until_closed, until_closed, until_ends_with, wait_for
 
 GET_LARGE = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -23,7 +23,7 @@ def test_an_early_refusal_reaches_a_client_that_sends_on(serve, megabytes):
 def test_a_connection_goes_on_after_an_early_refusal(serve):
     server = serve(header_seconds=0.5)
     connection = server.connect(b"POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n")
-    assert connection.recv(1000).endswith(b"refused")
+    until_ends_with(connection, b"refused")
     connection.sendall(bytes(3_000_000))
     # Longer than the headers of a request may take: none has begun.
     wait_for(lambda: not server.server.server_state.tasks)
@@ -60,7 +60,7 @@ def test_answers_that_nobody_reads_are_given_up(serve):
 
 
 def test_an_answer_that_is_read_slowly_and_steadily_is_sent_whole(serve):
-    server = serve(answer_seconds=0.3, bytes_per_second=100_000)
+    server = serve(answer_seconds=3, bytes_per_second=100_000)
     connection = server.connect(GET_LARGE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), buffer=65_536)
     received = bytearray()
     while chunk := connection.recv(20_000):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from small_server import until_closed, wait_for
+from small_server import until_closed, until_ends_with, wait_for
 
 from app.server.limits import OTHER_FILES, connections
 from app.settings import SettingsError
@@ -35,8 +35,20 @@ def test_who_has_a_request_in_work_keeps_it_and_the_next_one_is_told_to_come_lat
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["type"] == "/problems/overloaded"
     for connection in busy:
         connection.sendall(b"whole!")
-        assert connection.recv(1000).endswith(b"halfwhole!")
+        until_ends_with(connection, b"halfwhole!")
     assert server.ask(ECHO).startswith(b"HTTP/1.1 200")
+
+
+def test_trickling_bodies_and_unread_answers_make_room_before_their_time_is_over(serve):
+    server = serve(connections=4)
+    trickling = [server.connect(HALF) for _ in range(2)]
+    unread = [server.connect(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n", buffer=4096) for _ in range(2)]
+    wait_for(lambda: len(server.crowd._behind) == 4)
+    for _ in range(4):
+        assert server.ask(ECHO).startswith(b"HTTP/1.1 200")
+    assert server.crowd.ended == {"connections": server.crowd.ended["connections"]}
+    for connection in (*trickling, *unread):
+        connection.close()
 
 
 def test_a_flood_of_connections_is_told_of_in_the_log_now_and_then(serve, capsys):

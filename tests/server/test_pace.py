@@ -26,3 +26,19 @@ def test_what_rests_has_all_of_its_time_when_it_goes_on():
     pace.rest(500, 10)
     assert not pace.too_slow(519, 10)
     assert pace.too_slow(520, 10)
+
+
+def test_who_is_behind_is_told_long_before_it_is_too_late_whatever_came_before():
+    pace = Pace(20, 1000, now=0)
+    assert not pace.too_slow(1.9, 5_000_000)
+    assert not pace.behind
+    assert not pace.too_slow(2, 5_000_000)
+    assert not pace.behind
+    assert not pace.too_slow(4, 5_001_999)
+    assert pace.behind
+    assert not pace.too_slow(6, 5_003_999)
+    assert not pace.behind
+    pace.too_slow(8, 5_003_999)
+    assert pace.behind
+    pace.rest(9, 5_003_999)
+    assert not pace.behind

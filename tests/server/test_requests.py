@@ -96,7 +96,7 @@ def test_a_body_that_comes_too_slowly_is_given_up(serve):
 
 
 def test_a_body_of_a_steady_pace_is_read_to_its_end(serve):
-    server = serve(body_seconds=0.3, bytes_per_second=1000)
+    server = serve(body_seconds=2, bytes_per_second=1000)
     connection = server.connect(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\nConnection: close\r\n\r\n")
     for _ in range(40):
         connection.sendall(b"a" * 1000)
