@@ -7,6 +7,7 @@ kernel in the middle of most periods, and whoever fills the host's memory is kil
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import math
 import os
 from collections.abc import Iterator
@@ -18,6 +19,12 @@ ROOT = Path("/")
 UNLIMITED_BYTES = 1 << 60
 # Open files and connections of a server: some 40 kB each while a body comes, so that memory is no issue.
 MAX_FILES = 16_384
+# Of mallopt(3): the number of arenas, and from which size on memory is asked of the system and given back to it.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+ARENAS = 2
+# After decoding 20 megapixels in four threads 68 MB stay, and 540 with the system's own way; a painting of 512 px costs
+# 4 % more time. With 1 MB, 52 stay, and it costs 30 %: the pages of every picture are then new ones.
+LARGE_BYTES = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,21 @@ def allow_files() -> int | None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
             soft = most
     return None if soft == resource.RLIM_INFINITY else soft
+
+
+def give_memory_back() -> bool:
+    """Have the C library return large pieces of memory once they are free; whether it can be told so.
+
+    glibc otherwise raises its thresholds with every picture, up to 32 MB, and has an arena for each of the threads, so
+    that a process keeps what it needed in its worst minute. For the start of a process.
+    """
+    try:
+        tell = ctypes.CDLL(None).mallopt
+    except (OSError, TypeError, AttributeError):  # Windows, macOS, musl
+        return False
+    wanted = {M_ARENA_MAX: ARENAS, M_MMAP_THRESHOLD: LARGE_BYTES, M_TRIM_THRESHOLD: LARGE_BYTES}
+    done = [tell(parameter, value) for parameter, value in wanted.items()]
+    return all(done)
 
 
 def affinity() -> frozenset[int]:

@@ -47,6 +47,7 @@ from app.server.listening import open_sockets, url
 from app.server.server import Server
 from app.serving.model_watcher import ModelWatcher
 from app.settings import Settings, SettingsError
+from app.settings.environment import let_matplotlib_write
 
 PUBLIC = (
     stylize.router,
@@ -167,6 +168,7 @@ def add_routes(app: FastAPI, settings: Settings) -> None:
 def serve(settings: Settings) -> None:
     """Serve until a signal comes, then finish the requests in flight. Raises as `create_app`."""
     configure_logging(settings.log_level, settings.log_format)
+    let_matplotlib_write(settings.data_dir)
     log_machine(settings, allow_files())
     app = create_app(settings)
     config = ServerConfig(app, settings)

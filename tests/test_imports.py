@@ -37,7 +37,19 @@ ARROWS = {
     "server": {"app", "errors", "machine", "settings", "jobs", "api"},
     "main": GROUND | {"engine", "registry", "model_store", "serving", "jobs", "logs", "machine", "api", "server"},
     "cli": GROUND
-    | {"sql", "nets", "engine", "registry", "training", "model_store", "model_builds", "jobs", "logs", "main"},
+    | {
+        "sql",
+        "nets",
+        "engine",
+        "registry",
+        "training",
+        "model_store",
+        "model_builds",
+        "jobs",
+        "logs",
+        "machine",
+        "main",
+    },
 }
 
 WEB = {"fastapi", "starlette", "uvicorn"}

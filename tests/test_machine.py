@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -176,6 +177,37 @@ def test_this_machine_has_cores_and_on_linux_memory() -> None:
     found = this_machine()
     assert 1 <= found.cores <= found.allowed <= found.processors
     assert found.memory_bytes is None or found.memory_bytes > 1e8
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries give memory back, or are not told")
+def test_memory_goes_back_after_work_in_threads() -> None:
+    """80 MB in pieces of 9 MB, after one of 20 MB, which would have raised glibc's threshold above them."""
+    code = """
+import ctypes, threading
+from app.machine import give_memory_back
+assert give_memory_back()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+def work():
+    for size in (20_000_000, *[9_000_000] * 8):
+        taken.append(libc.malloc(size))
+        ctypes.memset(taken[-1], 1, size)
+        if size > 9_000_000:
+            libc.free(taken.pop())
+    libc.malloc(64)  # stays, above all of them in its arena
+    for piece in taken:
+        libc.free(piece)
+taken, before = [], resident()
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+print(resident() - before)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert int(ended.stdout) < 9_000_000
 
 
 @pytest.mark.parametrize(("soft", "hard", "allowed"), [(200, 900, 900), (900, 900, 900), (200, 16_500, MAX_FILES)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from app import __version__
@@ -14,6 +16,7 @@ from app.cli.stylize import stylize
 from app.cli.texture import texture
 from app.cli.train import train
 from app.cli.worker import worker
+from app.machine import give_memory_back
 from app.settings import Settings, unknown_variables
 
 cli = typer.Typer(
@@ -33,6 +36,21 @@ cli.add_typer(train, name="train")
 cli.add_typer(models, name="models")
 
 
+def print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@cli.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Neural style transfer: serve it, paint with it, train it."""
+
+
 @cli.command()
 def version() -> None:
     """Print the version."""
@@ -40,6 +58,7 @@ def version() -> None:
 
 
 def main() -> None:
+    give_memory_back()
     for name, nearest in unknown_variables(Settings.model_fields):
         meant = f"do you mean {nearest}?" if nearest else "docs/configuration.md lists them."
         warn(f"{name} is no setting; {meant}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 from collections import Counter
@@ -13,7 +14,7 @@ from app.imaging.encode import FORMATS
 
 # In the place of a file, standard input or output.
 STREAM = Path("-")
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif"})
 SUFFIXES = {".jpg": "jpeg"} | {f".{format}": format for format in FORMATS}
 DEFAULT_SUFFIX = ".jpg"
 
@@ -56,34 +57,55 @@ def plan_pictures(inputs: Sequence[Path], output: str, format: str | None) -> li
     """An order for each picture in `inputs`, which are files, folders and STREAM.
 
     A folder stands for the photos directly in it. `output` is a file if there is one input that is no folder, unless
-    it exists as a folder or ends like one; else it is a folder, in which a painting has its photo's name.
+    it exists as a folder or ends like one; else it is a folder, in which a painting has its photo's name. A pattern
+    that is no file's name stands for what it matches: some shells do not expand it, and none does in quotes.
 
     Args:
         format: of all paintings; None takes it from the name of each file.
 
     Raises:
-        UnusableOrder: before anything is read or written.
+        UnusablePlan: before anything is read or written.
     """
+    inputs = [path for given in inputs for path in matching(given)]
     sources = [source for given in inputs for source in expand(given)]
     alone = len(inputs) == 1 and not inputs[0].is_dir()
     if not alone and (output == "-" or STREAM in sources):
         raise UnusablePlan("- stands for a single picture; it does not go with several.")
     if alone and not is_folder(output):
         plan = [plan_into_file(sources[0], Path(output), format)]
+    elif not is_folder(output) and not Path(output).exists() and Path(output).suffix.lower() in SUFFIXES:
+        raise UnusablePlan(
+            f"{output} is the name of one file; several paintings need a folder: {output}/ if it is one."
+        )
     else:
         plan = [plan_into_folder(source, Path(output), format) for source in sources]
     check_targets(plan)
     return plan
 
 
+def matching(given: Path) -> list[Path]:
+    """The paths that a pattern matches, sorted; `given` where it is none or names a file itself."""
+    if not glob.has_magic(str(given)) or given.exists():
+        return [given]
+    found = sorted(Path(path) for path in glob.glob(str(given), recursive=True))  # noqa: PTH207 - Path's takes none from the root
+    if not found:
+        raise UnusablePlan(f"Nothing matches {given}.")
+    return found
+
+
 def expand(given: Path) -> Iterator[Path]:
     if not given.is_dir():
         yield given
         return
-    photos = sorted(path for path in given.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
+    photos = sorted(path for path in given.iterdir() if is_photo(path))
     if not photos:
-        raise UnusablePlan(f"There is no JPEG, PNG or WebP photo in {given}.")
+        raise UnusablePlan(f"There is no JPEG, PNG, WebP, AVIF or HEIC photo in {given}.")
     yield from photos
+
+
+def is_photo(path: Path) -> bool:
+    """By its name. Hidden files are none: on other systems' disks, macOS puts a `._a.jpg` beside each `a.jpg`."""
+    return path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def is_folder(output: str) -> bool:
@@ -109,7 +131,7 @@ def plan_into_folder(source: Path, folder: Path, format: str | None) -> PlannedP
     if named is not None and format in (None, named):
         return PlannedPicture(source, folder / source.name, named)
     suffix = DEFAULT_SUFFIX if format in (None, "jpeg") else f".{format}"
-    stem = source.name if named is None else source.stem
+    stem = source.stem if source.suffix.lower() in PHOTO_SUFFIXES else source.name
     return PlannedPicture(source, folder / (stem + suffix), SUFFIXES[suffix])
 
 

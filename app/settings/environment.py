@@ -11,6 +11,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -77,3 +78,12 @@ class Variables(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         return {name: value for name, value in self._found.items() if name in self.settings_cls.model_fields}
+
+
+def let_matplotlib_write(data_dir: Path) -> None:
+    """Have matplotlib keep its list of fonts below `data_dir`, unless the operator has said where.
+
+    It does not draw without a folder of its own, and in containers home and /tmp are often read-only. Kept, the list is
+    not made anew at each start, which takes it a second.
+    """
+    os.environ.setdefault("MPLCONFIGDIR", str(data_dir / "matplotlib"))

@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 # Parts that are neither hidden nor a way up, in any file system and any bucket.
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+# Seconds after which a client may try again where the storage does not work: full disks are cleared by hand.
+RETRY_AFTER_SECONDS = 30
 KEY_CHARACTERS = 512
 
 

@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from app.errors import StorageUnavailable
-from app.storage.blobs import BlobNotFound, check_key, check_prefix
+from app.storage.blobs import RETRY_AFTER_SECONDS, BlobNotFound, check_key, check_prefix
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 20
@@ -108,4 +108,6 @@ def _as_storage(key: str) -> Iterator[None]:
 
 
 def _unavailable(reason: object) -> StorageUnavailable:
-    return StorageUnavailable("The storage of the pictures does not work.", private=repr(reason))
+    return StorageUnavailable(
+        "The storage of the pictures does not work.", private=repr(reason), retry_after_seconds=RETRY_AFTER_SECONDS
+    )

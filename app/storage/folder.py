@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.errors import StorageUnavailable
-from app.storage.blobs import BlobNotFound, check_key, check_prefix
+from app.storage.blobs import RETRY_AFTER_SECONDS, BlobNotFound, check_key, check_prefix
 
 # Writers and those that delete a prefix can come between each other's steps.
 ATTEMPTS = 10
@@ -131,7 +131,9 @@ def _as_storage() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageUnavailable("The storage of the pictures does not work.", private=repr(error)) from error
+        raise StorageUnavailable(
+            "The storage of the pictures does not work.", private=repr(error), retry_after_seconds=RETRY_AFTER_SECONDS
+        ) from error
 
 
 def _sync(folder: Path) -> None:

@@ -14,9 +14,12 @@ from pathlib import Path
 import numpy as np
 import structlog
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
+from app.errors import PasticheError
+from app.imaging.decode import decode
+from app.imaging.encode import on_white
 from app.training.recipe import Schedule
 
 _log = structlog.get_logger(__name__)
@@ -25,6 +28,9 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 # What Pillow raises on broken files, depending on the format and the place.
 PILLOW_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+# The operator's own files, one at a time, at full size: more is allowed than to a stranger.
+MAX_MEGAPIXELS = 178.0  # beyond which Pillow takes a picture for a decompression bomb
+MAX_BYTES = 4_000_000_000
 # So many broken photos drawn one after the other are no accident; a training on what is left would mislead.
 BROKEN_IN_A_ROW = 20
 
@@ -186,16 +192,16 @@ def inside_shape(rng: np.random.Generator, y: np.ndarray, x: np.ndarray) -> np.n
 
 
 def open_rgb(path: Path) -> Image.Image:
-    """A picture file upright and in RGB.
+    """A picture file upright, in sRGB, transparency on white: what the routes make of the same file.
 
     Raises:
         UnreadablePicture: if it is none.
     """
     try:
-        with Image.open(path, formats=FORMATS) as opened:
-            return ImageOps.exif_transpose(opened).convert("RGB")
-    except PILLOW_ERRORS as error:
+        picture = decode(path.read_bytes(), MAX_MEGAPIXELS, max_bytes=MAX_BYTES)
+    except (OSError, PasticheError) as error:
         raise UnreadablePicture(f"{path} cannot be read as a picture.") from error
+    return Image.fromarray(picture.rgb if picture.alpha is None else on_white(picture.rgb, picture.alpha))
 
 
 def to_tensor(pixels: np.ndarray) -> Tensor:

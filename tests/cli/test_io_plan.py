@@ -79,6 +79,9 @@ def test_a_name_that_tells_no_format_becomes_a_jpeg() -> None:
         ("out", ["b.PNG", "trip"], "jpeg", "different folders"),
         ("a.jpg", ["b.PNG", "odd"], None, "is a file"),
         ("a.jpg", ["trip"], None, "is a file"),
+        ("new.jpg", ["b.PNG", "odd"], None, "one file"),
+        ("new.PNG", ["trip"], None, "one file"),
+        ("out", ["*.gif"], None, "Nothing matches"),
         ("out.txt", ["a.jpg"], None, "--format"),
         ("missing/out.jpg", ["a.jpg"], None, "no folder"),
         ("-", ["a.jpg", "b.PNG"], None, "single"),
@@ -93,6 +96,33 @@ def test_what_would_lose_a_picture_or_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(UnusablePlan, match=reason):
         plan(output, *inputs, format=format)
+
+
+def test_a_folder_may_be_named_like_a_picture_if_it_ends_like_one() -> None:
+    assert plan("new.jpg/", "a.jpg", "b.PNG")[0] == ("a.jpg", "new.jpg/a.jpg", "jpeg")
+
+
+def test_hidden_files_of_a_folder_are_passed_over() -> None:
+    Path("trip/._b.webp").write_bytes(b"of macOS")
+    assert [source for source, *_ in plan("out", "trip")] == ["trip/b.webp", "trip/c.jpeg"]
+
+
+def test_a_pattern_stands_for_what_it_matches() -> None:
+    assert plan("out", "trip/?.*", "*.PNG") == [
+        ("trip/b.webp", "out/b.webp", "webp"),
+        ("trip/c.jpeg", "out/c.jpeg", "jpeg"),
+        ("b.PNG", "out/b.PNG", "png"),
+    ]
+
+
+def test_a_name_with_brackets_is_a_name() -> None:
+    Path("a[1].jpg").write_bytes(b"")
+    assert plan("out.jpg", "a[1].jpg") == [("a[1].jpg", "out.jpg", "jpeg")]
+
+
+@pytest.mark.parametrize("name", ["a.heic", "a.AVIF"])
+def test_a_photo_of_a_format_that_is_not_written_becomes_a_jpeg(name: str) -> None:
+    assert plan("out/", name, format="jpeg") == [(name, "out/a.jpg", "jpeg")]
 
 
 def test_a_photo_is_not_overwritten_through_a_link() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import sys
 from pathlib import Path
 
@@ -54,6 +55,21 @@ def test_a_database_that_is_none_is_named(shell, tmp_path: Path, monkeypatch: py
     done = shell(command)
     assert done.returncode == 1
     assert said(done).startswith(f"pastiche {command}: {tmp_path}/data/jobs.sqlite is no SQLite database")
+
+
+def test_a_port_that_is_taken_is_named_and_nothing_is_said_to_have_started(shell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = shell("serve", "--host", "127.0.0.1", "--port", port)
+    assert done.returncode == 2
+    line = done.stderr.decode()
+    assert line.startswith(f"pastiche serve: PASTICHE_HOST, PASTICHE_PORT: cannot listen on http://127.0.0.1:{port} ")
+    assert line.count("\n") == 1
+    assert b"listening" not in done.stdout
+
+
+def test_the_version_is_an_option_too(shell) -> None:
+    assert shell("--version").stdout == shell("version").stdout
 
 
 def test_a_variable_that_is_no_setting_is_warned_of(shell, monkeypatch: pytest.MonkeyPatch) -> None:

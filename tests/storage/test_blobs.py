@@ -107,6 +107,7 @@ def test_a_server_that_is_not_there_is_told_in_bounded_time(s3_credentials: None
     storage = open_storage("s3://bucket", s3_endpoint_url="http://127.0.0.1:9")
     with pytest.raises(StorageUnavailable) as told:
         storage.get("k")
+    assert told.value.retry_after_seconds == 30
     assert "127.0.0.1" not in told.value.detail
     assert "127.0.0.1" in told.value.private
 

@@ -27,6 +27,7 @@ def test_a_blob_that_could_not_be_written_whole_is_not_there(tmp_path: Path, mon
     assert folder.get("k") == b"before"
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["k"]
     assert "No space" in told.value.private
+    assert told.value.retry_after_seconds == 30
     assert "No space" not in told.value.detail
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 from structlog.testing import capture_logs
 from tiny_training import MEMBERS, write_pictures
 
@@ -192,6 +192,18 @@ def test_a_picture_is_read_upright_at_its_longer_edge(tmp_path):
     picture = read_picture(tmp_path / "a.jpg", 80)
     assert picture.shape == (1, 3, 80, 40)
     torch.testing.assert_close(picture.mean(dim=(0, 2, 3)), torch.tensor([1.0, 0.0, 0.2]), atol=0.02, rtol=0)
+
+
+def test_profiles_and_transparency_count_as_they_do_for_the_routes(tmp_path):
+    """Red and green of the profile are exchanged; the right half is transparent black."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exchanged = srgb.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
+    pixels = np.zeros((32, 64, 4), np.uint8)
+    pixels[:, :32] = (200, 40, 40, 255)
+    Image.fromarray(pixels).save(tmp_path / "a.png", icc_profile=exchanged)
+    picture = read_picture(tmp_path / "a.png", 64)
+    torch.testing.assert_close(picture[0, :, 16, 8] * 255, torch.tensor([40.0, 200.0, 40.0]), atol=2, rtol=0)
+    assert picture[0, :, 16, 56].min() == 1
 
 
 def test_a_picture_that_cannot_be_read_is_named(tmp_path):

@@ -1,6 +1,9 @@
 """Result, preview and loss curve: the right bytes when they are there, and the right problem when they are not."""
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -143,3 +146,22 @@ def test_equal_plots_are_drawn_once_and_only_so_many_wait(monkeypatch):
     assert set(answers[:60]) == {b"job"} == {again}
     assert drawn.count("job") == 1
     assert len(drawn) == plots.MAX_WAITING
+
+
+def test_losses_are_drawn_where_neither_home_nor_tmp_can_be_written(tmp_path):
+    nowhere = tmp_path / "file"
+    nowhere.write_bytes(b"")
+    code = f"""
+from pathlib import Path
+import tempfile
+from app.settings.environment import let_matplotlib_write
+def refuse(*_, **__):
+    raise OSError(30, "Read-only file system")
+tempfile.mkdtemp = refuse
+let_matplotlib_write(Path({str(tmp_path / "data")!r}))
+from app.api.jobs.loss_plot import draw_losses
+assert draw_losses([{{"iteration": 1, "total": 1.0}}], "a job").startswith(bytes([137]) + b"PNG")
+"""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(nowhere), "XDG_CACHE_HOME": str(nowhere)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=120)
+    assert list((tmp_path / "data" / "matplotlib").iterdir())
