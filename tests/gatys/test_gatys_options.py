@@ -6,15 +6,16 @@ from pydantic import ValidationError
 from app.gatys.options import GatysOptions
 
 
-def test_the_papers_preset_is_the_papers():
+def test_the_papers_preset_is_the_papers_with_weights_for_the_network_that_ships():
     paper = GatysOptions(recipe="paper")
     assert paper.start == "noise"
     assert paper.optimiser == "lbfgs"
     assert paper.losses == "paper"
-    assert paper.style_layers == dict.fromkeys(["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"], 1 / 5)
+    others = dict.fromkeys(["relu2_1", "relu3_1", "relu4_1", "relu5_1"], 1 / 5)
+    assert paper.style_layers == {"relu1_1": 1.0, **others}
     assert paper.content_layers == {"relu4_2": 1}
-    assert paper.content_weight / paper.style_weight == 1e-3
-    assert (paper.scales, paper.smoothness, paper.bounded, paper.precision) == (1, 0, False, "float32")
+    assert paper.content_weight / paper.style_weight == 1e-7
+    assert (paper.scales, paper.smoothness, paper.bounded, paper.precision) == (1, 0, True, "float32")
 
 
 def test_what_is_given_beside_the_preset_counts():
