@@ -102,6 +102,9 @@ class StyleEntry(BaseModel):
     artist: str | None = Field(examples=["Vincent van Gogh"])
     year: int | None = Field(examples=[1889])
     licence: str | None = Field(examples=["Public domain"])
+    kind: Literal["style", "texture"] = Field(
+        description="`style` paints the photo; `texture` takes nothing but the size from it.", examples=["style"]
+    )
     model: str = Field(description="The model that paints it, `name@version`.", examples=["compact@1"])
     preview: str | None = Field(
         description="Path of an example painting.", examples=["/v1/styles/starry_night/preview"]
@@ -117,7 +120,14 @@ class StylesQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
     model: Annotated[str | None, Field(max_length=100, examples=["compact"])] = Field(
-        None, description="Only this model's, by its name or `name@version`."
+        None, description="Only this model's, by its name or `name@version`; `all` is every model."
+    )
+
+
+class StylesListQuery(StylesQuery):
+    all: bool = Field(False, description="The styles of every model, not of the default one only.")
+    search: Annotated[str | None, Field(max_length=100, examples=["monet"])] = Field(
+        None, description="Only styles with these words in their id, title or artist, in any case, without accents."
     )
 
 

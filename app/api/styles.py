@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.http.openapi import problems
-from app.api.schemas import StyleEntry, StyleList, StyleLossEntry, StylesQuery
+from app.api.schemas import StyleEntry, StyleList, StyleLossEntry, StylesListQuery, StylesQuery
 from app.api.service import service_of
 from app.errors import InvalidOption, NotFound
 from app.registry.manifest import Manifest, Style
-from app.serving.catalogue import Catalogue
+from app.registry.style_search import matching
+from app.serving.catalogue import ALL, Catalogue
 
 router = APIRouter(prefix="/v1/styles", tags=["styles"])
 
@@ -27,11 +28,16 @@ StyleName = Annotated[
 CACHE = "public, max-age=3600"
 
 
-@router.get("", summary="All styles", responses=problems(InvalidOption))
-async def styles(request: Request, query: Annotated[StylesQuery, Query()]) -> StyleList:
-    """Every style that `POST /v1/stylize` can paint."""
+@router.get("", summary="The styles", responses=problems(InvalidOption))
+async def styles(request: Request, query: Annotated[StylesListQuery, Query()]) -> StyleList:
+    """The styles of the default model, of the one that `model` names, or with `all` of every model."""
+    if query.all and query.model is not None:
+        raise InvalidOption("`all` and `model` exclude each other: send one of them.")
     catalogue = service_of(request).catalogue
-    offered = catalogue.styles(query.model)
+    offered = list(catalogue.styles(ALL if query.all else query.model))
+    if query.search is not None:
+        found = matching(query.search, [style for _, style in offered])
+        offered = [(manifest, style) for manifest, style in offered if style in found]
     return StyleList(styles=[entry(request, catalogue, manifest, style) for manifest, style in offered])
 
 
@@ -82,6 +88,7 @@ def entry(request: Request, catalogue: Catalogue, manifest: Manifest, style: Sty
         artist=style.artist,
         year=style.year,
         licence=style.licence,
+        kind="texture" if manifest.architecture.name == "texture" else "style",
         model=manifest.label,
         preview=path,
         losses=StyleLossEntry(style=style.losses.style, content=style.losses.content) if style.losses else None,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from difflib import get_close_matches
+from functools import partial
 
 from app.errors import InvalidOption, UnknownStyle
 
@@ -17,11 +18,14 @@ SHOWN_CHARACTERS = 64
 MAX_NEAREST = 3
 
 
-def parse_blend(text: str, known: Collection[str]) -> dict[str, float]:
+def parse_blend(
+    text: str, known: Collection[str], nearest: Callable[[str], Sequence[str]] | None = None
+) -> dict[str, float]:
     """Style id -> weight, in the order of `text`, above 0 and summing to 1. A style without a weight has 1.
 
     Args:
         known: ids of the styles that the model has.
+        nearest: the ids that an unknown word may mean; without it, those that are spelled like it.
 
     Raises:
         UnknownStyle: with the ids that look like the unknown one as `nearest`, the best first.
@@ -30,7 +34,7 @@ def parse_blend(text: str, known: Collection[str]) -> dict[str, float]:
     weights: dict[str, float] = {}
     for part in text.split(","):
         style, colon, weight = (piece.strip() for piece in part.partition(":"))
-        check_style(style, known)
+        check_style(style, known, nearest or partial(spelled_like, known=known))
         if style in weights:
             raise InvalidOption(f"The style {style} is given twice.")
         weights[style] = parse_weight(style, weight) if colon else 1.0
@@ -39,15 +43,19 @@ def parse_blend(text: str, known: Collection[str]) -> dict[str, float]:
     return {style: weight / total for style, weight in weights.items()}
 
 
-def check_style(style: str, known: Collection[str]) -> None:
+def check_style(style: str, known: Collection[str], nearest: Callable[[str], Sequence[str]]) -> None:
     if not style:
         raise InvalidOption("A style is missing; a blend looks like starry_night:0.7,great_wave:0.3.")
     if style not in known:
         shown = style[:SHOWN_CHARACTERS]
-        nearest = get_close_matches(shown.lower(), sorted(known), MAX_NEAREST)
-        hint = f"; the nearest is {nearest[0]}" if nearest else ""
+        meant = list(nearest(shown))
+        hint = f"; the nearest is {meant[0]}" if meant else ""
         # As ASCII in quotes: a client's words may hold anything that a terminal or a log would act on.
-        raise UnknownStyle(f"There is no style {shown!a}{hint}.", nearest=nearest)
+        raise UnknownStyle(f"There is no style {shown!a}{hint}.", nearest=meant)
+
+
+def spelled_like(word: str, known: Collection[str]) -> list[str]:
+    return get_close_matches(word.lower(), sorted(known), MAX_NEAREST)
 
 
 def parse_weight(style: str, text: str) -> float:

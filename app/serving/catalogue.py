@@ -10,8 +10,12 @@ from app.engine.stylizer import Stylizer
 from app.errors import InvalidOption, NotFound
 from app.registry.manifest import Manifest, Style
 from app.registry.repository import Model, read_verified
+from app.registry.style_search import nearest
 
 MEDIA_TYPES = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
+
+# In the place of a model's name: every model.
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -73,19 +77,19 @@ class Catalogue:
                 return manifest
         raise InvalidOption(f"There is no model {quoted(name or '')}.", models=self.labels)
 
-    def styles(self, model: str | None) -> Iterator[tuple[Manifest, Style]]:
-        """Every style of one model, or of all of them."""
-        manifests = self.manifests if model is None else (self.model(model),)
+    def styles(self, model: str | None = ALL) -> Iterator[tuple[Manifest, Style]]:
+        """Every style of one model (None is the default), or of all of them. Raises InvalidOption."""
+        manifests = self.manifests if model == ALL else (self.model(model),)
         return ((manifest, style) for manifest in manifests for style in manifest.styles)
 
     def style(self, style_id: str, model: str | None) -> tuple[Manifest, Style]:
         """The style, from the first model that has it. Raises NotFound, or InvalidOption for an unknown model."""
-        offered = list(self.styles(model))
+        offered = list(self.styles(ALL if model is None else model))
         for manifest, style in offered:
             if style.id == style_id:
                 return manifest, style
-        nearest = nearest_names(style_id, (style.id for _, style in offered))
-        raise NotFound(f"There is no style {quoted(style_id)}.", nearest=nearest)
+        meant = nearest(style_id, [style for _, style in offered])
+        raise NotFound(f"There is no style {quoted(style_id)}.", nearest=meant)
 
     def preview(self, manifest: Manifest, style: Style) -> Preview | None:
         return self._served[manifest.label].previews.get(style.id)

@@ -8,6 +8,7 @@ STARRY_NIGHT = {
     "artist": "Vincent van Gogh",
     "year": 1889,
     "licence": "Public domain",
+    "kind": "style",
     "model": "compact@1",
     "preview": "/v1/styles/starry_night/preview",
     "losses": {"style": 0.125, "content": 0.5},
@@ -18,17 +19,44 @@ def styles(client, query=""):
     return client.get(f"/v1/styles{query}").json()["styles"]
 
 
-def test_the_catalogue_has_every_style_of_every_model_in_order(client):
-    offered = styles(client)
-    assert offered[0] == STARRY_NIGHT
-    assert [(style["model"], style["id"]) for style in offered] == [
-        ("compact@1", "starry_night"),
-        ("compact@1", "great_wave"),
-        ("compact@1", "the_scream"),
-        ("compact@1", "composition_vii"),
-        ("sketch@1", "charcoal"),
-        ("sketch@1", "great_wave"),
-    ]
+def named(offered):
+    return [(style["model"], style["id"]) for style in offered]
+
+
+OF_COMPACT = [("compact@1", style) for style in ("starry_night", "great_wave", "the_scream", "composition_vii")]
+OF_SKETCH = [("sketch@1", style) for style in ("charcoal", "great_wave")]
+
+
+def test_the_list_has_the_default_models_styles_in_order(client):
+    assert styles(client)[0] == STARRY_NIGHT
+    assert named(styles(client)) == OF_COMPACT
+
+
+@pytest.mark.parametrize("query", ["?all=true", "?model=all"])
+def test_all_models_styles(client, query):
+    assert named(styles(client, query)) == OF_COMPACT + OF_SKETCH
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("?search=van%20gogh", OF_COMPACT[:1]),
+        ("?search=GOGH", OF_COMPACT[:1]),
+        ("?search=wave", OF_COMPACT[1:2]),
+        ("?search=wave&all=true", [OF_COMPACT[1], OF_SKETCH[1]]),
+        ("?search=wave&model=sketch", OF_SKETCH[1:]),
+        ("?search=hokusai%20starry", []),
+        ("?search=", []),
+    ],
+)
+def test_styles_are_found_by_title_and_artist(client, query, found):
+    assert named(styles(client, query)) == found
+
+
+def test_the_nearest_are_those_of_the_artist(client, photo):
+    refused = client.post("/v1/stylize?styles=hokusai", content=photo)
+    assert (refused.status_code, refused.json()["nearest"]) == (422, ["great_wave"])
+    assert client.get("/v1/styles/van%20gogh").json()["nearest"] == ["starry_night"]
 
 
 @pytest.mark.parametrize("model", ["sketch", "sketch@1"])
@@ -46,7 +74,7 @@ def test_a_style_that_two_models_have_is_the_first_ones_unless_one_is_named(clie
 
 
 def test_every_preview_that_the_catalogue_names_is_there(client, models_dir):
-    for style in styles(client):
+    for style in styles(client, "?all=true"):
         if style["preview"] is None:
             continue
         response = client.get(style["preview"])
@@ -76,6 +104,7 @@ def test_a_preview_is_not_sent_again_to_a_client_that_has_it(client):
         ("/v1/styles/%00", 404, {"nearest": []}),
         ("/v1/styles?model=nothing", 422, {"models": ["compact@1", "sketch@1"]}),
         ("/v1/styles?modell=compact", 422, {}),
+        ("/v1/styles?all=true&model=compact", 422, {}),
         ("/v1/styles/", 404, {}),
     ],
 )

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from app.api.stylize.options import Pairs, invalid_options
-from app.engine.blend import parse_blend, parse_weight
+from app.api.stylize.options import Pairs, blend_of, invalid_options
+from app.engine.blend import parse_weight
 from app.errors import InvalidOption
 from app.gatys.options import GatysOptions
 from app.imaging.encode import FORMATS, format_named
@@ -152,4 +152,4 @@ def read_start(fields: JobFields, options: GatysOptions, catalogue: Catalogue) -
     if fields.styles is None:
         raise InvalidOption("`start=picture` needs `styles`, in which a generator paints that picture.")
     manifest = catalogue.model(fields.model)
-    return GatysStart(model=manifest.label, blend=parse_blend(fields.styles, manifest.style_ids))
+    return GatysStart(model=manifest.label, blend=blend_of(fields.styles, manifest))

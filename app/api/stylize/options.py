@@ -16,6 +16,8 @@ from app.engine.stylizer import Stylizer
 from app.errors import InvalidOption
 from app.imaging.encode import FORMATS
 from app.imaging.stroke import largest_edge
+from app.registry.manifest import Manifest
+from app.registry.style_search import nearest
 from app.serving.catalogue import Catalogue, nearest_names, quoted
 
 Pairs = Sequence[tuple[str, str]]
@@ -70,7 +72,7 @@ def read_options(pairs: Pairs, accept: str, catalogue: Catalogue, edge_pixels: i
     manifest = catalogue.model(fields.model)
     return Options(
         model=manifest.label,
-        blend=MappingProxyType(parse_blend(fields.styles, manifest.style_ids)),
+        blend=MappingProxyType(blend_of(fields.styles, manifest)),
         strength=fields.strength,
         keep_colour=fields.color == "keep",
         stroke=fields.stroke,
@@ -80,6 +82,11 @@ def read_options(pairs: Pairs, accept: str, catalogue: Catalogue, edge_pixels: i
         asked_model=fields.model,
         stylizer=catalogue.stylizer(manifest),
     )
+
+
+def blend_of(text: str, manifest: Manifest) -> dict[str, float]:
+    """`styles` as a client wrote it. Raises UnknownStyle, InvalidOption."""
+    return parse_blend(text, manifest.style_ids, lambda word: nearest(word, manifest.styles))
 
 
 def check_size(size: int | None, stroke: float, edge_pixels: int) -> None:
