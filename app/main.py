@@ -126,7 +126,7 @@ def build_service(settings: Settings) -> Service:
     uploads = UploadBudget(settings.uploads_bytes)
     results = ResultCache(settings.result_cache_bytes)
     measured = Metrics()
-    measured.watch(engine, codecs, uploads, results)
+    measured.watch(engine, codecs, uploads, results, following)
     return Service(settings, catalogue, engine, device.name, codecs, uploads, results, measured, desk, following)
 
 

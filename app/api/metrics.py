@@ -16,6 +16,7 @@ from app.api.stages import Stages
 from app.api.stylize.result_cache import ResultCache, Source
 from app.engine.engine import Engine
 from app.errors import PasticheError
+from app.serving.model_watcher import ModelWatcher
 
 # From a cached health probe to the default deadline, in steps of about two.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -105,7 +106,14 @@ class Metrics:
         gauge.set_function(count)
         self.registry.register(EndedConnections(ended))
 
-    def watch(self, engine: Engine, codecs: CodecThreads, uploads: UploadBudget, results: ResultCache) -> None:
+    def watch(
+        self,
+        engine: Engine,
+        codecs: CodecThreads,
+        uploads: UploadBudget,
+        results: ResultCache,
+        watcher: ModelWatcher,
+    ) -> None:
         """Add what is looked up at the moment of a scrape."""
         gauges = {
             "pastiche_queue_megapixels": (
@@ -125,6 +133,10 @@ class Metrics:
             ),
             "pastiche_codec_steps": ("Steps that wait for or are in a codec thread.", lambda: codecs.pending),
             "pastiche_upload_bytes": ("Bodies in memory.", lambda: uploads.held_bytes),
+            "pastiche_models_refused": (
+                "Models that should be served and cannot be loaded; /healthz/ready says why.",
+                lambda: float(len(watcher.refusals)),
+            ),
             "pastiche_result_cache_bytes": ("Answers kept for equal requests.", lambda: results.held_bytes),
         }
         for name, (help_text, look) in gauges.items():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ PREVIEW_SECONDS = 1.5
 PREVIEW_QUALITY = 85
 # In the file of a checkpoint, beside its tensors.
 STATE = "state"
+UNUSABLE = (InvalidModel, SafetensorError, UnknownLayout)
 
 _log = structlog.get_logger(__name__)
 
@@ -73,26 +75,48 @@ class GatysParams(BaseModel):
 
 
 def check_descriptor(settings: Settings) -> None:
-    """Whether there is a loss network: the file of the settings, else the one among the models.
+    """Whether there is a loss network that can be used: the file of the settings, else the one among the models.
+
+    It is loaded once, and again when its files change.
 
     Raises:
-        DescriptorUnavailable: there is none, so no job of this kind can be done.
+        DescriptorUnavailable: there is none, or it is broken, so no job of this kind can be done.
     """
-    given = settings.descriptor
-    there = given.is_file() if given else newest_version(settings.models_dir, SHIPPED_DESCRIPTOR)
-    if not there:
+    given, root = settings.descriptor, settings.models_dir
+    folder = None if given else newest_version(root, SHIPPED_DESCRIPTOR)
+    if not (given.is_file() if given else folder):
         raise DescriptorUnavailable("This service has no loss network, so it cannot optimise pictures.")
+    try:
+        files = [given] if given else sorted(folder.iterdir()) if folder else []
+        stamps = tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+        reason = _why_unusable(given, root, stamps)
+    except OSError as error:
+        reason = str(error)
+    if reason is not None:
+        raise DescriptorUnavailable("The loss network cannot be used.", private=reason)
 
 
 def read_descriptor(settings: Settings) -> Descriptor:
     """The loss network. DescriptorUnavailable: there is none, or it is not what it should be."""
-    check_descriptor(settings)
     try:
-        if settings.descriptor is None:
-            return load_published(settings.models_dir, SHIPPED_DESCRIPTOR)
-        return load_descriptor(load_tensors(settings.descriptor.read_bytes()))
-    except (InvalidModel, OSError, SafetensorError, UnknownLayout) as error:
+        return _load_descriptor(settings.descriptor, settings.models_dir)
+    except (*UNUSABLE, OSError) as error:
         raise DescriptorUnavailable("The loss network cannot be used.", private=str(error)) from error
+
+
+@lru_cache(maxsize=8)
+def _why_unusable(given: Path | None, root: Path, stamps: tuple[tuple[Path, int, int], ...]) -> str | None:
+    """Raises OSError, which is not remembered. Args: stamps: of its files, so that other ones are looked at anew."""
+    try:
+        _load_descriptor(given, root)
+    except UNUSABLE as error:
+        return str(error)
+    return None
+
+
+def _load_descriptor(given: Path | None, root: Path) -> Descriptor:
+    """Raises what is in UNUSABLE, and OSError."""
+    return load_descriptor(load_tensors(given.read_bytes())) if given else load_published(root, SHIPPED_DESCRIPTOR)
 
 
 class Gatys:

@@ -24,7 +24,7 @@ from app.model_store.version import Activation, VersionState, VersionStatus
 from app.model_store.version_resolver import VersionResolver
 from app.model_store.version_rows import VersionRows
 from app.registry.manifest import MODEL_NAME
-from app.registry.repository import InvalidModel, Model, Repository, load_version, read_manifest
+from app.registry.repository import InvalidModel, MissingModel, Model, Repository, load_version, read_manifest
 from app.settings import Settings
 from app.sql.database import Database
 from app.sql.schema import metadata
@@ -230,7 +230,7 @@ class ModelStore:
             active = self.remembered()
         found = active.get(name) or self.newest_shipped(name)
         if found is None:
-            raise InvalidModel(f"There is no model {reference}.")
+            raise MissingModel(f"There is no model {reference}.")
         return name, found
 
     def _shipped_state(self, name: str, version: int, activation: Activation | None) -> VersionState:

@@ -11,7 +11,7 @@ from app.model_store.archive import Archive, Upload
 from app.model_store.cache import Cache
 from app.model_store.version import VersionStatus
 from app.model_store.version_rows import VersionRow, VersionRows
-from app.registry.repository import InvalidModel, Repository, verify_files
+from app.registry.repository import InvalidModel, MissingModel, Repository, verify_files
 
 _log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ class VersionResolver:
 
     def _of_program(self, name: str, version: int) -> Path:
         if version not in self._shipped.versions(name):
-            raise InvalidModel(f"There is no model {name}@{version}.")
+            raise MissingModel(f"There is no model {name}@{version}.")
         folder = self._shipped.root / name / str(version)
         verify_files(folder, f"{name}@{version}")
         return folder

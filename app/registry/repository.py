@@ -39,6 +39,10 @@ class InvalidModel(Exception):
         super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in sentence[:SENTENCE_CHARACTERS]))
 
 
+class MissingModel(InvalidModel):
+    """There is no such model or version."""
+
+
 @dataclass(frozen=True)
 class Model:
     """A verified version in memory."""
@@ -94,7 +98,7 @@ class Repository:
         name, pinned, wanted = reference.partition("@")
         versions = [str(version) for version in self.versions(name)]
         if not versions or (pinned and wanted not in versions):
-            raise InvalidModel(f"There is no model {reference}.")
+            raise MissingModel(f"There is no model {reference}.")
         number = wanted or versions[-1]
         return load_version(self.root / name / number, f"{name}@{number}")
 

@@ -18,7 +18,7 @@ from app.errors import LedgerUnavailable, ServiceError
 from app.model_store.label import parse_label
 from app.model_store.loading import load_stylizer
 from app.model_store.store import ModelStore
-from app.registry.repository import InvalidModel
+from app.registry.repository import InvalidModel, MissingModel
 from app.serving.catalogue import Catalogue, ServedModel, load_served_model
 
 # Of the thread that warms a new version up while the engine paints.
@@ -68,7 +68,7 @@ class ModelWatcher:
         """What is served at first. Instead of a version that cannot be loaded it is the one before, or the shipped one.
 
         Raises:
-            InvalidModel: a model of the settings has no version that can be used.
+            InvalidModel: the default model has no version that can be used, or one of the settings does not exist.
         """
         for name, label in self._wanted(self._active_at_start()).items():
             found = self._first_of(name, label)
@@ -179,10 +179,10 @@ class ModelWatcher:
             return self._model_store.remembered()
 
     def _first_of(self, name: str, label: str) -> ServedModel | None:
-        """The version of that label, or the next best. None: it is no model of the settings, and there is none.
+        """The version of that label, or the next best. None: there is none, and the service does without.
 
         Raises:
-            InvalidModel.
+            InvalidModel: it is the default model, or one of the settings that does not exist.
         """
         failures: list[Exception] = []
         for tried in dict.fromkeys([label, *self._instead(name)]):
@@ -192,9 +192,11 @@ class ModelWatcher:
                 failures.append(error)
                 if tried == label:
                     self._refuse(name, label, error)
-        if name not in self._models:
-            return None
-        raise InvalidModel(sentence(failures[0])) from failures[0]
+        # The first is the default, and a name that means nothing is a mistake in the settings; a broken one of the
+        # others is not worth the rest.
+        if name == self._models[0] or (name in self._models and isinstance(failures[0], MissingModel)):
+            raise InvalidModel(sentence(failures[0])) from failures[0]
+        return None
 
     def _instead(self, entry: str) -> list[str]:
         name, pinned = parse_label(entry)

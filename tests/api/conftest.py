@@ -42,10 +42,8 @@ def plain_log() -> None:
 
 
 @pytest.fixture(scope="session")
-def settings(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings(models_dir: Path, random_descriptor: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     data_dir = tmp_path_factory.mktemp("data")
-    # Any file will do as loss network: no worker runs here.
-    (data_dir / "descriptor").touch()
     return Settings(
         models_dir=models_dir,
         models=("compact", "sketch"),
@@ -53,7 +51,7 @@ def settings(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Sett
         edge_pixels=256,
         result_cache_megabytes=0,  # what is asked for is painted
         data_dir=data_dir,
-        descriptor=data_dir / "descriptor",
+        descriptor=random_descriptor,
         workers=0,
         jobs_per_minute=10_000,
         waiting_jobs_each=1000,

@@ -197,9 +197,36 @@ def test_without_the_database_the_last_active_version_is_served(serve, model_sto
     assert away.post(PAINT, content=photo).content == client.post(PAINT, content=photo).content
 
 
-def test_a_model_that_is_nowhere_stops_the_start(home):
-    with pytest.raises(InvalidModel, match="There is no model mine"):
-        create_app(home.model_copy(update={"models": ("mine",)}))
+@pytest.mark.parametrize("models", [("mine",), ("compact", "mine"), ("compact", "sketch@7")])
+def test_a_model_that_is_nowhere_stops_the_start(home, models):
+    with pytest.raises(InvalidModel, match=f"There is no model {models[-1]}"):
+        create_app(home.model_copy(update={"models": models}))
+
+
+def broken(models_dir, tmp_path, name):
+    """The models, of which one has a weights file that ends too soon."""
+    models = shutil.copytree(models_dir, tmp_path / "broken-models")
+    weights = models / name / "1" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    return models
+
+
+@pytest.mark.parametrize("models", [("compact", "*"), ("compact", "sketch"), ("compact", "sketch@1")])
+def test_a_broken_model_that_is_not_the_default_leaves_the_others_served(serve, models_dir, tmp_path, photo, models):
+    client = serve(models_dir=broken(models_dir, tmp_path, "sketch"), models=models)
+    state = ready(client)
+    assert state["models"] == ["compact@1"]
+    assert list(state["refused"]) == ["sketch@1"]
+    assert "model.safetensors of sketch@1" in state["refused"]["sketch@1"]
+    assert "pastiche_models_refused 1.0" in client.get("/metrics").text
+    assert client.post(PAINT, content=photo).status_code == 200
+    assert client.post(PAINT + "&model=sketch", content=photo).status_code == 422
+
+
+def test_a_broken_default_model_stops_the_start(home, models_dir, tmp_path):
+    models = broken(models_dir, tmp_path, "compact")
+    with pytest.raises(InvalidModel, match=r"model\.safetensors of compact@1"):
+        create_app(home.model_copy(update={"models_dir": models}))
 
 
 def test_a_replaced_version_is_not_kept_in_memory(serve, model_store, released, photo, monkeypatch):

@@ -145,9 +145,14 @@ def test_the_newest_loss_network_of_the_models_is_the_default_and_verified(setti
     newest = untrained_slim((4, 4, 4, 4, 4), {}, 2).half().float().state_dict()
     for name, tensor in read_descriptor(shipped).state_dict().items():
         assert torch.equal(tensor, newest[name])
-    (tmp_path / "slim" / "2" / "model.safetensors").write_bytes(b"broken")
-    with pytest.raises(DescriptorUnavailable):
-        read_descriptor(shipped)
+    weights = tmp_path / "slim" / "2" / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(b"broken")
+    for use in (read_descriptor, check_descriptor):
+        with pytest.raises(DescriptorUnavailable):
+            use(shipped)
+    weights.write_bytes(whole)
+    check_descriptor(shipped)
 
 
 def test_a_painting_of_the_fast_path_is_the_one_of_its_options(settings, start) -> None:

@@ -94,7 +94,7 @@ async def create(request: Request) -> Response:
     `Idempotent-Replayed: true` tells it apart.
     """
     service = service_of(request)
-    check_descriptor(service.settings)
+    await asyncio.to_thread(check_descriptor, service.settings)
     await admit(request)
     body = Body(request, service.settings.body_bytes, service.uploads)
     try:

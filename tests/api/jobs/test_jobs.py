@@ -122,8 +122,11 @@ def test_a_job_is_no_raw_body_and_has_no_options_in_the_query(client, photo):
     assert "not of the query" in problem(response, 422, "invalid-option")["detail"]
 
 
-def test_without_a_loss_network_no_job_is_accepted(connect, photo, painting, tmp_path):
-    client = connect(descriptor=tmp_path / "missing")
+@pytest.mark.parametrize("content", [None, b"", b"no loss network"])
+def test_without_a_loss_network_no_job_is_accepted(connect, photo, painting, tmp_path, content):
+    client = connect(descriptor=tmp_path / "network")
+    if content is not None:
+        (tmp_path / "network").write_bytes(content)
     problem(client.post(ROUTE, files=form(photo, painting)), 503, "descriptor-unavailable")
 
 
