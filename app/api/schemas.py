@@ -125,7 +125,7 @@ class StylesQuery(BaseModel):
 
 
 class StylesListQuery(StylesQuery):
-    all: bool = Field(False, description="The styles of every model, not of the default one only.")
+    all: bool = Field(False, examples=[True], description="The styles of every model, not of the default one only.")
     search: Annotated[str | None, Field(max_length=100, examples=["monet"])] = Field(
         None, description="Only styles with these words in their id, title or artist, in any case, without accents."
     )

@@ -225,4 +225,5 @@ def test_a_recipe_for_serving_can_be_trained_and_fits_into_four_megabytes(path):
 
 def test_the_recipe_of_the_loss_network_is_the_one_that_was_published():
     manifest = json.loads((newest_version(SHIPPED_MODELS, SHIPPED_DESCRIPTOR) / DESCRIPTOR_MANIFEST).read_text())
-    assert DistillRecipe.model_validate_json(SLIM.read_text()).model_dump(mode="json") == manifest["recipe"]
+    # Members that are newer than the version have their defaults there, too.
+    assert DistillRecipe.model_validate_json(SLIM.read_text()) == DistillRecipe.model_validate(manifest["recipe"])

@@ -175,7 +175,7 @@ def test_what_fails_is_named_and_the_rest_is_painted(pastiche: Pastiche, photo: 
 
 def test_a_file_name_is_not_read_as_markup(pastiche: Pastiche) -> None:
     result = pastiche("[bold]a[/red].jpg", *STYLE, "-o", "out.jpg")
-    assert result.stderr == "pastiche stylize: [bold]a[/red].jpg: No such file or directory\n"
+    assert result.stderr == "pastiche stylize: Nothing matches [bold]a[/red].jpg.\n"
 
 
 @pytest.mark.parametrize(

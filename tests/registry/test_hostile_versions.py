@@ -277,7 +277,7 @@ def test_whatever_stands_in_a_manifest_loads_or_is_refused(published, data):
     "content",
     [
         *(b"", b"picture", b"<svg onload='alert(1)'/>", b"\x89PNG\r\n\x1a\n", b"GIF89a" + bytes(20)),
-        PREVIEW[:-20],
+        PREVIEW[: len(PREVIEW) // 2],
         PREVIEW[:16] + (2**31 - 1).to_bytes(4, "big") * 2 + PREVIEW[24:],
     ],
     ids=["empty", "text", "svg", "head", "gif", "cut", "huge"],

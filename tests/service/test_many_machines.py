@@ -69,6 +69,7 @@ def machines(
         "PASTICHE_DATA_DIR": str(folder / "data"),
         "PASTICHE_WAITING_JOBS_EACH": str(2 * JOBS),
         "PASTICHE_JOBS_PER_MINUTE": "10000",
+        "PASTICHE_DRAIN_SECONDS": "1",
     }
     machines = ManyMachines(folder, addresses, settings)
     try:
@@ -199,7 +200,8 @@ def test_a_body_too_large_is_told_by_the_service(machines: ManyMachines) -> None
 
 def test_a_server_that_stops_ends_its_streams_and_the_other_one_goes_on(machines: ManyMachines, photos: Path) -> None:
     files = {"content": (photos / "chelsea.png").read_bytes(), "style": (photos / "coffee.png").read_bytes()}
-    path = httpx.post(f"{machines.url}/v1/jobs", data=SLOW | {"iterations": "10000"}, files=files).headers["location"]
+    fields = SLOW | {"size": "256", "iterations": "9000"}
+    path = httpx.post(f"{machines.url}/v1/jobs", data=fields, files=files).headers["location"]
     with httpx.stream("GET", f"{machines.api_url('api-1')}{path}/events", timeout=60) as stream:
         lines = stream.iter_lines()
         next(lines)

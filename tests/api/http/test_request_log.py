@@ -32,7 +32,7 @@ def test_one_line_for_a_request(log_of):
 
 
 def test_a_problems_line_tells_what_the_client_is_not_told(log_of, photo):
-    [line] = log_of("POST", "/v1/stylize?styles=great_wave", content=photo[:100])
+    [line] = log_of("POST", "/v1/stylize?styles=great_wave", content=photo[:70])
     assert (line["problem"], line["status"]) == ("broken-picture", 422)
     assert line["detail"] == "The picture ends before it is complete."
     assert line["private"]

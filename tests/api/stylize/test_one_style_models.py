@@ -47,7 +47,7 @@ def served(connect, root, tmp_path):
 
 
 def test_the_catalogue_tells_which_model_offers_which_style(served):
-    offered = served.get("/v1/styles").json()["styles"]
+    offered = served.get("/v1/styles", params={"all": "true"}).json()["styles"]
     assert [style["model"] for style in offered if style["id"] == "great_wave"] == [
         "compact@1",
         *(f"{name}@1" for name in MADE),
