@@ -191,3 +191,40 @@ def masked_mean(x: Tensor, masks: Tensor) -> Tensor:
     """Mean of x (B, C, H, W) over each of K masks (B, K, H, W) of zeros and ones: (B, K, C); 0 for an empty mask."""
     totals = masks.flatten(2) @ x.flatten(2).mT
     return totals / masks.sum(dim=(2, 3)).clamp_min(1)[..., None]
+
+
+def shared_relief(x: Tensor, photos: Tensor) -> Tensor:
+    """How much of their brushwork several stylized images of one photo share.
+
+    Args:
+        x: (P * K, C, H, W), the K stylized images of each photo in a row.
+        photos: (P, C, H, W).
+
+    Returns:
+        (P * K,): the mean squared correlation of an image's relief with those of the other images of its photo, each
+        without what the photo's own relief explains. 0 where K is 1.
+    """
+    repeats = len(x) // len(photos)
+    if repeats == 1:
+        return x.new_zeros(len(x))
+    known = functional.normalize(relief(photos), dim=1)[:, None]  # (P, 1, positions)
+    own = relief(x).reshape(len(photos), repeats, -1)
+    rest = functional.normalize(own - (own @ known.mT) @ known, dim=2)
+    correlations = (rest @ rest.mT).square()
+    others = correlations.sum(dim=2) - correlations.diagonal(dim1=1, dim2=2)
+    return others.flatten() / (repeats - 1)
+
+
+def relief(x: Tensor, fine: int = 2, coarse: int = 13) -> Tensor:
+    """Luminance of x (B, 3, H, W) at the scale of strokes: (B, positions), around its mean.
+
+    Args:
+        fine: edge in pixels of the squares that are averaged first.
+        coarse: edge, in such squares, of the box blur whose result, twice blurred, is taken away.
+    """
+    luminance = (x * x.new_tensor((0.299, 0.587, 0.114))[:, None, None]).sum(dim=1, keepdim=True)
+    squares = blurred = functional.avg_pool2d(luminance, fine)
+    for _ in range(2):
+        blurred = functional.avg_pool2d(blurred, coarse, 1, coarse // 2, count_include_pad=False)
+    flat = (squares - blurred).flatten(1)
+    return flat - flat.mean(dim=1, keepdim=True)

@@ -18,6 +18,8 @@ from app.losses import (
     mean_gram,
     power_spectrum,
     reached,
+    relief,
+    shared_relief,
     spectrum_excess,
     style_loss,
 )
@@ -226,3 +228,38 @@ def test_an_edge_without_a_halo_costs_nothing():
 def test_a_picture_without_a_place_far_from_the_edge_has_no_halo():
     x, area = half_and_half(ring=0.3, size=64)
     assert halo_step(x, area).item() == 0
+
+
+def textures(seed, *shape):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_one_relief_in_two_palettes_is_shared():
+    photo, dabs = torch.full((1, 3, 96, 96), 0.5), textures(1, 1, 1, 96, 96)
+    palettes = torch.tensor([[0.9, 0.2, 0.1], [0.1, 0.3, 0.8]])[..., None, None]
+    torch.testing.assert_close(shared_relief(dabs * palettes, photo), torch.ones(2))
+    torch.testing.assert_close(shared_relief(torch.cat([dabs, 1 - dabs]).expand(2, 3, 96, 96), photo), torch.ones(2))
+
+
+def test_brushwork_of_its_own_is_not_shared():
+    photos, images = textures(1, 2, 3, 96, 96), textures(2, 4, 3, 96, 96)
+    assert shared_relief(images, photos).amax() < 0.01
+
+
+def test_what_the_photo_explains_is_not_shared():
+    photo, own = textures(1, 1, 3, 96, 96), textures(2, 2, 3, 96, 96)
+    assert shared_relief(photo + 0.2 * own, photo).amax() < 0.01
+
+
+def test_relief_is_shared_among_images_of_the_same_photo_only():
+    photos, dabs, own = textures(1, 2, 3, 96, 96), textures(2, 1, 3, 96, 96), textures(3, 2, 3, 96, 96)
+    images = torch.cat([dabs, own[:1], dabs, own[1:]])
+    assert shared_relief(images, photos).amax() < 0.01
+    assert torch.equal(shared_relief(images[:2], photos), torch.zeros(2))
+
+
+def test_relief_has_neither_mean_nor_gradient():
+    slope = torch.linspace(0, 1, 96).expand(1, 3, 96, 96)
+    # The blur sees one side only at the border, within 24 squares of two pixels of it: the middle is even.
+    assert relief(slope).reshape(48, 48)[:, 14:34].std(dim=1).amax() < 1e-4
+    assert relief(textures(1, 1, 3, 96, 96)).mean().abs() < 1e-6

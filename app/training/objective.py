@@ -17,6 +17,7 @@ from app.losses import (
     masked_mean,
     mean_gram,
     power_spectrum,
+    shared_relief,
     spectrum_excess,
 )
 from app.nets.descriptor import Descriptor
@@ -42,7 +43,7 @@ class Losses:
     """One value a sample, (B,): `total` is minimised, the others are its unweighted parts.
 
     Attributes:
-        traces: what the network leaves of itself in flat places, weighted as in the recipe.
+        traces: what the network leaves of itself in flat places and alike in all styles, weighted as in the recipe.
     """
 
     total: Tensor
@@ -78,6 +79,7 @@ class Objective(nn.Module):
         self.spectrum_weight = recipe.spectrum_weight
         self.border_weight = recipe.border_weight
         self.halo_weight = recipe.halo_weight
+        self.relief_weight = recipe.relief_weight
         self.register_buffer("weights", torch.tensor(weights))
         counts = [recipe.layer_weights.get(layer, 1.0) for layer in self.style_layers]
         self.register_buffer("layer_weights", torch.tensor(counts))
@@ -112,6 +114,8 @@ class Objective(nn.Module):
             features = self.descriptor(painted, {*self.style_layers, self.content_layer})
             layers, content = self.style_by_layer(features, styles), self.content(features, contents)
             traces = self.traces(painted, photos.repeat_interleave(repeats, dim=0), styles)
+            if self.relief_weight:
+                traces = traces + self.relief_weight * shared_relief(painted, photos)
         weights = self.get_buffer("layer_weights")
         aimed = self.weighted((weights @ layers) / weights.sum(), content, styles) + traces
         return Losses(aimed, layers.mean(dim=0), content, traces)

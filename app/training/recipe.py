@@ -21,7 +21,7 @@ TRACES = ("grid_weight", "spectrum_weight", "border_weight", "halo_weight", "pla
 INHERITED = ("stroke", "style_layers", "content_layer", "content_weight", *TRACES)
 
 # What a training towards a photo has and one towards a texture has not.
-OF_PHOTOS = ("content_weight", *TRACES)
+OF_PHOTOS = ("content_weight", "relief_weight", *TRACES)
 
 
 class UnusableRecipe(Exception):
@@ -87,6 +87,8 @@ class Aim(Schedule):
     spectrum_weight: float = Field(0.03, ge=0, le=10_000)
     border_weight: float = Field(5.0, ge=0, le=10_000)
     halo_weight: float = Field(20.0, ge=0, le=10_000)
+    # Against one relief in many palettes; it needs several styles per photo (see app.losses.shared_relief).
+    relief_weight: float = Field(0.0, ge=0, le=10_000)
     plain: float = Field(0.15, ge=0, le=1)
     # Style weights by style id; 1 where a style is not named.
     style_weights: dict[StyleId, Factor] = {}

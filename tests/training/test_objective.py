@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny_training import MEMBERS, random_vgg
 
-from app.losses import border_step, grid_energy, halo_step, power_spectrum, spectrum_excess
+from app.losses import border_step, grid_energy, halo_step, power_spectrum, shared_relief, spectrum_excess
 from app.nets.descriptor import load_descriptor
 from app.training.objective import MissingLayer, Objective, lone_area
 from app.training.recipe import Recipe
@@ -52,6 +52,14 @@ def test_several_pictures_of_one_photo_have_the_losses_they_have_alone(paintings
     alone = objective(painted, photos[[0, 0, 1, 1]], styles)
     for name in ("total", "style", "content", "traces"):
         torch.testing.assert_close(getattr(together, name), getattr(alone, name))
+
+
+def test_shared_relief_counts_by_its_weight(paintings):
+    bare, full = (make_objective(paintings, relief_weight=weight) for weight in (0, 3))
+    painted, photos, styles = torch.rand(4, 3, 32, 32), torch.rand(2, 3, 32, 32), torch.tensor([0, 1, 1, 0])
+    added = full(painted, photos, styles).total - bare(painted, photos, styles).total
+    assert shared_relief(painted, photos).amin() > 0
+    torch.testing.assert_close(added, 3 * shared_relief(painted, photos))
 
 
 def test_layers_count_by_their_weights_in_what_is_minimised_and_alike_in_what_is_told(paintings):

@@ -240,7 +240,7 @@ def test_a_photo_taken_by_the_camera_is_painted(browser, visit):
         }"""
     )
     page.get_by_role("button", name="Take a photo").click()
-    page.wait_for_function("document.querySelector('video')?.videoWidth === 320")
+    expect(page.locator("video")).to_have_js_property("videoWidth", 320)
     page.get_by_role("button", name="Take the photo").click()
     painted(page)
     expect(page.locator(".caption")).to_contain_text("camera, 320 × 240")
