@@ -25,7 +25,7 @@ StyleName = Annotated[
     ),
 ]
 # A style's preview changes only when a new version of its model comes, and its ETag with it.
-CACHE = "public, max-age=3600"
+FRESH = "max-age=3600"
 
 
 @router.get("", summary="The styles", responses=problems(InvalidOption))
@@ -64,12 +64,15 @@ async def style(request: Request, style_id: StyleName, query: Annotated[StylesQu
 )
 async def preview(request: Request, style_id: StyleName, query: Annotated[StylesQuery, Query()]) -> Response:
     """A photo painted in this style."""
-    catalogue = service_of(request).catalogue
+    service = service_of(request)
+    catalogue = service.catalogue
     picture = catalogue.preview(*catalogue.style(style_id, query.model))
     if picture is None:
         raise NotFound(f"The style {style_id} has no preview.")
     etag = f'"{picture.sha256[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": CACHE}
+    # A shared cache would hand out what the service gives only to those with a key.
+    shared = "private" if service.settings.api_keys else "public"
+    headers = {"ETag": etag, "Cache-Control": f"{shared}, {FRESH}"}
     if matches(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
     return Response(picture.data, media_type=picture.media_type, headers=headers)

@@ -1,6 +1,7 @@
 import hashlib
 
 import pytest
+from pydantic import SecretStr
 
 STARRY_NIGHT = {
     "id": "starry_night",
@@ -92,6 +93,16 @@ def test_a_preview_is_not_sent_again_to_a_client_that_has_it(client):
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["etag"] == first.headers["etag"]
     assert client.get("/v1/styles/starry_night/preview", headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_only_previews_that_need_no_key_are_kept_by_shared_caches(client, connect):
+    open_to_all = client.get("/v1/styles/starry_night/preview")
+    assert open_to_all.headers["cache-control"] == "public, max-age=3600"
+    guarded = connect(api_keys=(SecretStr("a key of the tests"),))
+    key = {"Authorization": "Bearer a key of the tests"}
+    for known, status in ({}, 200), ({"If-None-Match": open_to_all.headers["etag"]}, 304):
+        kept = guarded.get("/v1/styles/starry_night/preview", headers=key | known)
+        assert (kept.status_code, kept.headers["cache-control"]) == (status, "private, max-age=3600")
 
 
 @pytest.mark.parametrize(
