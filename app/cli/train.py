@@ -21,12 +21,12 @@ from app.cli.training_run import (
 )
 from app.model_builds.candidate import Candidate
 from app.model_builds.full_training import FullTraining, learn, train_full
-from app.model_builds.previews import PREVIEW_EDGE
+from app.model_builds.previews import preview_photo
 from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published
 from app.registry.repository import Repository
 from app.settings import SHIPPED_MODELS
 from app.training.paintings import list_paintings
-from app.training.photos import list_photos, read_picture, usable_pictures
+from app.training.photos import list_photos, usable_pictures
 from app.training.recipe import Recipe
 
 train = typer.Typer(help="Train a whole model, or add a style to one.", no_args_is_help=True)
@@ -69,7 +69,8 @@ def full(
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.", callback=check_device)] = "cpu",
     compiled: Annotated[bool, typer.Option("--compile", help="Compile the networks; wants a C++ compiler.")] = False,
     preview: Annotated[
-        Path | None, typer.Option(help="Photo for the previews; it must be yours to publish.", exists=True)
+        Path | None,
+        typer.Option(help="Photo for the previews; it must be yours to publish. One that ships else.", exists=True),
     ] = None,
     checkpoint_seconds: Annotated[float, typer.Option(help="How often the state is saved.", min=0)] = 120,
     notes: Annotated[Path | None, typer.Option(help="Markdown to go into the card.", exists=True)] = None,
@@ -105,7 +106,7 @@ def full(
                 unseen=unseen_photos(photos, excluded),
                 base=Repository(models).load(chosen.base) if chosen.base else None,
                 # Read now what is needed at the end: hours later is a bad time to learn that it cannot be read.
-                preview=read_picture(preview, PREVIEW_EDGE) if preview else None,
+                preview=preview_photo(preview),
                 notes=notes.read_text() if notes else "",
                 device=place,
                 compiled=compiled,

@@ -16,14 +16,13 @@ from app.cli.failure import console
 from app.cli.publish import publish_or_exit
 from app.cli.training_run import check_device, explained, progress_bar, read_descriptor, reasons, stopped_by_signals
 from app.model_builds.addition import Addition, add_styles, fitting_precision
-from app.model_builds.previews import PREVIEW_EDGE
+from app.model_builds.previews import preview_photo
 from app.model_store.style_id import style_id_of
 from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published
 from app.registry.manifest import StyleId
 from app.registry.repository import Repository
 from app.settings import SHIPPED_MODELS
 from app.training.paintings import StyleImage
-from app.training.photos import read_picture
 from app.training.recipe import UnusableRecipe, add_recipe
 
 
@@ -62,7 +61,8 @@ def add(
         Path | None, typer.Option(help="Loss network, a safetensors file; ours else.", exists=True, dir_okay=False)
     ] = None,
     preview: Annotated[
-        Path | None, typer.Option(help="Photo for the preview; it must be yours to publish.", exists=True)
+        Path | None,
+        typer.Option(help="Photo for the preview; it must be yours to publish. One that ships else.", exists=True),
     ] = None,
     run: Annotated[Path | None, typer.Option(help="Folder of this run, to continue it if it is stopped.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.", callback=check_device)] = "cpu",
@@ -99,7 +99,7 @@ def add(
             recipe,
             photos=photos,
             exclude=exclude.read_text().splitlines() if exclude else (),
-            preview=read_picture(preview, PREVIEW_EDGE) if preview else None,
+            preview=preview_photo(preview),
             device=place,
         )
         with folder_of(run) as folder, stopped_by_signals() as stop, progress_bar() as watch:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -28,7 +28,7 @@ from app.model_builds.candidate import Candidate, pass_gates
 from app.model_builds.card import append_to_card
 from app.model_builds.catalogued import catalogued
 from app.model_builds.pictures import Pictures, gather
-from app.model_builds.previews import draw_previews
+from app.model_builds.previews import draw_previews, preview_photo
 from app.model_builds.progress import STEPS_BEGIN, BuildProgress, GatesWatch, Stop, Watch, train_to_the_end
 from app.model_builds.scores import Scores, score
 from app.nets.descriptor import Descriptor
@@ -68,7 +68,7 @@ class Addition:
         descriptor, descriptor_name: the loss network; best the one that the base was trained with.
         photos: a folder of photos; None: the built-in pictures.
         exclude: file names in it that are kept out of the training, and scored on.
-        preview: the photo (1, 3, H, W) in 0..1 that previews are painted from; None: no preview for the new styles.
+        preview: the photo (1, 3, H, W) in 0..1 that the previews of the new styles are painted from.
     """
 
     base: Model
@@ -78,7 +78,7 @@ class Addition:
     recipe: AddRecipe
     photos: Path | None = None
     exclude: Collection[str] = ()
-    preview: Tensor | None = None
+    preview: Tensor = field(default_factory=preview_photo)
     device: torch.device = CPU
 
     @property
@@ -107,7 +107,7 @@ def add_styles(addition: Addition, folder: Path, watch: Watch, stop: Stop = lamb
     pictures = gather(addition.photos, addition.exclude, len(addition.works), addition.recipe)
     trainer = build_trainer(addition, pictures, begin)
     plan_steps(trainer, folder)
-    samples = pictures.judged()
+    samples = pictures.shown()
     run = Run(
         folder,
         trainer,
@@ -187,7 +187,7 @@ def finish(addition: Addition, pictures: Pictures, trainer: RowTrainer, watch: G
 
 def draw_up(addition: Addition, pictures: Pictures, trainer: RowTrainer, rows: StyleRows, scores: Scores) -> Draft:
     base = addition.base
-    styles = catalogued(addition.works, scores, previewed=addition.preview is not None)
+    styles = catalogued(addition.works, scores)
     appended = Appended(
         base=base.manifest.label,
         base_sha256=base.manifest.files[WEIGHTS].sha256,
@@ -205,8 +205,7 @@ def draw_up(addition: Addition, pictures: Pictures, trainer: RowTrainer, rows: S
     )
     card = read_verified(base.folder, CARD, base.manifest).decode() if CARD in base.manifest.files else ""
     card = append_to_card(card or f"# {base.manifest.name}", trainer.recipe, styles, scores, appended)
-    preview = None if addition.preview is None else addition.preview.to(addition.device)
-    previews = draw_previews(trainer.generator, rows, addition.ids, preview)
+    previews = draw_previews(trainer.generator, rows, addition.ids, addition.preview.to(addition.device))
     return draft_addition(
         base, rows, styles=styles, appended=appended, metrics={}, extras={CARD: card.encode(), **previews}
     )

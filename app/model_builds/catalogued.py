@@ -10,12 +10,8 @@ from app.registry.manifest import Style
 from app.training.paintings import StyleImage
 
 
-def catalogued(works: Sequence[StyleImage], scores: Scores, *, previewed: bool) -> tuple[Style, ...]:
-    """Styles in the order of `works`, each with its provenance and, where it was scored, its losses.
-
-    Args:
-        previewed: whether the version has a preview of each.
-    """
+def catalogued(works: Sequence[StyleImage], scores: Scores) -> tuple[Style, ...]:
+    """Styles in the order of `works`, each with its provenance, its preview and, where it was scored, its losses."""
     return tuple(
         Style(
             id=work.id,
@@ -23,7 +19,7 @@ def catalogued(works: Sequence[StyleImage], scores: Scores, *, previewed: bool) 
             artist=work.artist,
             year=work.year,
             licence=work.licence,
-            preview=preview_name(work.id) if previewed else None,
+            preview=preview_name(work.id),
             losses=scores.losses.get(work.id),
         )
         for work in works

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -20,8 +20,9 @@ from app.model_builds.candidate import Candidate, pass_gates
 from app.model_builds.card import write_card
 from app.model_builds.catalogued import catalogued
 from app.model_builds.pictures import Pictures
-from app.model_builds.previews import draw_previews
+from app.model_builds.previews import draw_previews, preview_photo
 from app.model_builds.progress import BuildProgress, GatesWatch, Stop, Watch, train_to_the_end
+from app.model_builds.sample_photos import SAMPLE_PHOTOS
 from app.model_builds.scores import SCORED_EDGE, Scores, score
 from app.nets.descriptor import Descriptor
 from app.nets.generators import Generator
@@ -64,7 +65,7 @@ class FullTraining:
     photos: tuple[Path, ...] = ()
     unseen: tuple[Path, ...] = ()
     base: Model | None = None
-    preview: Tensor | None = None
+    preview: Tensor = field(default_factory=preview_photo)
     notes: str = ""
     device: torch.device = CPU
     compiled: bool = False
@@ -96,7 +97,7 @@ def learn(
     """The training alone, to its end."""
     watch(BuildProgress("start", 0, 0, training.recipe.steps, {}))
     trainer = build_trainer(training)
-    samples = [picture.to(training.device) for picture in sample_pictures(training, trainer.photos)]
+    samples = [picture.to(training.device) for picture in sample_pictures(training)]
     run = Run(
         folder,
         trainer,
@@ -139,10 +140,10 @@ def start_from(trainer: StyleTrainer, base: Model) -> None:
         raise UnusableRecipe(f"{base.manifest.label} cannot be the base: {error}") from None
 
 
-def sample_pictures(training: FullTraining, photos: Photos) -> Sequence[Tensor]:
+def sample_pictures(training: FullTraining) -> Sequence[Tensor]:
     """(1, 3, H, W) each, for the sample sheets."""
-    paths = (training.unseen or training.photos)[:SAMPLES]
-    return [read_picture(path, SAMPLE_EDGE) for path in paths] or Pictures(photos, ()).judged()
+    paths = training.unseen or training.photos or SAMPLE_PHOTOS
+    return [read_picture(path, SAMPLE_EDGE) for path in paths[:SAMPLES]]
 
 
 def finish(training: FullTraining, trainer: StyleTrainer, watch: GatesWatch) -> Candidate:
@@ -163,12 +164,11 @@ def draw_up(
     training: FullTraining, trainer: StyleTrainer, generator: Generator, rows: StyleRows, scores: Scores
 ) -> Draft:
     recipe = trainer.recipe
-    styles = catalogued(training.works, scores, previewed=training.preview is not None)
+    styles = catalogued(training.works, scores)
     card = write_card(
         training.name, recipe, styles, scores, training.descriptor_name, trainer.photos.about, training.notes
     )
-    preview = None if training.preview is None else training.preview.to(training.device)
-    previews = draw_previews(generator, rows, training.ids, preview)
+    previews = draw_previews(generator, rows, training.ids, training.preview.to(training.device))
     return draft(
         training.name,
         generator,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from app.model_builds.sample_photos import SAMPLE_PHOTOS
 from app.training.inspection import MIN_PHOTOS, inspect_photos
 from app.training.photos import Photos, read_picture
 from app.training.recipe import Schedule
@@ -26,6 +27,10 @@ class Pictures:
 
     seen: Photos
     unseen: tuple[Path, ...]
+
+    def shown(self) -> list[Tensor]:
+        """(1, 3, H, W) each, for people to look at: photographs always."""
+        return [read_picture(path, JUDGED_EDGE) for path in (self.unseen or SAMPLE_PHOTOS)[:JUDGED_PICTURES]]
 
     def judged(self) -> list[Tensor]:
         """(1, 3, H, W) each, which the training does not see."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from safetensors.torch import load_file
 
 from app.model_builds.addition import Addition, UnusableAddition, add_styles
 from app.model_builds.progress import TrainingStopped
+from app.model_builds.sample_photos import SAMPLE_PHOTOS
 from app.nets.descriptor import load_descriptor
 from app.nets.generators import Johnson
 from app.registry.repository import Repository
@@ -187,10 +189,25 @@ def test_photos_that_are_kept_out_are_scored_on(addition, photos, tmp_path):
     assert "Photos: 03.jpg, 00.jpg, 06.jpg." in candidate.draft.contents["card.md"].decode()
 
 
+def size_of(jpeg):
+    return Image.open(io.BytesIO(jpeg)).size
+
+
+def test_the_preview_of_a_new_style_is_painted_from_a_photo_that_ships(added):
+    candidate, _, folder = added
+    assert candidate.manifest.styles[-1].preview == "previews/harbour.jpg"
+    assert size_of(candidate.draft.contents["previews/harbour.jpg"]) == (384, 255)  # the cat's shape
+    # And so are the sheets where the training has no photos of its own: photos in one line, the style in the next.
+    [*_, sheet] = sorted((folder / "sheets").glob("*.jpg"))
+    shown = np.asarray(Image.open(sheet))[:170, :256].astype(int)
+    with Image.open(SAMPLE_PHOTOS[0]) as cat:
+        expected = np.asarray(cat.convert("RGB").resize((256, 170), Image.Resampling.LANCZOS)).astype(int)
+    assert np.abs(shown - expected).mean() < 3  # JPEG's loss
+
+
 def test_a_preview_is_painted_from_the_photo_that_is_given(addition, tmp_path):
     candidate, _ = watched(replace(addition, preview=torch.rand(1, 3, 48, 64)), tmp_path)
-    assert candidate.manifest.styles[-1].preview == "previews/harbour.jpg"
-    assert candidate.draft.contents["previews/harbour.jpg"][:3] == b"\xff\xd8\xff"
+    assert size_of(candidate.draft.contents["previews/harbour.jpg"]) == (64, 48)
 
 
 def test_what_cannot_be_added_is_explained(addition, painting, photos, tmp_path):
