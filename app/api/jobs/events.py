@@ -15,9 +15,10 @@ from starlette.types import Receive, Scope, Send
 from app.api.http.auth import principal_of
 from app.api.http.openapi import problems
 from app.api.jobs.event_hub import Watch
+from app.api.jobs.event_schemas import JobEvent
 from app.api.jobs.gateway import JobGateway
 from app.api.jobs.routes import JobId, find
-from app.api.jobs.schemas import EXAMPLE_POINT, job_path
+from app.api.jobs.schemas import EXAMPLE_ID, EXAMPLE_POINT, job_path
 from app.api.service import service_of
 from app.errors import InvalidOption, LedgerUnavailable, NotFound, Overloaded, TooManyRequests
 from app.jobs.events import status_data
@@ -28,28 +29,64 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 MEDIA_TYPE = "text/event-stream"
 # Proxies close what is silent for a minute or so.
 KEEP_ALIVE_SECONDS = 15
-RECONNECT_MILLISECONDS = 2000
+# In milliseconds, how long clients wait before they come back.
+RETRY = "retry: 2000\n\n"
 SEQ = re.compile(r"\d{1,9}", re.ASCII)
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the latter for nginx
-EXAMPLE = (
-    f"retry: {RECONNECT_MILLISECONDS}\n\n"
-    'id: 1\nevent: status\ndata: {"status": "queued", "attempt": 0, "cancel_requested": false}\n\n'
-    'id: 3\nevent: progress\ndata: {"progress": 0.5, "eta_seconds": 14.2, "attempt": 1, '
-    f'"losses": {json.dumps(EXAMPLE_POINT)}}}\n\n'
-    'id: 4\nevent: preview\ndata: {"progress": 0.5, "preview": "/v1/jobs/019a7c3e-.../preview"}\n\n'
-    'id: 9\nevent: end\ndata: {"status": "done", "result": "/v1/jobs/019a7c3e-.../result"}\n\n'
-)
+
+
+class EventStream(StreamingResponse):
+    """Gives its place back when it ends, also where its client has gone before its first byte."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, stream: AsyncIterator[str], leave: Callable[[], None]) -> None:
+        super().__init__(stream, headers=HEADERS)
+        self._leave = leave
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
+
+
+def text(event: Event, path: str) -> str:
+    """One event. The last one has a name of its own, so that a client need not know which statuses are final."""
+    name, data = str(event.kind), dict(event.data)
+    if event.kind is EventKind.PREVIEW:
+        data["preview"] = f"{path}/preview"
+    elif event.kind is EventKind.STATUS and data["status"] in ENDED:
+        name = "end"
+        data["result"] = f"{path}/result" if data["status"] == "done" else None
+    return f"id: {event.seq}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
+
+
+def example() -> str:
+    """Some events of a job that comes to its end."""
+    status = {"status": "queued", "attempt": 0, "cancel_requested": False}
+    progress = {"progress": 0.5, "eta_seconds": 14.2, "attempt": 1, "losses": EXAMPLE_POINT}
+    told = (
+        (1, EventKind.STATUS, status),
+        (3, EventKind.PROGRESS, progress),
+        (4, EventKind.PREVIEW, progress),
+        (9, EventKind.STATUS, status | {"status": "done", "attempt": 1}),
+    )
+    events = [Event(EXAMPLE_ID, number, kind, data, 0) for number, kind, data in told]
+    return RETRY + "".join(text(event, f"/v1/jobs/{EXAMPLE_ID}") for event in events)
 
 
 @router.get(
     "/{job_id}/events",
     summary="Follow a job",
-    response_class=StreamingResponse,
+    status_code=200,
+    response_class=EventStream,
     responses={
         200: {
-            "description": "`status`, `progress` and `preview` events, and at last `end`. Comments come in between, "
-            "so that no proxy takes the connection for dead.",
-            "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "examples": {"a job": {"value": EXAMPLE}}}},
+            "description": "`status`, `progress` and `preview` events, and at last `end`; the schema has them as a "
+            "list. Comments come in between, so that no proxy takes the connection for dead.",
+            "model": list[JobEvent],
+            "content": {MEDIA_TYPE: {"examples": {"a job": {"value": example()}}}},
         },
         204: {"description": "`Last-Event-ID` was the end: nothing follows, and an `EventSource` stops asking."},
         **problems(NotFound, InvalidOption, TooManyRequests, Overloaded, LedgerUnavailable),
@@ -80,20 +117,6 @@ async def events(
     return EventStream(stream, leave)
 
 
-class EventStream(StreamingResponse):
-    """Gives its place back when it ends, also where its client has gone before its first byte."""
-
-    def __init__(self, stream: AsyncIterator[str], leave: Callable[[], None]) -> None:
-        super().__init__(stream, media_type=MEDIA_TYPE, headers=HEADERS)
-        self._leave = leave
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._leave()
-
-
 def number(last_event_id: str | None) -> int:
     """Raises InvalidOption for what was never an id of an event."""
     if last_event_id is None:
@@ -105,7 +128,7 @@ def number(last_event_id: str | None) -> int:
 
 async def follow(desk: JobGateway, job: Job, after: int, path: str) -> AsyncIterator[str]:
     """Every event after that number, as text; it ends with the job, or with the server, or without the ledger."""
-    yield f"retry: {RECONNECT_MILLISECONDS}\n\n"
+    yield RETRY
     if job.blobs_deleted:  # and its events with them
         yield text(Event(job.id, job.events, EventKind.STATUS, status_data(job), 0), path)
         return
@@ -129,14 +152,3 @@ async def follow(desk: JobGateway, job: Job, after: int, path: str) -> AsyncIter
 async def unsent(desk: JobGateway, watch: Watch, job: Job, after: int) -> list[Event]:
     recent = watch.after(after)
     return list(recent) if recent is not None else await desk.ask(desk.ledger.events, job.id, after)
-
-
-def text(event: Event, path: str) -> str:
-    """One event. The last one has a name of its own, so that a client need not know which statuses are final."""
-    name, data = str(event.kind), dict(event.data)
-    if event.kind is EventKind.PREVIEW:
-        data["preview"] = f"{path}/preview"
-    elif event.kind is EventKind.STATUS and data["status"] in ENDED:
-        name = "end"
-        data["result"] = f"{path}/result" if data["status"] == "done" else None
-    return f"id: {event.seq}\nevent: {name}\ndata: {json.dumps(data)}\n\n"

@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from job_requests import make, problem
+from jsonschema import Draft202012Validator
 
 from app.api.backend import Backend
 from app.api.jobs import event_hub
 from app.api.jobs import events as events_route
 from app.api.jobs.event_hub import EventHub, Watch
-from app.errors import LedgerUnavailable, Overloaded, TooManyRequests
+from app.errors import LedgerUnavailable, Overloaded, TooManyRequests, TrainingFailed
 from app.jobs.job import Event, EventKind
 from app.jobs.ledger import News
 
@@ -62,6 +63,34 @@ def test_the_whole_story_of_a_job_that_has_ended(client, made, worker):
     assert events[3][2]["losses"] == {"iteration": 2, "total": 0.5, "style": 0.25}
     assert events[4][2]["preview"] == made["links"]["self"] + "/preview"
     assert (events[5][2]["status"], events[5][2]["result"]) == ("done", made["links"]["self"] + "/result")
+
+
+def test_all_events_are_what_the_document_says(client, photo, painting, worker):
+    document = client.get("/openapi.json").json()
+    media = document["paths"]["/v1/jobs/{job_id}/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]
+    schema = Draft202012Validator(media["schema"] | {"components": document["components"]})
+
+    def told(text):
+        return [{"id": seq, "event": name, "data": data} for seq, name, data in parse(text)]
+
+    done, failed, cancelled, expired = (make(client, photo, painting) for _ in range(4))
+    run_to_its_end(worker, done, heartbeats=1)
+    worker.leases.fail(worker.claim(failed["id"]), TrainingFailed("The reason."))
+    client.delete(cancelled["links"]["self"])
+    run_to_its_end(worker, expired)
+    worker.expire(worker.ledger.get(expired["id"]))
+    stories = [told(follow(client, job).text) for job in (done, failed, cancelled, expired)]
+    assert [story[-1]["data"]["status"] for story in stories] == ["done", "failed", "cancelled", "done"]
+    assert {event["event"] for event in stories[0]} == {"status", "progress", "preview", "end"}
+    assert stories[1][-1]["data"]["error"] == {"slug": TrainingFailed.slug, "detail": "The reason."}
+    for story in (*stories, told(media["examples"]["a job"]["value"])):
+        assert list(schema.iter_errors(story)) == []
+    # The schema is strict: a member more, or one less, is none of it.
+    more, less = json.loads(json.dumps([stories[0]] * 2))
+    more[2]["data"]["more"] = 1
+    del less[2]["data"]["attempt"]
+    assert not schema.is_valid(more)
+    assert not schema.is_valid(less)
 
 
 def test_the_story_of_a_job_that_is_running_comes_as_it_happens(client, made, worker):
