@@ -9,6 +9,7 @@ import typer
 
 from app.cli.publish import publish_or_exit
 from app.cli.train_add import add
+from app.cli.train_encoder import encoder
 from app.cli.training_run import (
     check_device,
     check_name,
@@ -31,6 +32,7 @@ from app.training.recipe import Recipe
 
 train = typer.Typer(help="Train a whole model, or add a style to one.", no_args_is_help=True)
 train.command()(add)
+train.command()(encoder)
 
 
 @train.command()

@@ -34,6 +34,7 @@ from app.training.paintings import UnusablePaintings
 from app.training.photos import NoPhotos, UnreadablePicture
 from app.training.recipe import Schedule, UnusableRecipe
 from app.training.run import Run, UnusableRun
+from app.training.style_views import OtherViews
 from app.training.trainer import TrainingDiverged, UnevenBatch
 
 AnySchedule = TypeVar("AnySchedule", bound=Schedule)
@@ -49,6 +50,7 @@ EXPECTED = (
     MissingLayer,
     NoPhotos,
     OSError,
+    OtherViews,
     TrainingDiverged,
     UnevenBatch,
     UnknownLayout,

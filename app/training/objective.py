@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -52,12 +52,57 @@ class Losses:
     traces: Tensor
 
 
+@dataclass(frozen=True)
+class StyleTargets:
+    """What style images ask for, measured once.
+
+    Attributes:
+        grams: (N, C, C) by style layer.
+        energies: (N,), mean squares at the content layer.
+        spectra: (N, 3, window, frequencies), as of `power_spectrum`.
+    """
+
+    grams: dict[str, Tensor]
+    energies: Tensor
+    spectra: Tensor
+
+    def to(self, dtype: torch.dtype) -> StyleTargets:
+        grams = {layer: gram.to(dtype) for layer, gram in self.grams.items()}
+        return StyleTargets(grams, self.energies.to(dtype), self.spectra.to(dtype))
+
+
+@torch.no_grad()
+def measure_styles(descriptor: Descriptor, images: Iterable[Tensor], recipe: Aim) -> StyleTargets:
+    """The targets that style images (1, 3, H, W) in 0..1 set, each at its own size.
+
+    Raises:
+        MissingLayer: if the recipe and the loss network do not fit.
+    """
+    check_layers(descriptor, recipe)
+    grams: dict[str, list[Tensor]] = {layer: [] for layer in recipe.style_layers}
+    energies, spectra = [], []
+    for image in images:
+        seen = descriptor(image, {*recipe.style_layers, recipe.content_layer})
+        for layer, found in grams.items():
+            found.append(mean_gram(seen[layer].float()))
+        energies.append(seen[recipe.content_layer].float().square().mean())
+        spectra.append(power_spectrum(image))
+    return StyleTargets(
+        {layer: torch.cat(found) for layer, found in grams.items()}, torch.stack(energies), torch.cat(spectra)
+    )
+
+
+def check_layers(descriptor: Descriptor, recipe: Aim) -> None:
+    if missing := {*recipe.style_layers, recipe.content_layer}.difference(descriptor.layers):
+        raise MissingLayer(f"The loss network has no layer {', '.join(sorted(missing))}.")
+
+
 class Objective(nn.Module):
     """The balanced losses against fixed paintings.
 
     Args:
         descriptor: the loss network.
-        paintings: (1, 3, H, W) in 0..1, one a style, each at its own size.
+        paintings: (1, 3, H, W) in 0..1, one a style, each at its own size; or their targets, if they are measured.
         weights: what each style's style loss counts.
         recipe: layers and content weight.
 
@@ -66,11 +111,14 @@ class Objective(nn.Module):
     """
 
     def __init__(
-        self, descriptor: Descriptor, paintings: Sequence[Tensor], weights: Sequence[float], recipe: Aim
+        self,
+        descriptor: Descriptor,
+        paintings: Iterable[Tensor] | StyleTargets,
+        weights: Sequence[float],
+        recipe: Aim,
     ) -> None:
         super().__init__()
-        if missing := {*recipe.style_layers, recipe.content_layer}.difference(descriptor.layers):
-            raise MissingLayer(f"The loss network has no layer {', '.join(sorted(missing))}.")
+        check_layers(descriptor, recipe)
         self.descriptor = descriptor
         self.style_layers = recipe.style_layers
         self.content_layer = recipe.content_layer
@@ -83,15 +131,11 @@ class Objective(nn.Module):
         self.register_buffer("weights", torch.tensor(weights))
         counts = [recipe.layer_weights.get(layer, 1.0) for layer in self.style_layers]
         self.register_buffer("layer_weights", torch.tensor(counts))
-        with torch.no_grad():
-            seen = [descriptor(painting, {*self.style_layers, self.content_layer}) for painting in paintings]
-            grams = [self.grams(features) for features in seen]
-            energies = [features[self.content_layer].float().square().mean() for features in seen]
-            spectra = [power_spectrum(painting) for painting in paintings]
-        self.register_buffer("spectra", torch.cat(spectra))
-        self.register_buffer("least_energy", MIN_ENERGY * torch.stack(energies).mean())
+        targets = paintings if isinstance(paintings, StyleTargets) else measure_styles(descriptor, paintings, recipe)
+        self.register_buffer("spectra", targets.spectra)
+        self.register_buffer("least_energy", MIN_ENERGY * targets.energies.mean())
         for layer in self.style_layers:
-            self.register_buffer(f"target_{layer}", torch.cat([gram[layer] for gram in grams]))
+            self.register_buffer(f"target_{layer}", targets.grams[layer])
 
     def grams(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """Grams (B, C, C) in float32: in bfloat16 they would round away the differences that are left to learn."""

@@ -161,6 +161,49 @@ class AddRecipe(Aim):
     start: Literal["nearest", "mean"] = "nearest"
 
 
+class EncoderRecipe(Aim):
+    """The training of a style encoder before a generator that stays as it is."""
+
+    # Before which generator, `name@version`.
+    base: str | None = None
+
+    # The views of each style image: the whole, and square crops of at most `view_edge` pixels, enlarged by a factor
+    # drawn from `view_zoom` beside the whole; this share of the crops in other colours.
+    views: int = Field(6, ge=1, le=1000)
+    view_edge: int = Field(320, ge=64, le=2048)
+    view_zoom: tuple[Factor, Factor] = (0.7, 1.4)
+    recoloured: float = Field(0.4, ge=0, le=1)
+
+    # The network (see app.nets.style_encoder).
+    rank: int = Field(16, ge=1, le=128)
+    hidden: int = Field(384, ge=1, le=4096)
+    bottleneck: int = Field(100, ge=1, le=1024)
+
+    # Steps of the head start, in which it learns which of the generator's own styles a view is nearest to.
+    head_start: int = Field(400, ge=0, le=100_000)
+
+    batch: int = Field(4, ge=1, le=1024)
+    styles_per_photo: int = Field(2, ge=1, le=64)
+    learning_rate: float = Field(1e-3, gt=0, le=1)
+    average: Decay = 0.998
+
+    @field_validator("view_zoom")
+    @classmethod
+    def ascending_views(cls, zoom: tuple[float, float]) -> tuple[float, float]:
+        return cls.ascending(zoom)
+
+    @model_validator(mode="after")
+    def alike(self) -> EncoderRecipe:
+        if self.style_weights:
+            raise ValueError("an encoder weighs all style images alike, so style_weights is empty")
+        return self
+
+
+def inherited(base: Mapping[str, Any]) -> dict[str, Any]:
+    """What an encoder's recipe has from that of its generator, where it is not told otherwise."""
+    return {name: base[name] for name in (*INHERITED, "layer_weights", "relief_weight") if name in base}
+
+
 def add_recipe(base: Mapping[str, Any], given: Mapping[str, Any]) -> AddRecipe:
     """The recipe of an addition to a model whose own recipe is `base`: it aims at the same, where not told otherwise.
 

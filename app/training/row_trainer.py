@@ -15,10 +15,10 @@ from statistics import median
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from app.nets.generators import Generator
 from app.nets.norm import StyleRows
+from app.training.frozen_generator import FrozenGenerator
 from app.training.objective import Objective
 from app.training.photos import Photos, Sample
 from app.training.recipe import AddRecipe
@@ -75,11 +75,8 @@ class RowTrainer(Trainer):
         tell: Callable[[float], None] = lambda _: None,
     ) -> None:
         dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
-        self.generator = copy.deepcopy(generator).to(device).requires_grad_(False)
-        if device.type == "cpu":
-            self.generator.to(memory_format=generator.memory_format)  # type: ignore[call-overload]
-        # Narrowed once: what is frozen need not be narrowed again in every step.
-        self.weights = self.generator.weights(dtype)
+        self.paint = FrozenGenerator(generator, device, dtype)
+        self.generator = self.paint.generator
         self.objective = objective.to(device)
         self.objective.descriptor.narrow(dtype)
         # A quarter less time for a step on a CPU, in bfloat16.
@@ -100,11 +97,6 @@ class RowTrainer(Trainer):
         painted = self.paint(sample.photos, *self.rows(sample.styles))
         losses = self.objective(painted, sample.photos, sample.styles)
         return {"total": losses.total, "style": losses.style, "content": losses.content, "traces": losses.traces}
-
-    def paint(self, photos: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-        """(B, 3, H, W) in the rows (B, features), at the training's precision."""
-        painted: Tensor = functional_call(self.generator, self.weights, (photos, gamma, beta))
-        return painted
 
     @torch.no_grad()
     def choose_starts(self, rows: StyleRows, tell: Callable[[float], None] = lambda _: None) -> list[RowStart]:

@@ -1,0 +1,142 @@
+"""The style encoder: a style image in, the row (gamma, beta) of a conditional generator out, in one forward pass.
+
+After Ghiasi et al. (1705.06830), whose network also predicts rows through a bottleneck of 100 numbers. Theirs looks at
+the image through an Inception network of its own; this one takes what the losses of style transfer are made of: the
+means, the standard deviations and the Gram matrices of a loss network's layers. They are means over positions, so an
+image's size changes nothing but their precision, and a service that has the loss network needs little more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from app.nets.norm import StyleRows
+
+# Of statistics in standard deviations of those of the training: beyond, nothing has been learned.
+FARTHEST = 4.0
+# Of the directions of a code that no row is known to need, beside those that the known rows differ in.
+UNKNOWN_SCALE = 0.2
+
+
+class StyleEncoder(nn.Module):
+    """Statistics of a loss network's features -> code -> row.
+
+    Args:
+        channels: of the loss network's layers, by name.
+        features: values of gamma (and of beta) that a row of the generator has.
+        rank: directions that each Gram matrix is seen along.
+        hidden: width of the two layers between statistics and code.
+        bottleneck: numbers that a style is told in; codes can be averaged and walked between.
+
+    Attributes:
+        centre, spread: (size,) of the statistics, as the training found them.
+        middle: (2 features,), the row that all others are told as deviations from.
+    """
+
+    centre: Tensor
+    spread: Tensor
+    middle: Tensor
+
+    def __init__(
+        self, channels: Mapping[str, int], features: int, rank: int = 16, hidden: int = 384, bottleneck: int = 100
+    ) -> None:
+        super().__init__()
+        self.layers = tuple(channels)
+        self.features = features
+        size = 0
+        for layer, width in channels.items():
+            seen = min(rank, width)
+            self.register_buffer(f"directions_{layer}", torch.eye(width, seen))
+            size += 2 * width + seen * (seen + 1) // 2
+        self.register_buffer("centre", torch.zeros(size))
+        self.register_buffer("spread", torch.ones(size))
+        self.register_buffer("middle", torch.cat([torch.ones(features), torch.zeros(features)]))
+        self.hidden = nn.Sequential(nn.Linear(size, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
+        self.narrow = nn.Linear(hidden, bottleneck)
+        self.widen = nn.Linear(bottleneck, 2 * features)
+
+    def forward(self, seen: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Features (B, C, H, W) by layer of style images of any size -> gamma, beta (B, features)."""
+        return self.row(self.code(self.statistics(seen)))
+
+    @torch.no_grad()
+    def statistics(self, seen: Mapping[str, Tensor]) -> Tensor:
+        """What the encoder knows of style images, of features (B, C, H, W) by layer: (B, size) float32."""
+        return torch.cat([self.of_layer(layer, seen[layer].float()) for layer in self.layers], dim=1)
+
+    def of_layer(self, layer: str, features: Tensor) -> Tensor:
+        """Means, standard deviations and the Gram matrix along some directions; roots, so that no large one drowns the
+        others: (B, C, H, W) -> (B, 2 C + directions)."""
+        deviation, mean = torch.std_mean(features, dim=(2, 3), correction=0)
+        along = self.get_buffer(f"directions_{layer}").mT @ features.flatten(2)
+        gram = along @ along.mT / along.shape[2]
+        row, column = torch.triu_indices(*gram.shape[1:], device=gram.device)
+        return rooted(torch.cat([mean, deviation, gram[:, row, column]], dim=1))
+
+    def code(self, statistics: Tensor) -> Tensor:
+        """Statistics (B, size) -> codes (B, bottleneck)."""
+        told = ((statistics - self.centre) / self.spread).clamp(-FARTHEST, FARTHEST)
+        code: Tensor = self.narrow(self.hidden(told))
+        return code
+
+    def row(self, code: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes (B, bottleneck) -> gamma, beta (B, features)."""
+        gamma, beta = (self.middle + self.widen(code)).split(self.features, dim=1)
+        return gamma, beta
+
+    @torch.no_grad()
+    def begin_at(self, rows: StyleRows) -> None:
+        """Give the mean of `rows` for every style image; codes go along what `rows` differ in, the widest first."""
+        deviations = self.set_middle(rows)
+        _, scales, directions = torch.linalg.svd(deviations, full_matrices=False)
+        count = min(len(deviations) - 1, self.narrow.out_features)  # they sum to 0, so one is told by the others
+        usual = deviations.square().mean().sqrt().item() / max(1, count) ** 0.5
+        nn.init.normal_(self.widen.weight, std=UNKNOWN_SCALE * usual)
+        self.widen.weight[:, :count] = (scales[:count, None] * directions[:count]).mT / len(deviations) ** 0.5
+        nn.init.zeros_(self.widen.bias)
+        nn.init.zeros_(self.narrow.weight)
+        nn.init.zeros_(self.narrow.bias)
+
+    @torch.no_grad()
+    def move(self, before: StyleRows, after: StyleRows) -> None:
+        """Follow a generator that has learned on: what told a row of `before` tells the same row of `after`.
+
+        With deviations D and D' of the S rows, (2 features, S) each, deviations d become d + (D' - D) D^+ d: what lies
+        in no known row's direction stays.
+        """
+        old, new = deviations_of(before).mT, self.set_middle(after).mT
+        change = (new - old) @ torch.linalg.pinv(old, rtol=1e-3)
+        self.widen.weight.add_(change @ self.widen.weight)
+        self.widen.bias.add_(change @ self.widen.bias)
+
+    def set_middle(self, rows: StyleRows) -> Tensor:
+        """The mean of `rows` becomes the middle; their deviations from it, (S, 2 features)."""
+        self.middle.copy_(whole_rows(rows).mean(dim=0))
+        return deviations_of(rows)
+
+
+def whole_rows(rows: StyleRows) -> Tensor:
+    """Gamma and beta in one: (S, 2 features)."""
+    return torch.cat([rows.gamma, rows.beta], dim=1)
+
+
+def deviations_of(rows: StyleRows) -> Tensor:
+    """Of each row from their mean: (S, 2 features)."""
+    whole = whole_rows(rows)
+    return whole - whole.mean(dim=0)
+
+
+def rooted(x: Tensor) -> Tensor:
+    """Square roots that keep the sign."""
+    return x.sign() * x.abs().sqrt()
+
+
+def strongest_directions(gram: Tensor, rank: int) -> Tensor:
+    """The eigenvectors of a mean Gram matrix (C, C) with the largest values, each scaled to see 1 of it: (C, rank)."""
+    values, vectors = torch.linalg.eigh(gram.double())
+    rank = min(rank, len(gram))
+    strongest: Tensor = vectors[:, -rank:] / values[-rank:].clamp_min(1e-6 * values[-1]).sqrt()
+    return strongest.flip(1).float()

@@ -1,0 +1,133 @@
+"""Training a style encoder: one network that gives the row of any style image, before a generator that stays as it is.
+
+After Ghiasi et al. (1705.06830), who train both at once. Here the generator has learned the rows of its own styles
+already, and the losses are theirs, each step towards other views of other works.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from app.losses import balanced_style_loss
+from app.nets.generators import Generator
+from app.nets.norm import StyleRows
+from app.nets.style_encoder import StyleEncoder, whole_rows
+from app.training.frozen_generator import FrozenGenerator
+from app.training.objective import Objective
+from app.training.photos import Photos, Sample
+from app.training.recipe import EncoderRecipe
+from app.training.style_views import StyleViews
+from app.training.trainer import Trainer
+
+# Of the head start.
+VIEWS_A_STEP = 128
+# A view's share in a known style falls with this power of their distance; the second keeps its own style finite.
+NEARNESS = 3
+NO_DISTANCE = 0.02
+# Of statistics that hardly differ between views: a smaller spread would make noise of them.
+LEAST_SPREAD = 1e-3
+
+
+class EncoderTrainer(Trainer):
+    """An encoder before a frozen generator. The targets are the works.
+
+    Args:
+        encoder: as `unlearned` makes it; it is taken over.
+        rows: of the generator's own styles, about whose mean the encoder begins.
+        views: of the works, whose targets are those of the objective.
+        photos: that draw a view where others draw a style.
+    """
+
+    recipe: EncoderRecipe
+
+    def __init__(
+        self,
+        recipe: EncoderRecipe,
+        works: tuple[str, ...],
+        encoder: StyleEncoder,
+        generator: Generator,
+        rows: StyleRows,
+        views: StyleViews,
+        objective: Objective,
+        photos: Photos,
+        device: torch.device,
+    ) -> None:
+        torch.manual_seed(recipe.seed)
+        dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+        self.paint = FrozenGenerator(generator, device, dtype, last=dtype)
+        self.objective = objective.to(device)
+        self.objective.descriptor.narrow(dtype)
+        self.objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.statistics_of_views = views.statistics.to(device)
+        self.encoder = encoder
+        encoder.begin_at(rows)
+        encoder.centre.copy_(views.statistics.mean(dim=0))
+        encoder.spread.copy_(views.statistics.std(dim=0, correction=0).clamp_min(LEAST_SPREAD))
+        super().__init__(recipe, works, encoder, photos, device)
+
+    def losses(self, sample: Sample) -> Mapping[str, Tensor]:
+        gamma, beta = self.encoder.row(self.encoder.code(self.statistics_of_views[sample.styles]))
+        losses = self.objective(self.paint(sample.repeated, gamma, beta), sample.photos, sample.styles)
+        return {"total": losses.total, "style": losses.style, "content": losses.content, "traces": losses.traces}
+
+    def take_head_start(self, rows: StyleRows, shares: Tensor) -> None:
+        """Learn by regression to give every view a blend of known rows; a minute that saves thousands of steps.
+
+        Args:
+            rows: (S, features) of known styles.
+            shares: (N, S) of each in each view, as of `shares_of`.
+        """
+        known = whole_rows(rows).to(self.device)
+        wanted = shares.to(self.device) @ known
+        scale = known.std(dim=0).clamp_min(LEAST_SPREAD)
+        optimiser = torch.optim.Adam(self.parameters.values(), self.recipe.learning_rate)
+        draw = torch.Generator().manual_seed(self.recipe.seed)
+        for _ in range(self.recipe.head_start):
+            chosen = torch.randint(len(wanted), (VIEWS_A_STEP,), generator=draw).to(self.device)
+            given = torch.cat(self.encoder.row(self.encoder.code(self.statistics_of_views[chosen])), dim=1)
+            optimiser.zero_grad()
+            torch.autograd.backward(((given - wanted[chosen]) / scale).square().mean())
+            optimiser.step()
+        self.forget_gradients()
+        self.begin()
+
+    @torch.no_grad()
+    def start_from(self, learned: Mapping[str, Tensor], before: StyleRows, after: StyleRows) -> None:
+        """Go on from another encoder, which may have been for an earlier state of the generator.
+
+        Args:
+            learned: its state dict.
+            before, after: the same styles' rows of its generator and of this one.
+
+        Raises:
+            ValueError: it has other sizes.
+        """
+        try:
+            self.encoder.load_state_dict(learned)
+        except RuntimeError as error:
+            raise ValueError("it has other sizes") from error
+        self.encoder.move(before, after)
+        self.begin()
+
+    def averaged(self) -> StyleEncoder:
+        """An encoder of its own with the averaged weights."""
+        encoder = copy.deepcopy(self.encoder)
+        encoder.load_state_dict(self.average)
+        return encoder.requires_grad_(False)
+
+
+def shares_of(objective: Objective, known: Tensor) -> Tensor:
+    """How near each of the objective's N views is to each of its views `known` (S,): (N, S), each row summing to 1."""
+    distances = torch.stack([distances_to(objective, int(view)) for view in known], dim=1)
+    nearness = (distances + NO_DISTANCE) ** -NEARNESS
+    return nearness / nearness.sum(dim=1, keepdim=True)
+
+
+def distances_to(objective: Objective, known: int) -> Tensor:
+    """(N,): the mean style loss that a picture just like the view `known` has as one of each view."""
+    layers = [objective.get_buffer(f"target_{layer}") for layer in objective.style_layers]
+    return torch.stack([balanced_style_loss(grams[known : known + 1], grams) for grams in layers]).mean(dim=0)
