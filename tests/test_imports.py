@@ -11,13 +11,14 @@ import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 
-GROUND = {"app", "errors", "settings", "imaging", "storage"}
+GROUND = {"app", "errors", "settings", "imaging", "storage", "style_id"}
 # Rooms of app/ and the rooms that each may import besides itself. "app" is the package itself, with the version.
 ARROWS = {
     "app": set(),
     "errors": set(),
     "machine": {"app"},
     "settings": {"app", "errors", "machine"},
+    "style_id": {"app", "errors"},
     "logs": {"app"},
     "imaging": {"app", "errors", "settings"},
     "storage": {"app", "errors", "settings"},

@@ -1,9 +1,20 @@
-"""What a command has to say on stderr when something went wrong."""
+"""How a command ends that cannot do what it was asked: one sentence on stderr, and an exit code."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
 from rich.console import Console
 from rich.text import Text
+
+from app.settings import SettingsError
+
+FAILED = 1
+MISUSED = 2  # as typer has it
+INTERRUPTED = 128 + 2  # what a shell gives a program that SIGINT has ended
 
 console = Console(stderr=True)
 
@@ -16,3 +27,19 @@ def complain(command: str, sentence: str) -> None:
 def warn(sentence: str) -> None:
     """Of something that stops no command."""
     console.print(Text(f"pastiche: warning: {sentence}", style="yellow"), soft_wrap=True)
+
+
+def give_up(command: str, sentence: str, code: int = FAILED) -> NoReturn:
+    complain(command, sentence)
+    raise typer.Exit(code) from None
+
+
+@contextmanager
+def failures_told(command: str, *failures: type[Exception]) -> Iterator[None]:
+    """End the command with the sentence of a bad setting, and of whatever else it may fail for."""
+    try:
+        yield
+    except SettingsError as error:
+        give_up(command, str(error), MISUSED)
+    except failures as error:
+        give_up(command, str(error))

@@ -7,16 +7,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from app.cli.failure import complain
+from app.cli.failure import failures_told, give_up
 from app.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
     from app.model_store.store import ModelStore
-
-MISCONFIGURED = 2
-NOT_NOW = 1
 
 
 @contextmanager
@@ -31,23 +26,17 @@ def fleet(
     """
     from app.errors import PasticheError
     from app.model_store.store import open_shipped
-    from app.registry.repository import InvalidModel
+    from app.registry.error import InvalidModel
     from app.sql.migration import SchemaOutdated
 
-    try:
-        settings = load_settings()
-        opened = open_shipped(models_dir) if models_dir else open_fleet(settings, to_change)
-        with closing(opened) as model_store:
-            yield model_store, models_dir or settings.models_dir
-    except SettingsError as error:
-        complain(command, str(error))
-        raise typer.Exit(MISCONFIGURED) from None
-    except PasticheError as error:
-        complain(command, " ".join([error.detail, *error.extra.get("reasons", ())]))
-        raise typer.Exit(NOT_NOW) from None
-    except (InvalidModel, SchemaOutdated) as error:
-        complain(command, str(error))
-        raise typer.Exit(NOT_NOW) from None
+    with failures_told(command, InvalidModel, SchemaOutdated):
+        try:
+            settings = load_settings()
+            opened = open_shipped(models_dir) if models_dir else open_fleet(settings, to_change)
+            with closing(opened) as model_store:
+                yield model_store, models_dir or settings.models_dir
+        except PasticheError as error:
+            give_up(command, " ".join([error.detail, *error.extra.get("reasons", ())]))
 
 
 def open_fleet(settings: Settings, to_change: bool) -> ModelStore:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.imaging.encode import FORMATS
+from app.storage.atomic import replacing
 
 # In the place of a file, standard input or output.
 STREAM = Path("-")
@@ -45,12 +46,8 @@ class PlannedPicture:
         if target.exists() and not target.is_file():  # a device or a pipe must stay one
             target.write_bytes(painting)
             return
-        unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
+        with replacing(target) as unfinished:
             unfinished.write_bytes(painting)
-            unfinished.replace(target)
-        finally:
-            unfinished.unlink(missing_ok=True)
 
 
 def plan_pictures(inputs: Sequence[Path], output: str, format: str | None) -> list[PlannedPicture]:

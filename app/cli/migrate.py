@@ -6,12 +6,9 @@ from contextlib import closing
 
 import typer
 
-from app.cli.failure import complain
+from app.cli.failure import failures_told
 from app.errors import LedgerUnavailable
-from app.settings import SettingsError, load_settings
-
-NOT_NOW = 1
-MISCONFIGURED = 2
+from app.settings import load_settings
 
 
 def migrate() -> None:
@@ -24,14 +21,8 @@ def migrate() -> None:
     from app.sql.migration import SchemaOutdated
     from app.sql.migration import migrate as run  # here, since no other command needs the database's packages
 
-    try:
+    with failures_told("migrate", SchemaOutdated, LedgerUnavailable, QueueUnavailable):
         settings = load_settings()
         with closing(Database(settings.ledger_url)) as database, closing(Dispatch(settings)) as queue:
             before, after = run(database, queue.create)
-    except SettingsError as error:
-        complain("migrate", str(error))
-        raise typer.Exit(MISCONFIGURED) from None
-    except (SchemaOutdated, LedgerUnavailable, QueueUnavailable) as error:
-        complain("migrate", str(error) or "The queue of the jobs cannot be reached.")
-        raise typer.Exit(NOT_NOW) from None
     typer.echo(f"The database is up to date at {after}." if before == after else f"{before or 'empty'} -> {after}")

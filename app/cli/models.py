@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.failure import complain
+from app.cli.failure import complain, give_up
 from app.cli.fleet import fleet
 from app.model_store.version import VersionState, version_served
-from app.registry.descriptors import load_network, networks
-from app.registry.repository import InvalidModel, read_manifest
+from app.registry.descriptors import load_label, networks, numbered_networks
+from app.registry.error import InvalidModel
+from app.registry.label import label_of, parse_label
+from app.registry.repository import read_manifest
 
 if TYPE_CHECKING:
     from app.model_store.store import ModelStore
@@ -86,8 +88,6 @@ def activate(
 
     Exits with 1 if there is none, or it is a candidate or broken.
     """
-    from app.model_store.label import parse_label
-
     with fleet("models activate", to_change=True) as (model_store, _):
         name, version = parse_label(reference)
         if version is None:
@@ -115,8 +115,7 @@ def export(
         try:
             export_onnx(model.generator, output)
         except (ExportUnavailable, OSError) as error:
-            complain("models export", str(error))
-            raise typer.Exit(1) from None
+            give_up("models export", str(error))
         typer.echo(f"{model.manifest.label} -> {output}; its rows: {model.folder / 'model.safetensors'}")
 
 
@@ -142,10 +141,10 @@ def verified(model_store: ModelStore, shipped: Path, reference: str) -> str:
     """The label of a model or a loss network that is as it should be. Raises InvalidModel."""
     from app.model_store.golden import check_golden, golden_stylizer
 
-    name, _, version = reference.partition("@")
-    mine = [label for label in networks(shipped) if label.partition("@")[0] == name]
-    if label := next((label for label in reversed(mine) if not version or label == reference), None):
-        load_network(shipped.joinpath(*label.split("@")))
+    name, version = parse_label(reference)
+    if numbers := numbered_networks(shipped, name):
+        label = label_of(name, version or numbers[-1])
+        load_label(shipped, label)
         return label
     model = model_store.load(reference)
     check_golden(golden_stylizer(model))

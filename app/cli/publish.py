@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import typer
-
-from app.cli.failure import complain, console
+from app.cli.failure import complain, console, give_up
 from app.model_builds.candidate import Candidate
 from app.training.gates import MIN_EQUIVALENT
 
@@ -15,8 +13,7 @@ def publish_or_exit(candidate: Candidate, models: Path, command: str, *, force: 
     """Publish in the model repository `models` what has passed, or is forced; exit with 1 what is not published."""
     show_gates(candidate, command)
     if not candidate.report.passed and not force:
-        complain(command, "The gates have not let it pass, so it is not published; --force publishes it.")
-        raise typer.Exit(1)
+        give_up(command, "The gates have not let it pass, so it is not published; --force publishes it.")
     folder = candidate.publish(models)
     console.print(f"Published {candidate.manifest.name}@{folder.name} in {models}.", soft_wrap=True)
 

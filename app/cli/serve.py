@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.cli.failure import complain
-from app.registry.repository import InvalidModel
-from app.settings import SettingsError, load_settings
-
-MISCONFIGURED = 2
-NOT_NOW = 1
+from app.cli.failure import failures_told
+from app.registry.error import InvalidModel
+from app.settings import load_settings
 
 
 def serve(
@@ -31,15 +29,6 @@ def serve(
     from app.sql.migration import SchemaOutdated
 
     options = {"host": host, "port": port, "models_dir": models_dir, "models": models, "device": device}
-    try:
+    # The server raises KeyboardInterrupt once all requests are answered; `make serve` would call it an error.
+    with failures_told("serve", InvalidModel, SchemaOutdated), suppress(KeyboardInterrupt):
         run(load_settings(**{name: value for name, value in options.items() if value is not None}))
-    except SettingsError as error:
-        complain("serve", str(error))
-        raise typer.Exit(MISCONFIGURED) from None
-    except (InvalidModel, SchemaOutdated) as error:
-        complain("serve", str(error))
-        raise typer.Exit(NOT_NOW) from None
-    except (
-        KeyboardInterrupt
-    ):  # the server raises it once all requests are answered; `make serve` would call it an error
-        pass

@@ -14,7 +14,7 @@ import structlog
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.cli.failure import complain, console
+from app.cli.failure import FAILED, INTERRUPTED, MISUSED, complain, console, give_up
 from app.cli.fleet import served
 from app.cli.io_plan import STREAM, PlannedPicture, UnusablePlan, plan_pictures
 from app.engine.blend import parse_blend
@@ -28,12 +28,8 @@ from app.imaging.encode import FORMATS, encode, format_named
 from app.imaging.picture import Picture
 from app.imaging.resize import fitted, resize
 from app.imaging.stroke import LEAST, MOST, at_size, largest_edge, painted_size
-from app.registry.repository import InvalidModel
+from app.registry.error import InvalidModel
 from app.settings import Settings, SettingsError, load_settings
-
-SOME_FAILED = 1
-MISUSED = 2
-INTERRUPTED = 128 + 2  # what a shell gives a program that SIGINT has ended
 
 
 class Colour(StrEnum):
@@ -139,14 +135,12 @@ def stylize(
         painter = Painter(stylizer, blend, strength, color, stroke, size, quality, settings)
         failures = fill(plan, painter)
     except (UnusablePlan, SettingsError, InvalidOption) as error:
-        complain("stylize", str(error))
-        raise typer.Exit(MISUSED) from None
+        give_up("stylize", str(error), MISUSED)
     except (InvalidModel, ServiceError) as error:
-        complain("stylize", str(error))
-        raise typer.Exit(SOME_FAILED) from None
+        give_up("stylize", str(error))
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
-    raise typer.Exit(SOME_FAILED if failures else 0)
+    raise typer.Exit(FAILED if failures else 0)
 
 
 def refuse_terminal(plan: list[PlannedPicture]) -> None:

@@ -27,12 +27,13 @@ from app.imaging.encode import encode
 from app.imaging.picture import Picture
 from app.model_builds.addition import sha256_of
 from app.model_builds.full_training import FullTraining, train_full
-from app.model_store.style_id import style_id_of
 from app.nets.noise import NOISES
 from app.nets.texture import Texture
 from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published
-from app.registry.repository import InvalidModel, Model, Repository, read_manifest
+from app.registry.error import InvalidModel
+from app.registry.repository import Model, Repository, read_manifest
 from app.settings import SHIPPED_MODELS
+from app.style_id import style_id_of
 from app.training.paintings import StyleImage
 from app.training.recipe import Recipe, UnusableRecipe
 from app.training.sheet import to_image

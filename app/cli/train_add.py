@@ -17,11 +17,10 @@ from app.cli.publish import publish_or_exit
 from app.cli.training_run import check_device, explained, progress_bar, read_descriptor, reasons, stopped_by_signals
 from app.model_builds.addition import Addition, add_styles, fitting_precision
 from app.model_builds.previews import preview_photo
-from app.model_store.style_id import style_id_of
 from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published
-from app.registry.manifest import StyleId
 from app.registry.repository import Repository
 from app.settings import SHIPPED_MODELS
+from app.style_id import StyleId, style_id_of
 from app.training.paintings import StyleImage
 from app.training.recipe import UnusableRecipe, add_recipe
 

@@ -22,13 +22,13 @@ from rich.progress import Progress as Bar
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from app.cli.failure import complain, console
+from app.cli.failure import INTERRUPTED, console, give_up
 from app.errors import InvalidOption
 from app.model_builds.addition import UnusableAddition
 from app.model_builds.progress import BuildProgress, Stop, TrainingStopped, Watch, train_to_the_end
 from app.nets.descriptor import Descriptor, UnknownLayout, load_descriptor
+from app.registry.error import InvalidModel
 from app.registry.manifest import ModelName
-from app.registry.repository import InvalidModel
 from app.training.objective import MissingLayer
 from app.training.paintings import UnusablePaintings
 from app.training.photos import NoPhotos, UnreadablePicture
@@ -69,10 +69,9 @@ def explained(command: str, stopped: str = "Stopped. The same command continues 
         yield
     except (TrainingStopped, KeyboardInterrupt):
         console.print(stopped)
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
     except EXPECTED as error:
-        complain(command, str(error))
-        raise typer.Exit(1) from None
+        give_up(command, str(error))
 
 
 def check_device(device: str) -> str:

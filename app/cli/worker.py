@@ -6,13 +6,10 @@ from typing import Annotated
 
 import typer
 
-from app.cli.failure import complain
+from app.cli.failure import failures_told
 from app.errors import LedgerUnavailable
 from app.logs import configure_logging
-from app.settings import SettingsError, load_settings
-
-NOT_NOW = 1
-MISCONFIGURED = 2
+from app.settings import load_settings
 
 
 def worker(
@@ -32,7 +29,7 @@ def worker(
     from app.jobs.worker import run_worker  # here, since no other command needs the database's packages
     from app.sql.migration import SchemaOutdated
 
-    try:
+    with failures_told("worker", SchemaOutdated, LedgerUnavailable):
         settings = load_settings()
         configure_logging(settings.log_level, settings.log_format)
         if trainings:
@@ -45,9 +42,3 @@ def worker(
             )
         else:
             run_worker(settings, tasks(settings), until_stdin_closes=until_stdin_closes)
-    except SettingsError as error:
-        complain("worker", str(error))
-        raise typer.Exit(MISCONFIGURED) from None
-    except (SchemaOutdated, LedgerUnavailable) as error:
-        complain("worker", str(error))
-        raise typer.Exit(NOT_NOW) from None

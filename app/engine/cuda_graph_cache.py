@@ -100,12 +100,6 @@ class CudaGraphCache(Generic[Recording]):
             self._making.update(wanted)
         wait([self._background.submit(self._make_and_keep, shape) for shape in wanted])
 
-    @property
-    def shapes(self) -> list[Shape]:
-        """Of the recordings that are kept, the next to be forgotten first."""
-        with self._lock:
-            return list(self._kept)
-
     def _count(self, shape: Shape) -> int:
         self._seen[shape] = self._seen.get(shape, 0) + 1
         self._seen.move_to_end(shape)

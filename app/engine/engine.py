@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 import structlog
@@ -108,11 +107,6 @@ class Engine:
                 self._suspect = None  # nothing else would refer to it any more
             if speeds:
                 self._scheduler.seed(min(speeds))
-
-    @property
-    def stylizers(self) -> Mapping[str, Stylizer]:
-        """The models of now."""
-        return MappingProxyType(self._stylizers)
 
     def admit(self, megapixels: float, deadline: float, spare: float = 0) -> Ticket:
         """Reserve room for a picture of that size once resized, before it is decoded; `spare` as in `Scheduler.admit`.

@@ -116,7 +116,7 @@ class Dispatch:
             if self._reachable:
                 _log.warning("queue_unavailable", reason=repr(error))
             self._reachable = False
-            raise QueueUnavailable from error
+            raise QueueUnavailable("The queue of the jobs cannot be reached.") from error
         if not self._reachable:
             _log.info("queue_available")
         self._reachable = True

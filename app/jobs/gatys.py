@@ -31,7 +31,7 @@ from app.jobs.photo import read_photo
 from app.jobs.stylize import Stylizers
 from app.nets.descriptor import Descriptor, UnknownLayout, load_descriptor
 from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published, newest_version
-from app.registry.repository import InvalidModel
+from app.registry.error import InvalidModel
 from app.settings import Settings
 
 # Of the pictures of a job, as `JobContext.input` has it; there are style-0, style-1 and so on.

@@ -22,7 +22,7 @@ from app.jobs.job import Result
 from app.jobs.photo import read_photo
 from app.model_store.loading import load_stylizer
 from app.model_store.store import open_model_store
-from app.registry.repository import InvalidModel
+from app.registry.error import InvalidModel
 from app.settings import Settings
 
 # Of the pictures of a job, as `JobContext.input` has it.

@@ -49,12 +49,6 @@ class Supervisor:
             for place in range(len(self._commands))
         ]
 
-    @property
-    def pids(self) -> list[int]:
-        """Of the processes that run now."""
-        with self._lock:
-            return [process.pid for process in self._processes.values() if process.poll() is None]
-
     def start(self) -> None:
         for watcher in self._watchers:
             watcher.start()

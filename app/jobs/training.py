@@ -31,7 +31,7 @@ from app.model_store.store import ModelStore, open_model_store
 from app.model_store.version import BaseSuperseded, VersionState
 from app.nets.descriptor import Descriptor
 from app.registry.descriptors import SHIPPED_DESCRIPTOR
-from app.registry.repository import InvalidModel
+from app.registry.error import InvalidModel
 from app.settings import Settings
 from app.training.checkpoint import Checkpoint
 from app.training.objective import MissingLayer

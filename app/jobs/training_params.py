@@ -7,7 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.model_store.style_pictures import StylePicture
-from app.training.recipe import StyleId
+from app.registry.label import parse_label
+from app.style_id import StyleId
 
 KIND = "training"
 
@@ -55,9 +56,9 @@ class TrainingParams(BaseModel):
     @property
     def name(self) -> str:
         """Of the model, without a version."""
-        return self.model.partition("@")[0]
+        return parse_label(self.model)[0]
 
     @property
     def follows(self) -> bool:
         """Whether it is to become the next version of whatever is active then, which must not lose a style by it."""
-        return self.activate and "@" not in self.model
+        return self.activate and parse_label(self.model)[1] is None

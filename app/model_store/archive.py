@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.registry.error import InvalidModel
 from app.registry.manifest import Manifest
-from app.registry.repository import MANIFEST, InvalidModel, parse_manifest, read_verified
+from app.registry.repository import MANIFEST, parse_manifest, read_verified
 from app.storage.blobs import BlobNotFound, Blobs, InvalidKey
 
 MODELS = "models"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from app.registry.manifest import MODEL_NAME
+from app.registry.label import is_model_name, label_of
 from app.registry.repository import MANIFEST, verify_files
+from app.storage.atomic import replacing
 
 REMEMBERED = "active.json"
 
@@ -47,7 +47,7 @@ class Cache:
         unfinished.mkdir(parents=True)
         try:
             fetch(unfinished)
-            verify_files(unfinished, f"{name}@{version}")
+            verify_files(unfinished, label_of(name, version))
             try:
                 unfinished.rename(folder)
             except OSError:
@@ -70,9 +70,8 @@ class Cache:
         if self.remembered() == dict(versions):
             return
         self.root.mkdir(parents=True, exist_ok=True)
-        part = self.root / f".{secrets.token_hex(8)}"
-        part.write_text(json.dumps(dict(versions)))
-        part.replace(self.root / REMEMBERED)
+        with replacing(self.root / REMEMBERED) as part:
+            part.write_text(json.dumps(dict(versions)))
 
     def remembered(self) -> dict[str, int]:
         """What was remembered last; nothing where that cannot be read."""
@@ -85,7 +84,7 @@ class Cache:
         return {
             name: version
             for name, version in found.items()
-            if re.fullmatch(MODEL_NAME, name) and type(version) is int and version > 0
+            if is_model_name(name) and type(version) is int and version > 0
         }
 
     def _folder(self, name: str, version: int) -> Path:

@@ -12,7 +12,8 @@ from app.engine.device import Device
 from app.engine.openvino_graph import NonFiniteError
 from app.engine.stylizer import Stylizer
 from app.imaging.picture import Pixels
-from app.registry.repository import InvalidModel, Model
+from app.registry.error import InvalidModel
+from app.registry.repository import Model
 
 EDGE = 64  # pixels
 CELLS = 4  # along an edge

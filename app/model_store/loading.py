@@ -10,8 +10,8 @@ from app.engine.device import Device
 from app.engine.stylizer import Stylizer
 from app.errors import LedgerUnavailable
 from app.model_store.golden import check_golden
-from app.model_store.label import parse_label
 from app.model_store.store import GOLDEN, ModelStore
+from app.registry.label import parse_label
 from app.registry.repository import Model
 
 

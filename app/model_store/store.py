@@ -7,7 +7,6 @@ row, too.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,12 +18,12 @@ from app.errors import LedgerUnavailable, NotFound, VersionRefused
 from app.model_store.archive import Archive
 from app.model_store.cache import Cache
 from app.model_store.golden import check_golden, golden_stylizer, paint_golden
-from app.model_store.label import parse_label
 from app.model_store.version import Activation, VersionState, VersionStatus
 from app.model_store.version_resolver import VersionResolver
 from app.model_store.version_rows import VersionRows
-from app.registry.manifest import MODEL_NAME
-from app.registry.repository import InvalidModel, MissingModel, Model, Repository, load_version, read_manifest
+from app.registry.error import InvalidModel, MissingModel
+from app.registry.label import is_model_name, label_of, parse_label
+from app.registry.repository import Model, Repository, load_version, read_manifest
 from app.settings import Settings
 from app.sql.database import Database
 from app.sql.schema import metadata
@@ -70,7 +69,7 @@ class ModelStore:
 
         A published version hides a shipped one of its number: a later program may ship what was made here before.
         """
-        if not re.fullmatch(MODEL_NAME, name):  # a NUL, which PostgreSQL would not even look for
+        if not is_model_name(name):  # a NUL, which PostgreSQL would not even look for
             return []
         activation = self._rows.activations().get(name)
         published = {row.version: row for row in self._rows.of(name) if row.status is not VersionStatus.RESERVED}
@@ -151,7 +150,7 @@ class ModelStore:
             InvalidModel: what is in the folder could not be loaded.
             NotReserved.
         """
-        label = f"{name}@{version}"
+        label = label_of(name, version)
         model = load_version(folder, label)
         measured = dict(report or {})
         try:
@@ -217,7 +216,7 @@ class ModelStore:
         for row in self._rows.abandoned(older_than):
             self._archive.delete_version(row.name, row.version)
             self._rows.forget(row)
-            swept.append(f"{row.name}@{row.version}")
+            swept.append(label_of(row.name, row.version))
         return swept
 
     def _resolve(self, reference: str) -> tuple[str, int]:

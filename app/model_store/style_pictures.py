@@ -23,7 +23,7 @@ class NewStylePicture:
     """A painting that has been stored.
 
     Attributes:
-        id: as app.training.recipe.StyleId has it.
+        id: as app.style_id.StyleId has it.
         blob_key: from `new_blob_key`, under which the picture lies already.
         sha256: of the blob, in hex.
         width, height: in pixels.

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from app.registry.label import label_of
+
 
 class VersionStatus(StrEnum):
     """Reserved: a number and nothing more. Candidate: whole, but not good enough to be activated. Ready: it is."""
@@ -46,7 +48,7 @@ class VersionState:
 
     @property
     def label(self) -> str:
-        return f"{self.name}@{self.version}"
+        return label_of(self.name, self.version)
 
 
 def version_served(versions: Sequence[VersionState]) -> int | None:
@@ -70,4 +72,4 @@ class Activation:
 
     @property
     def label(self) -> str:
-        return f"{self.name}@{self.version}"
+        return label_of(self.name, self.version)

@@ -11,7 +11,9 @@ from app.model_store.archive import Archive, Upload
 from app.model_store.cache import Cache
 from app.model_store.version import VersionStatus
 from app.model_store.version_rows import VersionRow, VersionRows
-from app.registry.repository import InvalidModel, MissingModel, Repository, verify_files
+from app.registry.error import InvalidModel, MissingModel
+from app.registry.label import label_of
+from app.registry.repository import Repository, verify_files
 
 _log = structlog.get_logger(__name__)
 
@@ -36,7 +38,7 @@ class VersionResolver:
         return self._of_fleet(row, Upload(row.blob_prefix or "", row.manifest_sha256 or ""))
 
     def _of_fleet(self, row: VersionRow, upload: Upload) -> Path:
-        name, version, label = row.name, row.version, f"{row.name}@{row.version}"
+        name, version, label = row.name, row.version, label_of(row.name, row.version)
         cached = self._cache.find(name, version)
         if cached is not None and self._cache.holds(name, version, upload.manifest_sha256):
             try:
@@ -52,12 +54,12 @@ class VersionResolver:
         if version not in self._shipped.versions(name):
             raise MissingModel(f"There is no model {name}@{version}.")
         folder = self._shipped.root / name / str(version)
-        verify_files(folder, f"{name}@{version}")
+        verify_files(folder, label_of(name, version))
         return folder
 
     def _without_database(self, name: str, version: int) -> Path:
         if cached := self._cache.find(name, version):
-            verify_files(cached, f"{name}@{version}")
+            verify_files(cached, label_of(name, version))
             return cached
         if version in self._shipped.versions(name):
             return self._of_program(name, version)

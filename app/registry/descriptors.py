@@ -14,17 +14,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from app.nets.descriptor import Descriptor, UnknownLayout, load_descriptor
+from app.registry.error import InvalidModel
+from app.registry.label import label_of, parse_label
 from app.registry.manifest import DescriptorManifest
 from app.registry.publish import write_version
-from app.registry.repository import (
-    MANIFEST_BYTES,
-    WEIGHTS,
-    InvalidModel,
-    Repository,
-    describe,
-    read_at_most,
-    read_verified,
-)
+from app.registry.repository import MANIFEST_BYTES, WEIGHTS, Repository, describe, read_at_most, read_verified
 
 DESCRIPTOR_MANIFEST = "descriptor.json"
 SHIPPED_DESCRIPTOR = "slim"
@@ -59,8 +53,8 @@ def publish_descriptor(
 
 def newest_version(root: Path, name: str) -> Path | None:
     """The folder of the newest version of a loss network, None where there is none. Nothing in it is checked."""
-    folders = [root / name / str(number) for number in Repository(root).numbered(name)]
-    return next((folder for folder in reversed(folders) if (folder / DESCRIPTOR_MANIFEST).exists()), None)
+    numbers = numbered_networks(root, name)
+    return root / name / str(numbers[-1]) if numbers else None
 
 
 def load_published(root: Path, name: str) -> Descriptor:
@@ -77,19 +71,22 @@ def load_published(root: Path, name: str) -> Descriptor:
 
 def load_label(root: Path, label: str) -> Descriptor:
     """The loss network `name@version`, verified. Raises InvalidModel."""
-    if label not in networks(root):
+    name, version = parse_label(label)
+    if version not in numbered_networks(root, name):
         raise InvalidModel(f"There is no loss network {label}.")
-    return load_network(root.joinpath(*label.split("@")))
+    return load_network(root / name / str(version))
 
 
 def networks(root: Path) -> list[str]:
     """Labels of all loss networks, `name@version`. Nothing in them is checked."""
-    return [
-        f"{path.name}@{number}"
-        for path in sorted(root.glob("*"))
-        for number in Repository(root).numbered(path.name)
-        if (path / str(number) / DESCRIPTOR_MANIFEST).exists()
-    ]
+    names = sorted(path.name for path in root.glob("*"))
+    return [label_of(name, number) for name in names for number in numbered_networks(root, name)]
+
+
+def numbered_networks(root: Path, name: str) -> list[int]:
+    """Versions of a loss network, ascending. Nothing in them is checked."""
+    numbers = Repository(root).numbered(name)
+    return [number for number in numbers if (root / name / str(number) / DESCRIPTOR_MANIFEST).exists()]
 
 
 def load_network(folder: Path) -> Descriptor:

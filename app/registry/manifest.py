@@ -8,10 +8,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.nets.architectures import ArchitectureName
 from app.nets.norm import NormName
+from app.registry.label import MODEL_NAME, NAME_CHARACTERS, label_of
+from app.style_id import StyleId
 
-MODEL_NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
-ModelName = Annotated[str, Field(pattern=MODEL_NAME, max_length=64)]
-StyleId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=64)]
+ModelName = Annotated[str, Field(pattern=MODEL_NAME, max_length=NAME_CHARACTERS)]
 # A file of the version's own folder or of its previews: no other folder, no way up.
 FileName = Annotated[str, Field(pattern=r"^(previews/)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=128)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -99,7 +99,7 @@ class Version(Part):
 
     @property
     def label(self) -> str:
-        return f"{self.name}@{self.version}"
+        return label_of(self.name, self.version)
 
 
 class DescriptorManifest(Version):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,18 +15,10 @@ from torch import Tensor, nn
 
 from app.nets.generators import Generator
 from app.nets.norm import StyleRows
+from app.registry.error import InvalidModel
 from app.registry.manifest import Appended, Architecture, Manifest, Style, Version
-from app.registry.repository import (
-    MANIFEST,
-    WEIGHTS,
-    InvalidModel,
-    Model,
-    Repository,
-    build,
-    describe,
-    load_version,
-    read_verified,
-)
+from app.registry.repository import MANIFEST, WEIGHTS, Model, Repository, build, describe, load_version, read_verified
+from app.storage.atomic import sync
 
 # Of all numbers: what a draft is called until it is known where it goes.
 UNNUMBERED = 1
@@ -190,7 +181,6 @@ def write_version(folder: Path, contents: Mapping[str, bytes], manifest: Version
     for file, content in {**contents, name: manifest.model_dump_json(indent=2).encode() + b"\n"}.items():
         path = unfinished / file
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as opened:
-            opened.write(content)
-            os.fsync(opened.fileno())
+        path.write_bytes(content)
+        sync(path)
     unfinished.rename(folder)

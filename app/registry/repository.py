@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,27 +19,16 @@ from app.imaging.decode import probe
 from app.nets.architectures import build_generator, check_styles
 from app.nets.generators import Generator
 from app.nets.norm import StyleRows
-from app.registry.manifest import MODEL_NAME, File, Manifest, Version
+from app.registry.error import InvalidModel, MissingModel
+from app.registry.label import is_model_name, is_version, label_of, parse_label
+from app.registry.manifest import File, Manifest, Version
 
 WEIGHTS = "model.safetensors"
 MANIFEST = "manifest.json"
 ALL = "*"  # for a reference: every other model
 # A manifest holds names and figures. More than this is not one.
 MANIFEST_BYTES = 4_000_000
-SENTENCE_CHARACTERS = 500
 PREVIEW_MEGAPIXELS = 16
-
-
-class InvalidModel(Exception):
-    """A version that must not be used; the sentence says what is wrong with it."""
-
-    def __init__(self, sentence: str) -> None:
-        # It quotes names from the files, which shall neither break the log's lines nor fill it.
-        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in sentence[:SENTENCE_CHARACTERS]))
-
-
-class MissingModel(InvalidModel):
-    """There is no such model or version."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +72,9 @@ class Repository:
 
     def numbered(self, name: str) -> list[int]:
         """Folders of a model that are named like versions, ascending."""
-        if len(name) > 64 or not re.fullmatch(MODEL_NAME, name):  # no way up and out of the root
+        if not is_model_name(name):  # no way up and out of the root
             return []
-        found = (path.name for path in (self.root / name).glob("*"))
-        return sorted(int(version) for version in found if re.fullmatch(r"[1-9][0-9]{0,8}", version))
+        return sorted(int(path.name) for path in (self.root / name).glob("*") if is_version(path.name))
 
     def load(self, reference: str) -> Model:
         """Verify and load `name` (its newest version) or `name@version`.
@@ -95,12 +82,12 @@ class Repository:
         Raises:
             InvalidModel: if it is missing, or anything in it is not what its manifest says.
         """
-        name, pinned, wanted = reference.partition("@")
-        versions = [str(version) for version in self.versions(name)]
-        if not versions or (pinned and wanted not in versions):
+        name, pinned = parse_label(reference)
+        versions = self.versions(name)
+        if not versions or (pinned and pinned not in versions):
             raise MissingModel(f"There is no model {reference}.")
-        number = wanted or versions[-1]
-        return load_version(self.root / name / number, f"{name}@{number}")
+        version = pinned or versions[-1]
+        return load_version(self.root / name / str(version), label_of(name, version))
 
 
 def load_version(folder: Path, label: str) -> Model:

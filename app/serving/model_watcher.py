@@ -15,10 +15,10 @@ import structlog
 from app.engine.device import Device, limit_this_thread
 from app.engine.engine import Engine
 from app.errors import LedgerUnavailable, ServiceError
-from app.model_store.label import parse_label
 from app.model_store.loading import load_stylizer
 from app.model_store.store import ModelStore
-from app.registry.repository import InvalidModel, MissingModel
+from app.registry.error import InvalidModel, MissingModel
+from app.registry.label import label_of, parse_label
 from app.serving.catalogue import Catalogue, ServedModel, load_served_model
 
 # Of the thread that warms a new version up while the engine paints.
@@ -129,14 +129,14 @@ class ModelWatcher:
             name, pinned = parse_label(entry)
             wanted[entry] = entry if pinned else self._label(name, active)
         others = sorted(set(active) - {parse_label(entry)[0] for entry in self._models})
-        return wanted | {name: f"{name}@{active[name]}" for name in others}
+        return wanted | {name: label_of(name, active[name]) for name in others}
 
     def _label(self, name: str, active: Mapping[str, int]) -> str:
         if name in active:
-            return f"{name}@{active[name]}"
+            return label_of(name, active[name])
         if name in self._shown:
             return self._shown[name].label
-        return f"{name}@{self._model_store.newest_shipped(name) or 1}"
+        return label_of(name, self._model_store.newest_shipped(name) or 1)
 
     def _next(self, name: str, label: str) -> ServedModel | None:
         """What to serve for `name` from now on: the version of that label, else the one that is served already."""
@@ -201,7 +201,7 @@ class ModelWatcher:
     def _instead(self, entry: str) -> list[str]:
         name, pinned = parse_label(entry)
         versions = () if pinned else (self._model_store.remembered().get(name), self._model_store.newest_shipped(name))
-        return [f"{name}@{version}" for version in versions if version]
+        return [label_of(name, version) for version in versions if version]
 
     def _remember(self, active: Mapping[str, int]) -> None:
         shown = {name: served.manifest.version for name, served in self._shown.items() if name in active}

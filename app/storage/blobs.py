@@ -34,9 +34,6 @@ class Blobs(Protocol):
     def get(self, key: str) -> bytes:
         """Raises BlobNotFound."""
 
-    def exists(self, key: str) -> bool:
-        """Whether there is a blob of this key."""
-
     def delete(self, key: str) -> None:
         """Delete the blob, if there is one."""
 

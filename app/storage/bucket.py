@@ -52,14 +52,6 @@ class Bucket:
             data: bytes = self._s3.get_object(Bucket=self._name, Key=self._object(key))["Body"].read()
             return data
 
-    def exists(self, key: str) -> bool:
-        try:
-            with _as_storage(key):
-                self._s3.head_object(Bucket=self._name, Key=self._object(key))
-        except BlobNotFound:
-            return False
-        return True
-
     def delete(self, key: str) -> None:
         with _as_storage(key):
             self._s3.delete_object(Bucket=self._name, Key=self._object(key))

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.errors import StorageUnavailable
+from app.storage.atomic import sync
 from app.storage.blobs import RETRY_AFTER_SECONDS, BlobNotFound, check_key, check_prefix
 
 # Writers and those that delete a prefix can come between each other's steps.
@@ -38,7 +39,7 @@ class Folder:
                     if attempt == ATTEMPTS - 1:
                         raise
             with suppress(FileNotFoundError):  # deleted again already, with all that was in it
-                _sync(path.parent)  # the name, too
+                sync(path.parent)  # the name, too
 
     @contextmanager
     def _written(self, data: bytes) -> Iterator[Path]:
@@ -50,10 +51,8 @@ class Folder:
         part = self._root / PARTS / f".{secrets.token_hex(8)}"
         part.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with part.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            part.write_bytes(data)
+            sync(part)
             yield part
         finally:
             part.unlink(missing_ok=True)
@@ -64,10 +63,6 @@ class Folder:
                 return self._path(key).read_bytes()
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 raise BlobNotFound(key) from None
-
-    def exists(self, key: str) -> bool:
-        with _as_storage():
-            return self._path(key).is_file()
 
     def delete(self, key: str) -> None:
         with _as_storage():
@@ -134,11 +129,3 @@ def _as_storage() -> Iterator[None]:
         raise StorageUnavailable(
             "The storage of the pictures does not work.", private=repr(error), retry_after_seconds=RETRY_AFTER_SECONDS
         ) from error
-
-
-def _sync(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

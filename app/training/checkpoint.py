@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from app.storage.atomic import replacing
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,8 @@ class Checkpoint:
             "recipe": self.recipe,
             "targets": json.dumps(self.targets),
         }
-        unfinished = path.with_suffix(".unfinished")
-        save_file({name: tensor.detach().contiguous() for name, tensor in self.tensors.items()}, unfinished, about)
-        with unfinished.open("rb") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        with replacing(path) as unfinished:
+            save_file({name: tensor.detach().contiguous() for name, tensor in self.tensors.items()}, unfinished, about)
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:

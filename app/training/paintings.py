@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from app.style_id import StyleId
 from app.training.photos import SUFFIXES
-from app.training.recipe import StyleId
 
 CATALOGUE = "styles.csv"
 

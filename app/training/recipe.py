@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from app.nets.architectures import ArchitectureName, build_generator
 from app.nets.descriptor import STYLE_LAYERS
 from app.nets.norm import MIN_BATCH, NormName
+from app.style_id import StyleId
 
-StyleId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=64)]
 Factor = Annotated[float, Field(gt=0, le=100)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 # What keeps flat places free of traces of the network.

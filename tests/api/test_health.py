@@ -5,7 +5,7 @@ import pytest
 
 from app.engine.stylizer import Stylizer
 from app.main import create_app
-from app.registry.repository import InvalidModel
+from app.registry.error import InvalidModel
 
 
 def status(client, probe):

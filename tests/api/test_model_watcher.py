@@ -16,7 +16,8 @@ import pytest
 
 from app.engine.stylizer import Stylizer
 from app.main import create_app
-from app.registry.repository import InvalidModel, describe
+from app.registry.error import InvalidModel
+from app.registry.repository import describe
 from app.sql.database import Database
 from app.sql.schema import model_versions
 

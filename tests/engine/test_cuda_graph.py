@@ -166,7 +166,7 @@ def test_a_gpu_plays_what_it_would_paint() -> None:
     given = pictures(3, 64, 80)
     eager = stylizer.paint(given, BLENDS)
     stylizer._captures.prepare([Shape(3, 64, 80), Shape(4, 64, 80)])
-    assert stylizer._captures.shapes == [Shape(3, 64, 80), Shape(4, 64, 80)]
+    assert list(stylizer._captures._kept) == [Shape(3, 64, 80), Shape(4, 64, 80)]
     for _ in range(3):
         recorded = stylizer.paint(given, BLENDS)
         for one, other in zip(eager, recorded, strict=True):
@@ -183,7 +183,7 @@ def test_a_gpu_records_in_the_background_while_it_paints() -> None:
     for _ in range(200):
         for one, other in zip(first, stylizer.paint(given, BLENDS[:2]), strict=True):
             assert np.abs(one.astype(int) - other).max() <= 3
-    assert stylizer._captures.shapes
+    assert stylizer._captures._kept
 
 
 @needs_cuda

@@ -96,10 +96,10 @@ def test_the_least_recently_used_is_forgotten_and_made_again_when_it_is_worth_it
     studio.ask(1, 64, 1, times=1)
     studio.ask(1, 64, 3)
     studio.later.run()
-    assert [shape.width for shape in studio.captures.shapes] == [1, 3]
+    assert [shape.width for shape in studio.captures._kept] == [1, 3]
     assert studio.ask(1, 64, 2) == [None] * WORTH_FROM
     studio.later.run()
-    assert [shape.width for shape in studio.captures.shapes] == [3, 2]
+    assert [shape.width for shape in studio.captures._kept] == [3, 2]
 
 
 def test_memory_is_bounded_in_megapixels() -> None:
@@ -107,7 +107,7 @@ def test_memory_is_bounded_in_megapixels() -> None:
     for width in (1000, 1001, 1002):
         studio.ask(1, 1000, width)
         studio.later.run()
-    assert [shape.width for shape in studio.captures.shapes] == [1001, 1002]
+    assert [shape.width for shape in studio.captures._kept] == [1001, 1002]
     studio.ask(3, 1000, 1000)
     studio.later.run()
     assert Shape(3, 1000, 1000) not in studio.made
@@ -133,5 +133,5 @@ def test_what_is_prepared_is_there_at_once_and_made_once() -> None:
     studio.captures.prepare(shapes)
     studio.captures.prepare(shapes[1:])
     assert studio.made == shapes
-    assert studio.captures.shapes == shapes[1:]
+    assert list(studio.captures._kept) == shapes[1:]
     assert studio.ask(2, 512, 512, times=1) == [str(shapes[1])]

@@ -71,7 +71,7 @@ def picture(value=0, shape=(8, 8, 3)):
 def send(engine, value=0, *, model="model", deadline=math.inf, blend=PLAIN, shape=(8, 8, 3)):
     """To the model of now."""
     ticket = engine.admit(0.1, deadline)
-    return engine.submit(ticket, engine.stylizers[model], picture(value, shape), blend)
+    return engine.submit(ticket, engine._stylizers[model], picture(value, shape), blend)
 
 
 def hold_with_one_running(engine, stylizer, value=0):
@@ -277,7 +277,7 @@ def test_a_ticket_cancelled_before_submission_gives_a_cancelled_future(start):
     engine.cancel(ticket)
     engine.cancel(ticket)
     assert engine.load.queued_megapixels == 0
-    assert engine.submit(ticket, engine.stylizers["model"], picture(), PLAIN).cancelled()
+    assert engine.submit(ticket, engine._stylizers["model"], picture(), PLAIN).cancelled()
     send(engine, 1).result(SECONDS)
     assert stylizer.batches == [[1]]
 
@@ -290,7 +290,7 @@ def test_a_client_that_leaves_while_it_waits_is_never_painted_and_nothing_of_it_
     ticket = engine.admit(5, math.inf)
     pixels = picture(9)
     kept = weakref.ref(pixels)
-    future = engine.submit(ticket, engine.stylizers["model"], pixels, PLAIN)
+    future = engine.submit(ticket, engine._stylizers["model"], pixels, PLAIN)
     del pixels
     assert kept() is not None
     assert future.cancel() if by_future else engine.cancel(ticket) is None
@@ -319,7 +319,7 @@ def test_an_idle_engine_keeps_no_picture(start):
     engine = start(ScriptedStylizer())
     pixels = picture(1)
     kept = weakref.ref(pixels)
-    engine.submit(engine.admit(1, math.inf), engine.stylizers["model"], pixels, PLAIN).result(SECONDS)
+    engine.submit(engine.admit(1, math.inf), engine._stylizers["model"], pixels, PLAIN).result(SECONDS)
     del pixels
 
     def gone():

@@ -35,8 +35,9 @@ def test_a_process_that_cannot_be_started_is_tried_again(monkeypatch: pytest.Mon
     workers = Supervisor(1, {}, SLEEPER)
     workers.start()
     end = time.monotonic() + PATIENCE_SECONDS
-    while not workers.pids:
+    while not workers._processes:
         assert time.monotonic() < end
         time.sleep(0.001)
+    [process] = workers._processes.values()
     workers.stop()
-    assert workers.pids == []
+    assert process.poll() is not None

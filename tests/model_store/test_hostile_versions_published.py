@@ -8,7 +8,8 @@ import json
 import pytest
 from sqlalchemy import update
 
-from app.registry.repository import InvalidModel, describe
+from app.registry.error import InvalidModel
+from app.registry.repository import describe
 from app.sql.schema import model_versions
 
 LABEL = "compact@2"

@@ -16,7 +16,8 @@ from app.errors import LedgerUnavailable, NotFound, StorageUnavailable, VersionR
 from app.model_store.golden import check_golden, golden_stylizer, paint_golden
 from app.model_store.store import GOLDEN, NotReserved
 from app.model_store.version import BaseSuperseded, VersionStatus
-from app.registry.repository import InvalidModel, describe
+from app.registry.error import InvalidModel
+from app.registry.repository import describe
 from app.sql.database import Database
 
 

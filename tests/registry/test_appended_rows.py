@@ -8,9 +8,10 @@ from safetensors.torch import load_file
 from tiny_models import PREVIEW, STYLES, publish_tiny
 
 from app.nets.norm import StyleRows
+from app.registry.error import InvalidModel
 from app.registry.manifest import Appended, Origin, Style
 from app.registry.publish import draft_addition
-from app.registry.repository import InvalidModel, Repository
+from app.registry.repository import Repository
 
 NEW = (Style(id="dots", title="Dots", preview="previews/dots.jpg"),)
 EXTRAS = {"card.md": b"# more\n", "previews/dots.jpg": PREVIEW}

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load, save
 from tiny_models import PREVIEW, publish_tiny
 
-from app.registry.repository import InvalidModel, Repository, describe
+from app.registry.error import InvalidModel
+from app.registry.repository import Repository, describe
 
 
 def refuse(root, pattern):

@@ -9,9 +9,10 @@ from tiny_models import STYLES, publish_tiny
 
 from app.nets.architectures import build_generator
 from app.nets.norm import StyleRows
+from app.registry.error import InvalidModel
 from app.registry.manifest import Appended, Architecture, Style
 from app.registry.publish import draft, draft_addition
-from app.registry.repository import InvalidModel, Repository, describe
+from app.registry.repository import Repository, describe
 
 OPTIONS = {"widths": (4, 8), "blocks": 1}
 

@@ -9,9 +9,10 @@ from tiny_models import OPTIONS, PREVIEW, STYLES, publish_tiny
 
 from app.nets.generators import Compact
 from app.nets.norm import StyleRows
+from app.registry.error import InvalidModel
 from app.registry.manifest import Architecture
 from app.registry.publish import draft
-from app.registry.repository import InvalidModel, Repository
+from app.registry.repository import Repository
 
 
 def test_a_version_comes_back_as_it_was_published(tmp_path):

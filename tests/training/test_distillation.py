@@ -6,7 +6,8 @@ from tiny_training import write_pictures
 
 from app.nets.descriptor import VGG19, load_descriptor
 from app.registry.descriptors import load_published, publish_descriptor
-from app.registry.repository import InvalidModel, Repository
+from app.registry.error import InvalidModel
+from app.registry.repository import Repository
 from app.training.distillation import (
     LAYERS,
     DistillRecipe,

@@ -13,10 +13,10 @@ from app.imaging.encode import encode, on_white
 from app.imaging.picture import Picture
 from app.jobs.job import JobStatus
 from app.jobs.training_params import KIND, TrainingParams
-from app.model_store.style_id import style_id_of
 from app.model_store.style_pictures import NewStylePicture, StylePicture, StylePictures, new_blob_key
 from app.model_store.version_rows import VersionRows
 from app.storage.blobs import BlobNotFound
+from app.style_id import style_id_of
 
 # The largest `stroke` that a training can ask for: what is beyond it is never looked at.
 MAX_EDGE = 2048

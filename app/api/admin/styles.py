@@ -49,8 +49,8 @@ from app.errors import (
     UnsupportedPicture,
 )
 from app.jobs.gatys import check_descriptor
-from app.model_store.style_id import style_id_of
 from app.model_store.style_pictures import MEDIA_TYPE
+from app.style_id import style_id_of
 
 router = APIRouter(prefix="/v1/admin/styles", tags=["admin"])
 

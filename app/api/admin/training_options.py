@@ -9,11 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from app.api.jobs.form import MAX_PRIORITY
 from app.api.stylize.options import invalid_options
-from app.model_store.label import VERSION
 from app.nets.architectures import ArchitectureName
 from app.nets.norm import NormName
+from app.registry.label import VERSION, parse_label
 from app.registry.manifest import ModelName
-from app.training.recipe import AddRecipe, Recipe, StyleId, add_recipe
+from app.style_id import StyleId
+from app.training.recipe import AddRecipe, Recipe, add_recipe
 
 Label = Annotated[str, Field(pattern=rf"^[a-z][a-z0-9]*(-[a-z0-9]+)*(@{VERSION})?$", max_length=80)]
 Weight = Annotated[float, Field(gt=0, le=100)]
@@ -141,7 +142,7 @@ class FullOptions(TrainingOptions):
     @field_validator("base")
     @classmethod
     def has_a_version(cls, value: str | None) -> str | None:
-        if value is not None and "@" not in value:
+        if value is not None and parse_label(value)[1] is None:
             raise ValueError("must be `name@version`")
         return value
 

@@ -35,6 +35,7 @@ from app.jobs.gatys import check_descriptor
 from app.jobs.job import JobStatus
 from app.jobs.training_inputs import usable_photos
 from app.jobs.training_params import KIND, StyleImageRef, TrainingParams
+from app.registry.label import parse_label
 from app.training.recipe import AddRecipe, Recipe
 
 router = APIRouter(prefix="/v1/admin/trainings", tags=["admin"])
@@ -147,9 +148,9 @@ async def parameters(request: Request, options: AddOptions | FullOptions) -> Tra
 
 async def check_base(service: Service, options: AddOptions) -> None:
     """As far as can be told now: which version it is, the training finds out."""
-    name, _, version = options.model.partition("@")
+    name, version = parse_label(options.model)
     versions = await service.jobs.ask(service.jobs.model_store.versions, name)
-    if not [known for known in versions if not version or known.version == int(version)]:
+    if not [known for known in versions if version in (None, known.version)]:
         raise InvalidOption(f"There is no model {options.model}.")
     for manifest in service.catalogue.manifests:
         known = [style for style in options.styles if style in manifest.style_ids]

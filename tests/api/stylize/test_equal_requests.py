@@ -177,7 +177,7 @@ def test_a_swap_in_between_is_another_painting(caching, brush, photo, tmp_path, 
     make_version(tmp_path, "compact", 2)
     model = Repository(tmp_path).load("compact")
     service = caching.service
-    device = next(iter(service.engine.stylizers.values())).device
+    device = next(iter(service.catalogue.stylizers.values())).device
     stylizer = Stylizer(model.generator, model.rows, model.manifest.style_ids, device)
     stylizer.warm()
     path, painted = PAINT.replace("great_wave", "starry_night"), brush.pictures

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from app.errors import InvalidOption
-from app.model_store.style_id import style_id_of
-from app.training.recipe import StyleId
+from app.style_id import StyleId, style_id_of
 
 
 @pytest.mark.parametrize(

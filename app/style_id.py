@@ -1,13 +1,17 @@
-"""The id of a style, made from its title."""
+"""The id of a style, and how it is made from its title."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Annotated
+
+from pydantic import Field
 
 from app.errors import InvalidOption
 
 ID_CHARACTERS = 64
+StyleId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=ID_CHARACTERS)]
 # Letters of European titles that have no plain letter inside them. Titles are lower-case by then.
 SPELLED_OUT = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
@@ -17,7 +21,7 @@ APOSTROPHES = str.maketrans(dict.fromkeys("'\N{RIGHT SINGLE QUOTATION MARK}ʻʼ"
 
 
 def style_id_of(title: str) -> str:
-    """`Les Nymphéas, 1906` -> `les_nympheas_1906`: what app.training.recipe.StyleId allows, at most 64 characters.
+    """`Les Nymphéas, 1906` -> `les_nympheas_1906`: what `StyleId` allows.
 
     Letters and figures in another form (`𝓐`, `™`, `Ⅻ`) are their plain ones; punctuation and pictures part words.
 
