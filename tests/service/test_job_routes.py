@@ -15,11 +15,11 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 def follow_the_readme(url: str, photos: Path, folder: Path) -> None:
-    """Its three lines, with a photo and a painting of chelsea.png's size in the folder."""
+    """Its three lines, with a photo and a style image of chelsea.png's size in the folder."""
     [lines] = re.findall(r"```sh\n(job=.*?)```", README, flags=re.DOTALL)
     # The tests' loss network has random weights: a few iterations show as much as many.
     lines = lines.replace("http://127.0.0.1:8000", url).replace("-F size=384", "-F size=384 -F iterations=30")
-    for name in ("photo", "painting"):
+    for name in ("photo", "style"):
         Image.open(photos / "chelsea.png").save(folder / f"{name}.jpg")
     done = subprocess.run(
         ["sh", "-e"], input=lines, cwd=folder, capture_output=True, text=True, timeout=120, check=False

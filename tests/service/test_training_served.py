@@ -126,11 +126,9 @@ def test_a_painting_becomes_a_style_of_the_running_service(server, astronaut_png
 
 
 @needs_curl
-def test_the_readmes_first_command_brings_a_painting_and_has_it_learned(server, tmp_path) -> None:
-    [first, second] = re.findall(
-        r"^curl -f .*/v1/(?:admin/styles|stylize\?styles=my_painting).*$", README, re.MULTILINE
-    )
-    (tmp_path / "painting.jpg").write_bytes(stripes(4))
+def test_the_readmes_first_command_brings_a_style_image_and_has_it_learned(server, tmp_path) -> None:
+    [first, second] = re.findall(r"^curl -f .*/v1/(?:admin/styles|stylize\?styles=my_style).*$", README, re.MULTILINE)
+    (tmp_path / "style.jpg").write_bytes(stripes(4))
     done = subprocess.run(
         ["sh", "-e"],
         input=first.replace("http://127.0.0.1:8000", server.url),

@@ -12,7 +12,7 @@ from app.jobs.training_params import TrainingParams
 from app.training.recipe import AddRecipe, Recipe
 
 # Seconds a step of 2 crops of 256 x 256 pixels on two CPU cores, where nothing has been measured on this machine yet:
-# `add`, and `full` by architecture. The orders of magnitude of benchmarks/quality/add_style.py and docs/training.md.
+# `add`, and `full` by architecture. The orders of magnitude of benchmarks/quality/add_style.py and docs/log/compact.md.
 STATED_ADD = 0.25
 STATED_FULL = {"compact": 0.45, "johnson": 1.8, "paper": 1.8, "texture": 1.2, "ulyanov": 1.2}
 STATED_REST_SECONDS = 30.0
