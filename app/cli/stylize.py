@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.cli.failure import FAILED, INTERRUPTED, MISUSED, complain, console, give_up
 from app.cli.fleet import served
 from app.cli.io_plan import STREAM, PlannedPicture, UnusablePlan, plan_pictures
+from app.cli.style_images import UnreadableStyleImage, read_style_images
 from app.engine.blend import parse_blend
 from app.engine.device import choose_device
 from app.engine.recovery import paint_or_explain
@@ -29,6 +30,7 @@ from app.imaging.picture import Picture
 from app.imaging.resize import fitted, resize
 from app.imaging.stroke import LEAST, MOST, at_size, largest_edge, painted_size
 from app.registry.error import InvalidModel
+from app.registry.repository import Model
 from app.settings import Settings, SettingsError, load_settings
 
 
@@ -91,12 +93,16 @@ def stylize(
     photos: Annotated[
         list[Path], typer.Argument(metavar="PHOTO", help="Photos, and folders of photos; - is standard input.")
     ],
-    styles: Annotated[
-        str, typer.Option("--styles", "-s", help="A style, or a blend: starry_night:0.7,great_wave:0.3.")
-    ],
     output: Annotated[
         str, typer.Option("--output", "-o", help="File, or folder for several photos; - is standard output.")
     ],
+    styles: Annotated[
+        str | None, typer.Option("--styles", "-s", help="A style, or a blend: starry_night:0.7,great_wave:0.3.")
+    ] = None,
+    style_image: Annotated[
+        list[Path] | None,
+        typer.Option(help="A picture to take the style from, in place of --styles; several are blended evenly."),
+    ] = None,
     strength: Annotated[
         float, typer.Option(min=0, max=1, callback=check_number, help="0 is the photo, 1 the full painting.")
     ] = 1.0,
@@ -130,13 +136,19 @@ def stylize(
         refuse_terminal(plan)
         settings = load_settings()
         check_size(size, stroke, settings.edge_pixels)
-        stylizer = load_stylizer(settings, model or settings.models[0])
-        blend = parse_blend(styles, stylizer.style_ids)
+        check_one_of(styles, style_image)
+        loaded = load_model(settings, model or settings.models[0])
+        device = choose_device(settings.device, settings.precision, settings.engine_threads)
+        if style_image:
+            stylizer, blend = read_style_images(loaded, style_image, settings, device)
+        else:
+            stylizer = Stylizer(loaded.generator, loaded.rows, loaded.manifest.style_ids, device)
+            blend = parse_blend(styles or "", stylizer.style_ids)
         painter = Painter(stylizer, blend, strength, color, stroke, size, quality, settings)
         failures = fill(plan, painter)
     except (UnusablePlan, SettingsError, InvalidOption) as error:
         give_up("stylize", str(error), MISUSED)
-    except (InvalidModel, ServiceError) as error:
+    except (InvalidModel, ServiceError, UnreadableStyleImage) as error:
         give_up("stylize", str(error))
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
@@ -155,12 +167,15 @@ def check_size(size: int | None, stroke: float, edge_pixels: int) -> None:
         raise InvalidOption(f"--size is {most} at most{why}; PASTICHE_EDGE_PIXELS sets that limit.")
 
 
-def load_stylizer(settings: Settings, reference: str) -> Stylizer:
-    """Of the version that would be served. Raises InvalidModel."""
-    device = choose_device(settings.device, settings.precision, settings.engine_threads)
+def check_one_of(styles: str | None, style_images: list[Path] | None) -> None:
+    if (styles is None) == (not style_images):
+        raise InvalidOption("Give --styles, or --style-image with a picture to take the style from.")
+
+
+def load_model(settings: Settings, reference: str) -> Model:
+    """The version that would be served. Raises InvalidModel."""
     with closing(served(settings)) as model_store:
-        model = model_store.load(reference)
-    return Stylizer(model.generator, model.rows, model.manifest.style_ids, device)
+        return model_store.load(reference)
 
 
 def fill(plan: list[PlannedPicture], painter: Painter) -> int:

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from app.cli.failure import console
 from app.cli.training_run import (
     check_device,
+    check_name,
     explained,
     processes,
     progress_bar,
@@ -17,6 +19,7 @@ from app.cli.training_run import (
     stopped_by_signals,
 )
 from app.model_builds.encoder_training import EncoderTraining, learned_in, train_encoder
+from app.model_builds.encoder_training import publish as publish_encoder
 from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published
 from app.registry.repository import Repository
 from app.settings import SHIPPED_MODELS
@@ -60,8 +63,13 @@ def encoder(
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.", callback=check_device)] = "cpu",
     checkpoint_seconds: Annotated[float, typer.Option(help="How often the state is saved.", min=0)] = 120,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the encoder; the base's with -encoder else.", callback=check_name)
+    ] = None,
+    notes: Annotated[Path | None, typer.Option(help="Markdown to go into the card.", exists=True)] = None,
+    publish: Annotated[bool, typer.Option(help="Publish a version at the end.")] = True,
 ) -> None:
-    """Train a style encoder for a model. An interrupted run continues from its folder to the same result.
+    """Train a style encoder for a model and publish it. An interrupted run continues from its folder.
 
     What the recipe does not say is as in the model's own: stroke, layers and weights of the losses.
     """
@@ -84,7 +92,7 @@ def encoder(
             training = EncoderTraining(
                 model,
                 tuple(work for work in works if work.path.name not in kept_out),
-                load_published(SHIPPED_MODELS, SHIPPED_DESCRIPTOR),
+                load_published(models, SHIPPED_DESCRIPTOR),  # where it will be looked for with the encoder
                 SHIPPED_DESCRIPTOR,
                 read_descriptor(descriptor) if descriptor else load_published(SHIPPED_MODELS, SHIPPED_DESCRIPTOR),
                 descriptor.stem if descriptor else SHIPPED_DESCRIPTOR,
@@ -95,11 +103,15 @@ def encoder(
                 else (),
                 unseen_works=unseen_works(works, kept_out),
                 views=views,
+                notes=notes.read_text() if notes else "",
                 start=learned_in(start, Repository(models)) if start else None,
                 device=place,
                 checkpoint_seconds=checkpoint_seconds,
             )
-            train_encoder(training, run, watch, stop)
+            trainer = train_encoder(training, run, watch, stop)
+        if publish and not trainer.rank:
+            manifest = publish_encoder(training, trainer, models, name or f"{model.manifest.name}-encoder")
+            console.print(f"Published {manifest.label} in {models}.", soft_wrap=True)
 
 
 def unseen_works(works: list[StyleImage], kept_out: list[str]) -> tuple[Path, ...]:

@@ -15,6 +15,8 @@ from app.model_builds.progress import STEPS_BEGIN, BuildProgress, Stop, Training
 from app.nets.descriptor import Descriptor
 from app.nets.norm import StyleRows
 from app.nets.style_encoder import StyleEncoder
+from app.registry.encoders import publish_encoder
+from app.registry.manifest import EncoderManifest
 from app.registry.repository import Model, Repository
 from app.training.checkpoint import Checkpoint
 from app.training.encoder_trainer import EncoderTrainer, shares_of
@@ -54,6 +56,7 @@ class EncoderTraining:
         unseen, unseen_works: photos and style images kept out of the training, for the sheets.
         views: a file of views, made where it is not there; None: in the run's folder.
         start: another encoder, to go on from.
+        notes: Markdown for the card.
     """
 
     base: Model
@@ -68,6 +71,7 @@ class EncoderTraining:
     unseen_works: tuple[Path, ...] = ()
     views: Path | None = None
     start: OtherEncoder | None = None
+    notes: str = ""
     device: torch.device = CPU
     checkpoint_seconds: float = 120
 
@@ -191,3 +195,37 @@ def rows_of(encoder: StyleEncoder, statistics: Tensor) -> StyleRows:
     rows.gamma.copy_(gamma)
     rows.beta.copy_(beta)
     return rows
+
+
+def publish(training: EncoderTraining, trainer: EncoderTrainer, root: Path, name: str) -> EncoderManifest:
+    """What the training has led to, as the next version of the encoder `name` in `root`. Raises InvalidModel."""
+    return publish_encoder(
+        root,
+        name,
+        trainer.averaged(),
+        training.base,
+        network=training.eye_name,
+        stroke=training.recipe.stroke,
+        recipe=trainer.recipe.model_dump(mode="json"),
+        metrics={"works": len(training.works), "photos": trainer.photos.about, "kept_out": kept_out(training)},
+        card=write_card(training, trainer, name),
+    )
+
+
+def kept_out(training: EncoderTraining) -> list[str]:
+    return [path.name for path in training.unseen_works]
+
+
+def write_card(training: EncoderTraining, trainer: EncoderTrainer, name: str) -> str:
+    recipe = trainer.recipe
+    made = (
+        f"A style encoder for the generator of {training.base.manifest.label}: the row of any style image in one pass "
+        f"of the loss network `{training.eye_name}` over it, at a longer edge of {recipe.stroke} px. Trained for "
+        f"{trainer.step} steps of {recipe.batch} crops of {recipe.crop} px on {trainer.photos.about} and "
+        f"{recipe.views} views each of {len(training.works)} style images, against the loss network "
+        f"`{training.judge_name}` (content {recipe.content_layer} with weight {recipe.content_weight}); the generator "
+        f"stayed as it is."
+    )
+    kept = kept_out(training)
+    unseen = f"In no training: {', '.join(kept)}." if kept else ""
+    return "\n\n".join(part for part in (f"# {name}", made, training.notes.strip(), unseen) if part) + "\n"

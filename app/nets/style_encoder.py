@@ -9,6 +9,7 @@ image's size changes nothing but their precision, and a service that has the los
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +33,7 @@ class StyleEncoder(nn.Module):
         bottleneck: numbers that a style is told in; codes can be averaged and walked between.
 
     Attributes:
+        sizes: its arguments by name, to build another of its kind.
         centre, spread: (size,) of the statistics, as the training found them.
         middle: (2 features,), the row that all others are told as deviations from.
     """
@@ -44,6 +46,13 @@ class StyleEncoder(nn.Module):
         self, channels: Mapping[str, int], features: int, rank: int = 16, hidden: int = 384, bottleneck: int = 100
     ) -> None:
         super().__init__()
+        self.sizes: dict[str, Any] = {
+            "channels": dict(channels),
+            "features": features,
+            "rank": rank,
+            "hidden": hidden,
+            "bottleneck": bottleneck,
+        }
         self.layers = tuple(channels)
         self.features = features
         size = 0

@@ -91,6 +91,14 @@ def numbered_networks(root: Path, name: str) -> list[int]:
 
 def load_network(folder: Path) -> Descriptor:
     """The loss network in `<name>/<version>/`, verified. Raises InvalidModel."""
+    manifest = read_network_manifest(folder)
+    for file in manifest.files.keys() - {WEIGHTS}:
+        read_verified(folder, file, manifest)
+    return build_network(manifest.label, read_verified(folder, WEIGHTS, manifest))
+
+
+def read_network_manifest(folder: Path) -> DescriptorManifest:
+    """The manifest of a loss network's folder, checked by itself. Raises InvalidModel."""
     label = f"{folder.parent.name}@{folder.name}"
     try:
         content = read_at_most(folder / DESCRIPTOR_MANIFEST, MANIFEST_BYTES)
@@ -99,9 +107,7 @@ def load_network(folder: Path) -> Descriptor:
         raise InvalidModel(f"The manifest of {label} is broken: {error}.") from error
     if manifest.label != label or WEIGHTS not in manifest.files:
         raise InvalidModel(f"The manifest of {label} is not one of that loss network.")
-    for file in manifest.files.keys() - {WEIGHTS}:
-        read_verified(folder, file, manifest)
-    return build_network(label, read_verified(folder, WEIGHTS, manifest))
+    return manifest
 
 
 def build_network(label: str, content: bytes) -> Descriptor:

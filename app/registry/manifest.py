@@ -108,6 +108,35 @@ class DescriptorManifest(Version):
     teachers: tuple[str, ...]
 
 
+class EncoderSizes(Part):
+    """The arguments of app.nets.style_encoder.StyleEncoder."""
+
+    # Of the loss network's layers; in this order they are looked at.
+    channels: dict[str, Annotated[int, Field(ge=1, le=4096)]] = Field(min_length=1, max_length=16)
+    features: int = Field(ge=1, le=100_000)
+    rank: int = Field(ge=1, le=128)
+    hidden: int = Field(ge=1, le=4096)
+    bottleneck: int = Field(ge=1, le=1024)
+
+
+class EncoderManifest(Version):
+    """One version of a style encoder.
+
+    Attributes:
+        generator, generator_sha256: the model version that it was trained for, and the digest of its generator, which
+            versions that differ in styles only share.
+        network, network_sha256: the loss network that it looks through, `name@version`, and that file's digest.
+        stroke: longer edge in pixels at which it sees a style image.
+    """
+
+    generator: str
+    generator_sha256: Sha256
+    network: str
+    network_sha256: Sha256
+    stroke: int = Field(ge=16, le=4096)
+    sizes: EncoderSizes
+
+
 class Manifest(Version):
     """One version of one model. `recipe` and `descriptor` are those of its generator; `additions` came later."""
 

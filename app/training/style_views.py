@@ -7,7 +7,6 @@ and the targets that it sets to a picture painted in it.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from torch import Tensor
 from app.losses import mean_gram
 from app.nets.descriptor import Descriptor
 from app.nets.style_encoder import StyleEncoder, strongest_directions
+from app.storage.atomic import replacing
 from app.training.objective import StyleTargets, measure_styles
 from app.training.paintings import StyleImage
 from app.training.photos import open_rgb, to_tensor
@@ -67,9 +67,8 @@ class StyleViews:
             "spectra": self.targets.spectra,
         }
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, unfinished, {"inputs": inputs})
-        unfinished.replace(path)
+        with replacing(path) as unfinished:
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, unfinished, {"inputs": inputs})
 
     @classmethod
     def load(cls, path: Path, inputs: str) -> StyleViews:

@@ -18,7 +18,9 @@ import httpx
 import numpy as np
 import pytest
 import structlog
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
@@ -28,6 +30,11 @@ from app.imaging.colour import LUMA
 from app.main import create_app
 from app.model_store.store import open_model_store
 from app.model_store.version import VersionStatus
+from app.nets.descriptor import load_descriptor
+from app.nets.style_encoder import StyleEncoder
+from app.registry.descriptors import publish_descriptor
+from app.registry.encoders import publish_encoder
+from app.registry.repository import Repository
 from app.settings import load_settings
 from app.sql.database import Database
 from app.sql.migration import migrate
@@ -196,6 +203,7 @@ def test_a_file_name_is_not_read_as_markup(pastiche: Pastiche) -> None:
         ([*STYLE, "--format", "gif"], "gif is not one of"),
         ([*STYLE, "--nonsense"], "--nonsense"),
         ([], "--styles"),
+        ([*STYLE, "--style-image", "photo.png"], "Give --styles, or --style-image"),
     ],
 )
 def test_misuse_ends_with_2_and_paints_nothing(
@@ -205,6 +213,59 @@ def test_misuse_ends_with_2_and_paints_nothing(
     assert result.exit_code == 2
     assert said in " ".join(result.stderr.replace("│", " ").split())
     assert result.stdout == ""
+    assert not Path("out.jpg").exists()
+
+
+@pytest.fixture
+def with_encoder(
+    pastiche: Pastiche, models_dir: Path, tmp_path: Path, random_descriptor: Path, monkeypatch: pytest.MonkeyPatch
+) -> Pastiche:
+    """`pastiche` with a models folder of its own, in which `compact` has a style encoder and `sketch` has none."""
+    root = tmp_path / "models"
+    shutil.copytree(models_dir, root)
+    network = load_descriptor(load_file(random_descriptor))
+    publish_descriptor(root, "eye", network, teachers=(), recipe={}, metrics={}, card="# eye\n")
+    model = Repository(root).load("compact")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        encoder = StyleEncoder({"relu1_1": 6}, model.generator.features, rank=2, hidden=8, bottleneck=3)
+    with torch.no_grad():
+        encoder.widen.weight.mul_(20)
+    publish_encoder(
+        root, "compact-encoder", encoder, model, network="eye", stroke=64, recipe={}, metrics={}, card="# encoder\n"
+    )
+    monkeypatch.setenv("PASTICHE_MODELS_DIR", str(root))
+    return pastiche
+
+
+def test_any_picture_can_be_the_style(with_encoder: Pastiche, photos: Path, photo: Path) -> None:
+    for name, image in (("a.png", "coffee.png"), ("again.png", "coffee.png"), ("b.png", "rocket.jpg")):
+        result = with_encoder(photo, "--style-image", photos / image, "-o", name)
+        assert (result.exit_code, result.output) == (0, "")
+    images = [photos / "coffee.png", photos / "rocket.jpg"]
+    result = with_encoder(photo, "--style-image", images[0], "--style-image", images[1], "-o", "c.png")
+    assert result.exit_code == 0
+    one, again, other, both = (pixels(Path(name)) for name in ("a.png", "again.png", "b.png", "c.png"))
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
+    assert not np.array_equal(one, both)
+
+
+@pytest.mark.parametrize(
+    ("model", "image", "said"),
+    [
+        ("sketch", "photo.png", "There is no style encoder for sketch@1"),
+        ("compact", "absent.png", "absent.png: No such file or directory."),
+        ("compact", "text.png", "text.png: "),
+    ],
+)
+def test_a_style_that_cannot_be_read_paints_nothing(
+    with_encoder: Pastiche, photo: Path, model: str, image: str, said: str
+) -> None:
+    Path("text.png").write_text("no picture")
+    result = with_encoder(photo, "--style-image", image, "--model", model, "-o", "out.jpg")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert said in " ".join(result.stderr.split())
     assert not Path("out.jpg").exists()
 
 

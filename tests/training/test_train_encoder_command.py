@@ -1,13 +1,19 @@
 """`pastiche train encoder` from the outside: a run that is continued, one that starts from another, and complaints."""
 
 import json
+import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from tiny_training import write_pictures
 from typer.testing import CliRunner
 
 from app.cli import cli
+from app.nets.descriptor import load_descriptor
+from app.registry.descriptors import publish_descriptor
+from app.registry.encoders import find_encoder
+from app.registry.repository import Repository
 from app.training.checkpoint import Checkpoint
 
 RECIPE = {
@@ -26,9 +32,11 @@ RECIPE = {
 
 
 @pytest.fixture
-def root(tmp_path, make_version):
+def root(tmp_path, make_version, random_descriptor):
     make_version(tmp_path / "models", "made", 1)
     make_version(tmp_path / "models", "made", 2, seed=4)
+    network = load_descriptor(load_file(random_descriptor))
+    publish_descriptor(tmp_path / "models", "slim", network, teachers=(), recipe={}, metrics={}, card="# slim\n")
     write_pictures(tmp_path / "photos", 4)
     write_pictures(tmp_path / "paintings", 3, suffix=".png")
     (tmp_path / "recipe.json").write_text(json.dumps(RECIPE))
@@ -62,6 +70,28 @@ def test_a_run_is_continued(root, train):
     assert train("run", steps=6).exit_code == 0
     steps = [json.loads(line)["step"] for line in (root / "run" / "losses.jsonl").read_text().splitlines()]
     assert steps == [1, 2, 3, 4, 5, 6]
+
+
+def test_it_publishes_an_encoder_for_its_model(root, train):
+    (root / "notes.md").write_text("Looked at by a person.")
+    result = train("run", notes=root / "notes.md")
+    assert result.exit_code == 0, result.output
+    assert "Published made-encoder@1 in" in result.output
+    found = find_encoder(root / "models", Repository(root / "models").load("made@1"))
+    learned = average(root, "run")
+    torch.testing.assert_close(found.encoder.widen.weight, learned["average.widen.weight"], rtol=1e-3, atol=1e-5)
+    assert torch.equal(found.encoder.centre, learned["average.centre"])
+    assert (found.manifest.stroke, found.manifest.metrics["kept_out"]) == (64, ["photo2.png"])
+    card = (root / "models" / "made-encoder" / "1" / "card.md").read_text()
+    assert "the generator of made@1" in card
+    assert "Looked at by a person." in card
+
+
+def test_without_the_loss_network_that_it_looks_through_nothing_begins(root, train):
+    shutil.rmtree(root / "models" / "slim")
+    result = train("run")
+    assert (result.exit_code, "no loss network slim" in result.output) == (1, True)
+    assert not (root / "run").exists()
 
 
 def test_a_run_starts_from_another_one(root, train):

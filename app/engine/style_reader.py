@@ -1,0 +1,38 @@
+"""A style image becomes a row of a generator, in one pass."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from app.imaging.picture import Picture, Pixels
+from app.imaging.resize import fitted, resize
+from app.nets.descriptor import Descriptor
+from app.nets.style_encoder import StyleEncoder
+
+
+class StyleReader:
+    """A style encoder with the loss network that it looks through, on the CPU in float32.
+
+    Args:
+        stroke: longer edge in pixels at which it sees a style image, whatever that image's size.
+    """
+
+    def __init__(self, network: Descriptor, encoder: StyleEncoder, stroke: int) -> None:
+        self._network = network
+        self._encoder = encoder
+        self.stroke = stroke
+
+    @torch.inference_mode()
+    def code(self, image: Pixels) -> Tensor:
+        """What a style image (H, W, 3) in sRGB is told in: (1, bottleneck). Means of codes are styles too."""
+        height, width, _ = image.shape
+        seen = resize(Picture(image), *fitted(width, height, self.stroke)).rgb
+        picture = torch.from_numpy(np.ascontiguousarray(seen.transpose(2, 0, 1)))[None].float() / 255
+        return self._encoder.code(self._encoder.statistics(self._network(picture, self._encoder.layers)))
+
+    @torch.inference_mode()
+    def row(self, code: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes (B, bottleneck) -> gamma, beta (B, features)."""
+        return self._encoder.row(code)

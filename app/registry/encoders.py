@@ -1,0 +1,204 @@
+"""Style encoders in the model repository: `<name>/<version>/` like a model, but with `encoder.json` as its manifest.
+
+An encoder is for one generator: its manifest names that by the digest of its weights. Versions of a model that differ
+in their styles only have the same generator, and so the same encoder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from app.nets.descriptor import Descriptor
+from app.nets.generators import Generator
+from app.nets.style_encoder import StyleEncoder
+from app.registry.descriptors import load_network, networks, newest_version, read_network_manifest
+from app.registry.error import InvalidModel, MissingModel
+from app.registry.label import parse_label
+from app.registry.manifest import EncoderManifest, EncoderSizes
+from app.registry.publish import now, write_version
+from app.registry.repository import (
+    MANIFEST_BYTES,
+    WEIGHTS,
+    Model,
+    Repository,
+    check_tensors,
+    describe,
+    read_at_most,
+    read_verified,
+)
+
+ENCODER_MANIFEST = "encoder.json"
+
+
+class MissingEncoder(MissingModel):
+    """There is no style encoder for that generator."""
+
+
+class OtherGenerator(InvalidModel):
+    """The style encoder is for another generator; its rows would paint something, but not the style."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A verified style encoder, and the loss network that it looks through."""
+
+    manifest: EncoderManifest
+    network: Descriptor
+    encoder: StyleEncoder
+
+    def check_fits(self, model: Model) -> None:
+        """Raise OtherGenerator unless it is for the model's generator."""
+        if self.manifest.generator_sha256 != digest_of(model.generator):
+            raise OtherGenerator(
+                f"The style encoder {self.manifest.label} is for the generator of {self.manifest.generator}, and not "
+                f"for that of {model.manifest.label}; `pastiche train encoder` trains one."
+            )
+
+
+def digest_of(generator: Generator) -> str:
+    """SHA-256 in hex of a loaded generator's weights, names and shapes included."""
+    made_of = hashlib.sha256()
+    for name, tensor in sorted(generator.state_dict().items()):
+        made_of.update(f"{name} {tuple(tensor.shape)}".encode())
+        made_of.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    return made_of.hexdigest()
+
+
+def publish_encoder(
+    root: Path,
+    name: str,
+    encoder: StyleEncoder,
+    model: Model,
+    *,
+    network: str,
+    stroke: int,
+    recipe: dict[str, Any],
+    metrics: dict[str, Any],
+    card: str,
+) -> EncoderManifest:
+    """Write the next version of the encoder `name` for a model's generator, and return its manifest.
+
+    Weights go in float16; what statistics are measured with, and the row that others deviate from, stay in float32.
+
+    Args:
+        network: the name of the loss network in `root` that it looks through, in its newest version.
+
+    Raises:
+        InvalidModel: what was written could not be loaded again; nothing is published then.
+    """
+    halved = {key for key, _ in encoder.named_parameters()}
+    tensors = {
+        key: tensor.detach().cpu().to(torch.float16 if key in halved else torch.float32).contiguous()
+        for key, tensor in encoder.state_dict().items()
+    }
+    contents = {WEIGHTS: save(tensors), "card.md": card.encode()}
+    folder = newest_version(root, network)
+    if folder is None:
+        raise InvalidModel(f"There is no loss network {network}.")
+    seen = read_network_manifest(folder)
+    manifest = EncoderManifest(
+        name=name,
+        version=Repository(root).next_version(name),
+        created=now(),
+        recipe=recipe,
+        metrics=metrics,
+        files={file: describe(content) for file, content in contents.items()},
+        generator=model.manifest.label,
+        generator_sha256=digest_of(model.generator),
+        network=seen.label,
+        network_sha256=seen.files[WEIGHTS].sha256,
+        stroke=stroke,
+        sizes=EncoderSizes(**encoder.sizes),
+    )
+    build_encoder(manifest, contents[WEIGHTS])
+    write_version(root / name / str(manifest.version), contents, manifest, ENCODER_MANIFEST)
+    return manifest
+
+
+def find_encoder(root: Path, model: Model) -> Encoder:
+    """The newest encoder in `root` for the model's generator.
+
+    Raises:
+        MissingEncoder: there is none.
+        InvalidModel: it is not what its manifest says, or its loss network is another one.
+    """
+    digest = digest_of(model.generator)
+    fitting = [
+        (manifest.created, folder)
+        for folder in encoders(root)
+        if (manifest := read_encoder_manifest(folder)).generator_sha256 == digest
+    ]
+    if not fitting:
+        raise MissingEncoder(
+            f"There is no style encoder for {model.manifest.label}, so it paints in its own styles only; "
+            "`pastiche train encoder` trains one."
+        )
+    return load_encoder(max(fitting)[1])
+
+
+def encoders(root: Path) -> list[Path]:
+    """Folders of all encoders. Nothing in them is checked."""
+    return [
+        folder
+        for path in sorted(root.glob("*"))
+        for number in Repository(root).numbered(path.name)
+        if ((folder := path / str(number)) / ENCODER_MANIFEST).exists()
+    ]
+
+
+def load_encoder(folder: Path) -> Encoder:
+    """The encoder in `<root>/<name>/<version>/`, and its loss network from the same root, verified.
+
+    Raises:
+        InvalidModel: one of them is missing, or not what the manifest says.
+    """
+    manifest = read_encoder_manifest(folder)
+    for file in manifest.files.keys() - {WEIGHTS}:
+        read_verified(folder, file, manifest)
+    encoder = build_encoder(manifest, read_verified(folder, WEIGHTS, manifest))
+    return Encoder(manifest, load_its_network(folder.parent.parent, manifest), encoder)
+
+
+def load_its_network(root: Path, manifest: EncoderManifest) -> Descriptor:
+    if manifest.network not in networks(root):
+        raise InvalidModel(f"There is no loss network {manifest.network}, which {manifest.label} looks through.")
+    name, version = parse_label(manifest.network)
+    folder = root / name / str(version)
+    if read_network_manifest(folder).files[WEIGHTS].sha256 != manifest.network_sha256:
+        raise InvalidModel(f"{manifest.label} was trained with another {manifest.network} than the one here.")
+    return load_network(folder)
+
+
+def read_encoder_manifest(folder: Path) -> EncoderManifest:
+    """Raises InvalidModel."""
+    label = f"{folder.parent.name}@{folder.name}"
+    try:
+        content = read_at_most(folder / ENCODER_MANIFEST, MANIFEST_BYTES)
+        manifest = EncoderManifest.model_validate_json(content)
+    except (OSError, ValidationError) as error:
+        raise InvalidModel(f"The manifest of {label} is broken: {error}.") from error
+    if manifest.label != label or WEIGHTS not in manifest.files:
+        raise InvalidModel(f"The manifest of {label} is not one of that style encoder.")
+    return manifest
+
+
+def build_encoder(manifest: EncoderManifest, content: bytes) -> StyleEncoder:
+    """From the bytes of a weights file, in float32. Raises InvalidModel."""
+    with torch.device("meta"):  # without memory at first: the file must bring along what the manifest asks for
+        encoder = StyleEncoder(**manifest.sizes.model_dump())
+    try:
+        tensors: dict[str, Tensor] = load(content)
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise InvalidModel(f"The weights of {manifest.label} cannot be read: {error}.") from error
+    check_tensors(manifest.label, tensors, encoder.state_dict())
+    encoder.load_state_dict({key: tensor.float() for key, tensor in tensors.items()}, assign=True)
+    return encoder.eval().requires_grad_(False)
