@@ -299,7 +299,8 @@ class ServiceError(PasticheError):
 
 
 class Overloaded(ServiceError):
-    """The queue is full, or too slow for the deadline; come back after `Retry-After`."""
+    """A queue, of the network or of decoding and encoding, is full or too slow for the deadline; come back after
+    `Retry-After`."""
 
     slug = "overloaded"
     title = "Overloaded"

@@ -15,7 +15,7 @@ from app.api.admin import models as admin_models
 from app.api.admin import styles as admin_styles
 from app.api.admin import trainings as admin_trainings
 from app.api.admin.audit import Audit
-from app.api.codecs import CodecThreads
+from app.api.codecs.threads import CodecThreads
 from app.api.http import openapi, problem_pages
 from app.api.http.auth import recognise_admin, require_admin, require_key
 from app.api.http.body import UploadBudget
@@ -122,7 +122,7 @@ def build_service(settings: Settings) -> Service:
         batch_pictures=settings.batch_pictures,
         stall_seconds=settings.engine_stall_seconds,
     )
-    codecs = CodecThreads(settings.codec_threads)
+    codecs = CodecThreads(settings.codec_threads, settings.decode_bytes)
     uploads = UploadBudget(settings.uploads_bytes)
     results = ResultCache(settings.result_cache_bytes)
     measured = Metrics()

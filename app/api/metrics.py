@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from app.api.codecs import CodecThreads
+from app.api.codecs.threads import CodecThreads
 from app.api.http.body import UploadBudget
 from app.api.jobs.metrics import JobCollector
 from app.api.stages import Stages
@@ -132,6 +132,10 @@ class Metrics:
                 lambda: engine.health.heartbeat_age_seconds,
             ),
             "pastiche_codec_steps": ("Steps that wait for or are in a codec thread.", lambda: codecs.pending),
+            "pastiche_codec_seconds": (
+                "Of one codec thread, predicted for all requests that are admitted.",
+                lambda: codecs.seconds,
+            ),
             "pastiche_upload_bytes": ("Bodies in memory.", lambda: uploads.held_bytes),
             "pastiche_models_refused": (
                 "Models that should be served and cannot be loaded; /healthz/ready says why.",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 from starlette.requests import Request
 
-from app.api.codecs import CodecThreads
+from app.api.codecs.threads import CodecThreads
 from app.api.http.body import UploadBudget
 from app.api.jobs.gateway import JobGateway
 from app.api.metrics import Metrics

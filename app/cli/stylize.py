@@ -60,8 +60,9 @@ class Painter:
 
     def paint(self, photo: bytes, format: str) -> bytes:
         """Raises PasticheError if there is no painting of it."""
-        most = self.size or largest_edge(self.stroke, self.settings.edge_pixels)
-        picture = decode(photo, self.settings.picture_megapixels, most)
+        settings = self.settings
+        most = self.size or largest_edge(self.stroke, settings.edge_pixels)
+        picture = decode(photo, settings.picture_megapixels, most, max_bytes=settings.decode_bytes)
         if self.size and max(picture.width, picture.height) < self.size:
             picture = resize(picture, *fitted(picture.width, picture.height, self.size))
         seen = at_size(picture.rgb, *painted_size(picture.width, picture.height, self.stroke))

@@ -136,19 +136,20 @@ def read_header(data: bytes) -> PngHeader:
         PictureError: the structure is broken, or the data cannot hold the pixels that the header promises.
     """
     header = _image_header(data)
-    exif, xmp, frames, coded_bytes = b"", b"", 1, 0
+    exif, xmp, frames, coded_bytes = b"", None, 1, 0
     for kind, _, body, end in chunks(data):
         if kind == b"acTL" and end - body >= 8:
             frames = int.from_bytes(data[body : body + 4], "big")
         elif kind == b"eXIf":
             exif = data[body : end - 4]
-        elif kind == b"iTXt" and data.startswith(XMP_KEYWORD, body):
+        # The first one alone, whatever it holds: each may inflate to a megabyte, and a file has room for thousands.
+        elif kind == b"iTXt" and xmp is None and data.startswith(XMP_KEYWORD, body):
             xmp = _text(data[body + len(XMP_KEYWORD) : end - 4])
         elif kind == b"IDAT":
             coded_bytes += end - body - 4
     if coded_bytes * DEFLATE_RATIO < header.data_bytes:
         raise cut_off(f"{coded_bytes} bytes cannot hold {header.data_bytes}")
-    return PngHeader(header.width, header.height, orientation(exif, xmp), frames, header)
+    return PngHeader(header.width, header.height, orientation(exif, xmp or b""), frames, header)
 
 
 def _text(rest: bytes) -> bytes:

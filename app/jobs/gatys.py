@@ -130,7 +130,7 @@ class Gatys:
         params = GatysParams.model_validate(context.params)
         settings = self._settings
         size = params.options.size
-        photo = read_photo(context.input(CONTENT), settings.picture_megapixels, size, settings.edge_pixels)
+        photo = read_photo(context.input(CONTENT), settings, size, settings.edge_pixels)
         transfer = self._begin(context, params, photo)
         shown_at = 0.0
         for iteration in transfer.run():
@@ -175,7 +175,8 @@ class Gatys:
 
     def _painting(self, data: bytes, options: GatysOptions) -> Pixels:
         """At the largest size that the transfer looks at, so that the memory does not hold what is never seen."""
-        return decode(data, self._settings.picture_megapixels, round(options.size * options.stroke)).rgb
+        settings, longer_edge = self._settings, round(options.size * options.stroke)
+        return decode(data, settings.picture_megapixels, longer_edge, max_bytes=settings.decode_bytes).rgb
 
     def _tensor(self, pixels: Pixels) -> Tensor:
         """(H, W, 3) bytes -> (1, 3, H, W) in 0..1 on the device."""

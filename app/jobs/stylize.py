@@ -88,7 +88,7 @@ class Stylize:
         params = StylizeParams.model_validate(context.params)
         settings = self._settings
         most = largest_edge(params.stroke, settings.edge_pixels)
-        photo = read_photo(context.input(PHOTO), settings.picture_megapixels, params.size, most)
+        photo = read_photo(context.input(PHOTO), settings, params.size, most)
         seen = at_size(photo.rgb, *painted_size(photo.width, photo.height, params.stroke))
         painted = self._stylizers.paint(seen, params.model, params.blend)
         context.check()

@@ -36,7 +36,8 @@ class EngineSettings(BaseModel):
         default_factory=codec_threads,
         ge=1,
         le=1024,
-        description="Threads that decode and encode images. The default is half of the usable cores, rounded up; here "
+        description="Threads that decode and encode images: as many for small requests, for middling and for large "
+        "ones each, so that none waits for much larger ones. The default is half of the usable cores, rounded up; here "
         "hardware threads of one core count.",
     )
     batch_pictures: int = Field(

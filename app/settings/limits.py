@@ -23,8 +23,8 @@ class LimitSettings(BaseModel):
         default_factory=by_memory(512),
         gt=0,
         le=100_000,
-        description="Memory for decoding images, over all that are decoded at once. One that needs more alone is "
-        "refused (413) from its header.",
+        description="Memory for decoding and encoding images, over all that are at it at once; others wait. An image "
+        "that needs more alone is refused (413) from its header.",
     )
     edge_pixels: int = Field(2048, ge=16, le=16384, description="Longest edge of a stylized image.")
     queue_megapixels: float = Field(

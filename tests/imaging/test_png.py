@@ -170,6 +170,17 @@ def test_bombs_in_text_and_other_metadata_are_never_inflated():
     np.testing.assert_array_equal(decode(png_file(4, 4, 8, RGB, png_rows(samples), *before * 9), 40).rgb, samples)
 
 
+@pytest.mark.parametrize("first", [zlib.compress(b"<x:xmpmeta/>"), b"not deflated"], ids=["upright", "damaged"])
+def test_of_many_xmp_packets_the_first_alone_is_inflated(first):
+    """Each may have a megabyte: 10,000 of them took 20 s."""
+    turned = zlib.compress(b' tiff:Orientation="6" ')
+    packets = [chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + text) for text in (first, turned)]
+    data = png_file(2, 5, 8, RGB, bytes(35), *packets)
+    assert (probe(data, 1).width, probe(data, 1).height) == (2, 5)
+    alone = png_file(2, 5, 8, RGB, bytes(35), packets[-1])
+    assert (probe(alone, 1).width, probe(alone, 1).height) == (5, 2)
+
+
 def test_a_changed_byte_of_the_pixels_is_noticed():
     data = bytearray(png_file(40, 40, 8, RGB, png_rows(RNG.integers(0, 256, (40, 40, 3)))))
     data[200] ^= 1

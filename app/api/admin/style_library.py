@@ -8,7 +8,8 @@ from app.api.admin.style_form import StyleFields
 from app.api.jobs.gateway import JobGateway
 from app.api.stylize.result_key import digest
 from app.errors import InvalidOption, NotFound, PictureDamaged, RequestError, ResultExpired, StyleExists, StyleInUse
-from app.imaging.decode import decode
+from app.imaging.cost import Cost, encoding_cost
+from app.imaging.decode import Header, decode
 from app.imaging.encode import encode, on_white
 from app.imaging.picture import Picture
 from app.jobs.job import JobStatus
@@ -25,6 +26,7 @@ MIN_EDGE = 64
 # Of a version's report: the SHA-256 of each painting by its id.
 PAINTINGS = "paintings"
 MAX_TRAININGS = 1000
+QUALITY = 100  # which PNG ignores
 
 
 class StyleLibrary:
@@ -118,17 +120,24 @@ class StyleLibrary:
                 yield f"job {job.id}", {painting.id: painting.sha256 for painting in params.paintings}
 
 
-def as_painting(data: bytes, max_megapixels: float) -> tuple[bytes, tuple[int, int]]:
+def keeping_cost(header: Header) -> Cost:
+    """Of `as_painting`."""
+    longer = max(header.width, header.height)
+    pixels = header.width * header.height * min(1.0, MAX_EDGE / longer) ** 2
+    return header.cost(MAX_EDGE) + encoding_cost("png", int(pixels), QUALITY)
+
+
+def as_painting(data: bytes, max_megapixels: float, max_bytes: int) -> tuple[bytes, tuple[int, int]]:
     """The picture as it is kept, a PNG without metadata or transparency, and its width and height. For a codec thread.
 
     Raises:
         PictureError: the bytes cannot be read.
         InvalidOption: it is too small, or too long and thin, for anything to be learned from it.
     """
-    picture = decode(data, max_megapixels, MAX_EDGE)
+    picture = decode(data, max_megapixels, MAX_EDGE, max_bytes=max_bytes)
     if min(picture.width, picture.height) < MIN_EDGE:
         raise InvalidOption(
             f"A painting must have {MIN_EDGE} pixels an edge at least, when it is {MAX_EDGE} long at the most."
         )
     rgb = picture.rgb if picture.alpha is None else on_white(picture.rgb, picture.alpha)
-    return encode(Picture(rgb), "png", 100), (picture.width, picture.height)
+    return encode(Picture(rgb), "png", QUALITY), (picture.width, picture.height)

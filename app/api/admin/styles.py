@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -13,7 +12,7 @@ from app.api.admin.audit import note
 from app.api.admin.openapi import style_body
 from app.api.admin.schemas import EXAMPLE_STYLE, StylePictureEntry, StylePictureList, style_picture_entry
 from app.api.admin.style_form import StyleFields, read_style_form
-from app.api.admin.style_library import StyleLibrary, as_painting
+from app.api.admin.style_library import StyleLibrary, as_painting, keeping_cost
 from app.api.admin.training_options import AddOptions
 from app.api.admin.trainings import begin, prepare
 from app.api.http.auth import fingerprint_of
@@ -21,9 +20,9 @@ from app.api.http.body import Body
 from app.api.http.deadline import finished_by
 from app.api.http.multipart import parse_form
 from app.api.http.openapi import REQUEST_ID, problems
-from app.api.jobs.creation import MAKING, admit
+from app.api.jobs.creation import MAKING, admit, deadline_of
 from app.api.jobs.results import FINAL, answer, picture_response
-from app.api.service import service_of
+from app.api.service import Service, service_of
 from app.api.stages import Stages
 from app.api.stylize.upload import FORM, IMAGE_FIELD
 from app.errors import (
@@ -103,22 +102,30 @@ async def bring(request: Request) -> Response:
     """
     service = service_of(request)
     body = Body(request, service.settings.body_bytes, service.uploads)
+    deadline = deadline_of(service)
     try:
-        async with finished_by(time.monotonic() + service.settings.deadline_seconds):
+        async with finished_by(deadline):
             data, fields = await receive(request, body)
             desk = StyleLibrary(service.jobs)
             style_id = style_id_of(fields.title)
             note(request, style=style_id)
             await desk.check_free(style_id)
             training = await look_ahead(request, style_id, fields.train)
-            service.codecs.check_room()
-            png, size = await service.codecs.run(Stages(), as_painting, data, service.settings.picture_megapixels)
+            png, size = await kept(service, data, deadline)
         picture = await desk.add(fields, png, size, fingerprint_of(request))
     finally:
         body.drop()
     job = None if training is None else (await begin(request, training)).headers["Location"]
     shown = style_picture_entry(request, picture, [] if job is None else [f"job {job.rpartition('/')[2]}"], job)
     return JSONResponse(shown.model_dump(mode="json"), 201, {"Location": shown.links.self})
+
+
+async def kept(service: Service, data: bytes, deadline: float) -> tuple[bytes, tuple[int, int]]:
+    """What `as_painting` returns. Raises what it raises, and Overloaded."""
+    settings, stages = service.settings, Stages()
+    header = await service.codecs.probe(data, settings.picture_megapixels, deadline, stages)
+    with service.codecs.admit([keeping_cost(header)], deadline) as work:
+        return await work.run(stages, as_painting, data, settings.picture_megapixels, settings.decode_bytes)
 
 
 async def look_ahead(request: Request, style_id: str, model: str | None) -> AddOptions | None:

@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import APIRouter
@@ -47,6 +47,7 @@ from app.errors import (
     UnsupportedPicture,
 )
 from app.imaging.decode import decode
+from app.imaging.stroke import largest_edge
 from app.jobs.gatys import CONTENT, STYLE, check_descriptor
 from app.jobs.job import NewJob, new_job_id
 from app.jobs.stylize import PHOTO, StylizeParams
@@ -97,8 +98,9 @@ async def create(request: Request) -> Response:
     await asyncio.to_thread(check_descriptor, service.settings)
     await admit(request)
     body = Body(request, service.settings.body_bytes, service.uploads)
+    deadline = deadline_of(service)
     try:
-        async with deadline(service):
+        async with finished_by(deadline):
             pictures, fields = await receive_form(request, body)
             styles = pictures[STYLE_FIELD]
             params, priority = read_job_form(fields, len(styles), service.catalogue, service.settings.edge_pixels)
@@ -107,7 +109,9 @@ async def create(request: Request) -> Response:
             check_bounds(params.options, len(styles), service.settings, operator=operator)
             named = {CONTENT: pictures[CONTENT_FIELD][0]}
             named |= {STYLE.format(index): data for index, data in enumerate(styles)}
-            await check_pictures(service, named, params.options.size)
+            size, seen = params.options.size, round(params.options.size * params.options.stroke)
+            edges = {name: size if name == CONTENT else seen for name in named}
+            await check_pictures(service, named, edges, deadline)
         given = params.model_dump(mode="json")
         asked = given | {"start": given["start"] and given["start"] | {"model": dict(fields).get("model")}}
         return await accept(request, "gatys", given, named, priority, asked=asked)
@@ -120,11 +124,13 @@ async def stylize_later(request: Request) -> Response:
     service = service_of(request)
     await admit(request)
     accept_header = ", ".join(request.headers.getlist("accept"))
-    async with deadline(service):
+    deadline = deadline_of(service)
+    async with finished_by(deadline):
         photo, options = await receive_photo(request, service, "" if "json" in accept_header else accept_header)
     try:
-        async with deadline(service):
-            await check_pictures(service, {PHOTO: photo.data}, options.size or service.settings.edge_pixels)
+        async with finished_by(deadline):
+            longer_edge = options.size or largest_edge(options.stroke, service.settings.edge_pixels)
+            await check_pictures(service, {PHOTO: photo.data}, {PHOTO: longer_edge}, deadline)
         params = StylizeParams(
             model=options.model,
             blend=dict(options.blend),
@@ -144,9 +150,9 @@ async def stylize_later(request: Request) -> Response:
     return response
 
 
-def deadline(service: Service) -> AbstractAsyncContextManager[None]:
+def deadline_of(service: Service) -> float:
     """For the upload and the look at it. What is stored then has limits of its own, and should not stop half-way."""
-    return finished_by(time.monotonic() + service.settings.deadline_seconds)
+    return time.monotonic() + service.settings.deadline_seconds
 
 
 def prefers_later(request: Request) -> bool:
@@ -172,15 +178,36 @@ async def receive_form(request: Request, body: Body) -> tuple[dict[str, list[byt
     return await parse_form(content_type, body.chunks(), {CONTENT_FIELD: 1, STYLE_FIELD: MAX_STYLES})
 
 
-async def check_pictures(service: Service, pictures: Mapping[str, bytes], longer_edge: int) -> None:
-    """Decode each as the worker will. Raises PictureError with the name of the one that cannot be read."""
-    service.codecs.check_room()
+async def check_pictures(
+    service: Service, pictures: Mapping[str, bytes], edges: Mapping[str, int], deadline: float
+) -> None:
+    """Decode each as the worker will, at its longer edge of `edges`.
+
+    Raises:
+        PictureError: with the name of the one that cannot be read.
+        Overloaded.
+    """
+    most, stages = service.settings.picture_megapixels, Stages()
+    costs = []
     for name, data in pictures.items():
-        try:
-            await service.codecs.run(Stages(), decode, data, service.settings.picture_megapixels, longer_edge)
-        except (PictureError, EmptyBody) as error:
-            error.extra["picture"] = name
-            raise
+        with naming(name):
+            header = await service.codecs.probe(data, most, deadline, stages)
+            costs.append(header.cost(edges[name]))
+            costs[-1].check(service.settings.decode_bytes)
+    with service.codecs.admit(costs, deadline) as work:
+        for name, data in pictures.items():
+            with naming(name):
+                await work.run(stages, decode, data, most, edges[name], max_bytes=service.settings.decode_bytes)
+
+
+@contextmanager
+def naming(picture: str) -> Iterator[None]:
+    """Has the problem of a picture tell which one it is."""
+    try:
+        yield
+    except (PictureError, EmptyBody) as error:
+        error.extra["picture"] = picture
+        raise
 
 
 async def accept(

@@ -10,7 +10,8 @@ from app.api.stylize.options import Options
 from app.api.stylize.result_cache import StylizedImage
 from app.api.stylize.upload import Photo
 from app.imaging.colour import keep_colour, lay_over
-from app.imaging.decode import Header, decode, probe
+from app.imaging.cost import Cost, colour_cost, encoding_cost, resizing_cost
+from app.imaging.decode import Header, decode
 from app.imaging.encode import encode
 from app.imaging.picture import Picture, Pixels
 from app.imaging.resize import fitted, resize
@@ -33,28 +34,30 @@ async def paint(service: Service, photo: Photo, options: Options, deadline: floa
         ServiceError: and below it, for a service that cannot paint it now.
         asyncio.CancelledError: the client has left or the deadline is past; nothing is left behind.
     """
-    service.codecs.check_room()
-    limit = service.settings.picture_megapixels
-    header = await service.codecs.run(stages, probe, photo.data, limit)
-    size = working_size(header, options.size, largest_edge(options.stroke, service.settings.edge_pixels))
-    if options.strength == 0:
-        content = await read(service, photo, size, stages)
-        return await finish(service, content, content.rgb, options, stages)
+    settings = service.settings
+    header = await service.codecs.probe(photo.data, settings.picture_megapixels, deadline, stages)
+    size = working_size(header, options.size, largest_edge(options.stroke, settings.edge_pixels))
     network_size = painted_size(*size, options.stroke)
-    # Before a pixel is decoded: what is refused should cost nothing.
-    time_given = service.settings.deadline_seconds
-    ticket = service.engine.admit(
-        network_size[0] * network_size[1] / 1e6, deadline - FINISHING * time_given, SPARE * time_given
-    )
-    try:
-        content = await read(service, photo, size, stages)
-        seen = await for_network(service, content, network_size, stages)
-        with stages.measure("engine"):
-            future = service.engine.submit(ticket, options.stylizer, seen, options.blend)
-            painted = await asyncio.wrap_future(future)
-    finally:
-        service.engine.cancel(ticket)
-    return await finish(service, content, painted, options, stages)
+    reading, finishing = costs(header, size, network_size, options)
+    reading.check(settings.decode_bytes)
+    if options.strength == 0:
+        with service.codecs.admit([reading + finishing], deadline) as work:
+            return await work.run(stages, unpainted, service, photo.data, size, options, stages)
+    # Both before a pixel is decoded: what is refused should cost nothing.
+    with service.codecs.admit([reading, finishing], deadline) as work:
+        time_given = settings.deadline_seconds
+        ticket = service.engine.admit(
+            network_size[0] * network_size[1] / 1e6, deadline - FINISHING * time_given, SPARE * time_given
+        )
+        try:
+            content, seen = await work.run(stages, read, service, photo.data, size, network_size, stages)
+            photo.drop()
+            with stages.measure("engine"):
+                future = service.engine.submit(ticket, options.stylizer, seen, options.blend)
+                painted = await asyncio.wrap_future(future)
+        finally:
+            service.engine.cancel(ticket)
+        return await work.run(stages, finish, content, painted, options, stages)
 
 
 def working_size(header: Header, size: int | None, edge_pixels: int) -> tuple[int, int]:
@@ -63,48 +66,47 @@ def working_size(header: Header, size: int | None, edge_pixels: int) -> tuple[in
     return fitted(header.width, header.height, size or min(longer, edge_pixels))
 
 
-async def read(service: Service, photo: Photo, size: tuple[int, int], stages: Stages) -> Picture:
-    """The photo at width x height, made smaller while decoding or enlarged after it."""
-
-    def step() -> Picture:
-        with stages.measure("decode"):
-            picture = decode(photo.data, service.settings.picture_megapixels, max(size))
-            return picture if (picture.width, picture.height) == size else resize(picture, *size)
-
-    picture = await service.codecs.run(stages, step)
-    photo.drop()
-    return picture
+def costs(header: Header, size: tuple[int, int], network_size: tuple[int, int], options: Options) -> tuple[Cost, Cost]:
+    """Of what comes before the network and what comes after it, at these widths and heights."""
+    pixels = size[0] * size[1]
+    resized = 0 if network_size == size else max(pixels, network_size[0] * network_size[1])
+    enlarged = pixels if max(size) > max(header.width, header.height) else 0
+    reading = header.cost(max(size)) + resizing_cost(enlarged) + resizing_cost(resized)
+    colours = colour_cost(pixels, keep=options.keep_colour, strength=options.strength)
+    return reading, resizing_cost(resized) + colours + encoding_cost(options.format, pixels, options.quality)
 
 
-async def for_network(service: Service, content: Picture, size: tuple[int, int], stages: Stages) -> Pixels:
-    if (content.width, content.height) == size:
-        return content.rgb
+def read(
+    service: Service, data: bytes, size: tuple[int, int], network_size: tuple[int, int], stages: Stages
+) -> tuple[Picture, Pixels]:
+    """The photo at width x height `size`, made smaller while decoding or enlarged after it, and what the network sees
+    of it. For a codec thread."""
+    settings = service.settings
+    with stages.measure("decode"):
+        picture = decode(data, settings.picture_megapixels, max(size), max_bytes=settings.decode_bytes)
+        if (picture.width, picture.height) != size:
+            picture = resize(picture, *size)
+        return picture, at_size(picture.rgb, *network_size)
 
-    def step() -> Pixels:
-        with stages.measure("decode"):
-            return at_size(content.rgb, *size)
 
-    return await service.codecs.run(stages, step)
+def unpainted(service: Service, data: bytes, size: tuple[int, int], options: Options, stages: Stages) -> StylizedImage:
+    """The photo itself. In one step, so that no pixels of it wait for a thread. For a codec thread."""
+    content, _ = read(service, data, size, size, stages)
+    return finish(content, content.rgb, options, stages)
 
 
-async def finish(
-    service: Service, content: Picture, painted: Pixels, options: Options, stages: Stages
-) -> StylizedImage:
-    """Size, colours, strength, and the encoder, in one go in one thread.
+def finish(content: Picture, painted: Pixels, options: Options, stages: Stages) -> StylizedImage:
+    """Size, colours, strength, and the encoder. For a codec thread.
 
     The size comes first: what `strength` and `color=keep` take from the photo is then as sharp as the photo.
     """
-
-    def step() -> StylizedImage:
-        with stages.measure("colour"):
-            pixels = at_size(painted, content.width, content.height)
-            if options.keep_colour:
-                pixels = keep_colour(content.rgb, pixels)
-            # Both ends are one of the two pictures, bit for bit, without a copy.
-            if 0 < options.strength < 1:
-                pixels = lay_over(content.rgb, pixels, options.strength)
-        with stages.measure("encode"):
-            data = encode(Picture(pixels, content.alpha), options.format, options.quality)
-        return StylizedImage(data, content.megapixels)
-
-    return await service.codecs.run(stages, step)
+    with stages.measure("colour"):
+        pixels = at_size(painted, content.width, content.height)
+        if options.keep_colour:
+            pixels = keep_colour(content.rgb, pixels)
+        # Both ends are one of the two pictures, bit for bit, without a copy.
+        if 0 < options.strength < 1:
+            pixels = lay_over(content.rgb, pixels, options.strength)
+    with stages.measure("encode"):
+        data = encode(Picture(pixels, content.alpha), options.format, options.quality)
+    return StylizedImage(data, content.megapixels)

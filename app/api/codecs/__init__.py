@@ -1,0 +1,1 @@
+"""Decoding and encoding beside the event loop: who is admitted, in which order, and the threads."""

@@ -1,0 +1,180 @@
+"""Which picture is decoded or encoded next, and which request is refused: pure bookkeeping, driven by the clock handed
+to it.
+
+A request is admitted with the cost of all its steps, and stands in one line with others of its size. Every line has
+threads of its own, so no small request waits behind large ones. The life of a place: `admit` -> (`submit` -> `next` ->
+`finish`, for each step) -> `leave`. `cancel` ends a step before its turn.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, Generic, TypeVar
+
+from app.errors import DeadlineExceeded, Overloaded
+from app.imaging.cost import Cost
+
+Payload = TypeVar("Payload")
+
+# Predicted seconds of one request, at most, in each line: JPEGs of up to a megapixel or two; photos of phones made
+# smaller, and the other formats; everything else.
+LINES = (0.02, 0.2, math.inf)
+# Of the memory, what all requests in the lines before the last may take together. They never wait for memory.
+SMALL_SHARE = 0.5
+# A header tells what a picture costs to a factor of two, so predictions count double.
+CAUTION = 2.0
+# What a step older by one counts for in the pace.
+PACE_MEMORY = 0.9
+# Steps that took this many times what was predicted have been stopped with the whole machine, and say nothing.
+SLOWEST = 10.0
+
+
+@dataclass(eq=False)
+class Place:
+    """One request: its line, and the costs of those of its steps that have not been submitted."""
+
+    line: Line
+    left: list[Cost]
+    begun: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Step(Generic[Payload]):
+    """A step that waits for a thread, or has one."""
+
+    place: Place
+    cost: Cost
+    payload: Payload
+
+
+@dataclass(eq=False)
+class Line:
+    """Requests of one size. All seconds are predicted ones, which `pace` turns into those of this machine."""
+
+    places: set[Place] = field(default_factory=set)
+    # In the order of submission. Those that finish hold pixels, and go before those that would decode further ones.
+    beginning: dict[Step[Any], None] = field(default_factory=dict)
+    finishing: dict[Step[Any], None] = field(default_factory=dict)
+    running: set[Step[Any]] = field(default_factory=set)
+    predicted: float = 1.0
+    measured: float = 1.0
+
+    @property
+    def pace(self) -> float:
+        """Measured seconds for each predicted one, over the last steps."""
+        return self.measured / self.predicted
+
+    @property
+    def seconds(self) -> float:
+        """Of one thread, for all that is admitted and has not ended."""
+        to_come = (cost.seconds for place in self.places for cost in place.left)
+        submitted = (step.cost.seconds for step in chain(self.beginning, self.finishing, self.running))
+        return self.pace * (sum(to_come) + sum(submitted))
+
+    @property
+    def waiting(self) -> Step[Any] | None:
+        """Whose turn it is."""
+        return next(chain(self.finishing, self.beginning), None)
+
+
+class CodecQueue(Generic[Payload]):
+    """Admission and order. Not thread-safe; `now` is a monotonic clock in seconds.
+
+    Args:
+        threads: of each line.
+        memory_bytes: of all steps that run. One that needs more runs while no other large one does.
+    """
+
+    def __init__(self, *, threads: int, memory_bytes: int) -> None:
+        self._threads = threads
+        self._memory_bytes = memory_bytes
+        self._small_bytes = SMALL_SHARE * memory_bytes / threads / (len(LINES) - 1)
+        self._lines = tuple(Line() for _ in LINES)
+
+    @property
+    def pending(self) -> int:
+        """Steps that wait or run."""
+        return sum(len(line.beginning) + len(line.finishing) + len(line.running) for line in self._lines)
+
+    @property
+    def seconds(self) -> float:
+        """Of one thread, for all that is admitted and has not ended."""
+        return sum(line.seconds for line in self._lines)
+
+    def admit(self, now: float, costs: Sequence[Cost], deadline: float) -> Place:
+        """A place for a request with the costs of its steps, in their order.
+
+        An empty line takes any request, so that a pace that had become too slow can correct itself.
+
+        Args:
+            deadline: of the request.
+
+        Raises:
+            DeadlineExceeded: if that is past.
+            Overloaded: it would not be done in time; `retry_after_seconds` is when it would, if nothing else came.
+        """
+        if deadline <= now:
+            raise DeadlineExceeded("The time for this request was over before its picture arrived.")
+        line = self._line_of(costs)
+        if line.places:
+            seconds = line.seconds / self._threads + line.pace * sum(cost.seconds for cost in costs)
+            late = seconds - (deadline - now) / CAUTION
+            if late > 0:
+                raise Overloaded(
+                    "Too many pictures wait to be decoded and encoded.", retry_after_seconds=max(1, math.ceil(late))
+                )
+        place = Place(line, list(costs))
+        line.places.add(place)
+        return place
+
+    def _line_of(self, costs: Sequence[Cost]) -> Line:
+        if max(cost.bytes for cost in costs) > self._small_bytes:
+            return self._lines[-1]
+        seconds = sum(cost.seconds for cost in costs)
+        return next(line for line, most in zip(self._lines, LINES, strict=True) if seconds <= most)
+
+    def submit(self, place: Place, payload: Payload) -> Step[Payload]:
+        """Queue the place's next step."""
+        step = Step(place, place.left.pop(0), payload)
+        (place.line.finishing if place.begun else place.line.beginning)[step] = None
+        place.begun = True
+        return step
+
+    def next(self) -> Step[Payload] | None:
+        """Take a step that may run now, and `finish` it later; None if there is none."""
+        for line in self._lines:
+            step = line.waiting
+            if step is not None and len(line.running) < self._threads and self._fits(line, step):
+                self._drop(step)
+                line.running.add(step)
+                return step
+        return None
+
+    def _fits(self, line: Line, step: Step[Payload]) -> bool:
+        if line is not self._lines[-1] or not line.running:
+            return True
+        held = sum(running.cost.bytes for each in self._lines for running in each.running)
+        return held + step.cost.bytes <= self._memory_bytes
+
+    def finish(self, step: Step[Payload], seconds: float | None) -> None:
+        """End a step that took so long; None if it failed, which says nothing about the pace."""
+        line = step.place.line
+        line.running.remove(step)
+        if seconds is not None:
+            line.predicted = PACE_MEMORY * line.predicted + step.cost.seconds
+            line.measured = PACE_MEMORY * line.measured + min(seconds, SLOWEST * step.cost.seconds)
+
+    def cancel(self, step: Step[Payload]) -> None:
+        """Forget a step that waits; one that runs is not interrupted."""
+        self._drop(step)
+
+    def leave(self, place: Place) -> None:
+        """The request is over, whatever of it was done. A step of it may still run."""
+        place.line.places.discard(place)
+
+    def _drop(self, step: Step[Payload]) -> None:
+        step.place.line.beginning.pop(step, None)
+        step.place.line.finishing.pop(step, None)

@@ -1,0 +1,172 @@
+import pytest
+
+from app.api.codecs.queue import CAUTION, CodecQueue
+from app.errors import DeadlineExceeded, Overloaded
+from app.imaging.cost import Cost
+
+MEMORY = 400_000_000
+SMALL, MIDDLING, LARGE = Cost(0, 0.01), Cost(0, 0.1), Cost(0, 1.5)
+DEADLINE = 30.0
+
+
+@pytest.fixture
+def queue():
+    return CodecQueue(threads=1, memory_bytes=MEMORY)
+
+
+def admitted(queue, *costs):
+    return queue.admit(0.0, costs, DEADLINE)
+
+
+def submitted(queue, *costs):
+    place = admitted(queue, *costs)
+    return place, queue.submit(place, "picture")
+
+
+def refused(queue, *costs, deadline=DEADLINE):
+    with pytest.raises(Overloaded) as caught:
+        queue.admit(0.0, costs, deadline)
+    return caught.value.retry_after_seconds
+
+
+def end(queue, place, step, seconds=None):
+    queue.finish(step, seconds)
+    queue.leave(place)
+
+
+def test_each_size_has_a_thread_of_its_own_and_waits_for_its_like_alone(queue):
+    _, large = submitted(queue, LARGE)
+    assert queue.next() is large
+    for _ in range(3):
+        submitted(queue, LARGE)
+    assert queue.next() is None
+    _, middling = submitted(queue, MIDDLING)
+    assert queue.next() is middling
+    _, small = submitted(queue, SMALL)
+    assert queue.next() is small
+    submitted(queue, SMALL)
+    assert queue.next() is None
+
+
+def test_the_whole_request_decides_on_its_line(queue):
+    """Else many small ones would be decoded, and all wait for the large line with their pixels."""
+    _, large = submitted(queue, LARGE)
+    assert queue.next() is large
+    place, _ = submitted(queue, SMALL, LARGE)
+    assert queue.next() is None
+    assert place.line is admitted(queue, LARGE).line
+    assert admitted(queue, Cost(0, 0.19), SMALL).line is admitted(queue, Cost(0, 0.2)).line is not place.line
+    assert admitted(queue, Cost(0, 0.19), Cost(0, 0.02)).line is place.line
+
+
+def test_much_memory_makes_a_request_large(queue):
+    few, much = Cost(MEMORY // 4, 0.001), Cost(MEMORY // 4 + 1, 0.001)
+    assert admitted(queue, few).line is admitted(queue, SMALL).line
+    assert admitted(queue, SMALL, much).line is admitted(queue, LARGE).line
+
+
+def test_what_is_decoded_is_encoded_before_anything_else_is_decoded(queue):
+    place, decoding = submitted(queue, SMALL, SMALL)
+    assert queue.next() is decoding
+    _, other = submitted(queue, SMALL, SMALL)
+    queue.finish(decoding, None)
+    encoding = queue.submit(place, "pixels")
+    assert queue.next() is encoding
+    queue.finish(encoding, None)
+    assert queue.next() is other
+
+
+def test_a_line_takes_half_of_what_fits_before_the_deadline_and_says_when_it_takes_more(queue):
+    assert CAUTION == 2
+    places = [submitted(queue, LARGE) for _ in range(10)]  # 15 of 30 seconds
+    assert refused(queue, LARGE) == 2
+    assert refused(queue, LARGE, LARGE) == 3
+    assert refused(queue, Cost(0, 8.5)) == 9
+    assert refused(queue, LARGE, deadline=10) == 12
+    admitted(queue, SMALL)
+    admitted(queue, MIDDLING)
+    place, step = places[0]
+    assert queue.next() is step
+    end(queue, place, step)
+    admitted(queue, LARGE)
+    assert refused(queue, LARGE) == 2
+
+
+def test_more_threads_take_more():
+    queue = CodecQueue(threads=4, memory_bytes=MEMORY)
+    for _ in range(37):  # 36 before it are 13.5 seconds of four threads
+        admitted(queue, LARGE)
+    assert refused(queue, LARGE) == 1
+
+
+def test_an_empty_line_takes_what_looks_too_slow_for_its_deadline(queue):
+    place = admitted(queue, Cost(0, 100.0))
+    assert refused(queue, LARGE) == 87
+    queue.leave(place)
+    admitted(queue, Cost(0, 100.0))
+
+
+def test_a_deadline_that_is_past(queue):
+    with pytest.raises(DeadlineExceeded):
+        queue.admit(30.0, [SMALL], 30.0)
+
+
+def test_waits_are_predicted_at_the_pace_that_was_measured(queue):
+    for _ in range(100):
+        place, step = submitted(queue, LARGE)
+        queue.next()
+        end(queue, place, step, 3.0)
+    assert place.line.pace == pytest.approx(2, abs=0.01)
+    for _ in range(4):
+        admitted(queue, LARGE)
+    assert queue.seconds == pytest.approx(12, abs=0.1)
+    admitted(queue, LARGE)
+    assert refused(queue, LARGE) == 3
+    for _ in range(1500):
+        admitted(queue, SMALL)  # whose line has its own pace
+
+
+def test_a_stopped_machine_is_no_pace(queue):
+    place, step = submitted(queue, LARGE)
+    queue.next()
+    end(queue, place, step, 3600.0)
+    assert place.line.pace < 10
+    failed, step = submitted(queue, LARGE)
+    queue.next()
+    pace = failed.line.pace
+    end(queue, failed, step, None)
+    assert failed.line.pace == pace
+
+
+def test_large_steps_run_side_by_side_while_their_memory_fits():
+    queue = CodecQueue(threads=3, memory_bytes=MEMORY)
+    places = [submitted(queue, Cost(150_000_000, 1.0)) for _ in range(3)]
+    assert [queue.next(), queue.next(), queue.next()] == [places[0][1], places[1][1], None]
+    _, small = submitted(queue, SMALL)
+    assert queue.next() is small
+    end(queue, *places[0])
+    assert queue.next() is places[2][1]
+
+
+def test_one_that_needs_more_than_there_is_runs_alone_among_the_large():
+    queue = CodecQueue(threads=3, memory_bytes=MEMORY)
+    places = [submitted(queue, Cost(size, 1.0)) for size in (300_000_000, 500_000_000, 300_000_000)]
+    for place, step in places:
+        assert queue.next() is step
+        assert queue.next() is None
+        end(queue, place, step)
+
+
+def test_nothing_is_left_of_who_leaves(queue):
+    running = submitted(queue, LARGE, LARGE)
+    assert queue.next() is running[1]
+    waiting = submitted(queue, LARGE, LARGE)
+    assert (queue.pending, queue.seconds) == (2, 6.0)
+    queue.cancel(waiting[1])
+    queue.leave(waiting[0])
+    queue.leave(running[0])
+    # The step that runs does so to its end.
+    assert (queue.pending, queue.seconds) == (1, 1.5)
+    queue.finish(running[1], None)
+    assert (queue.pending, queue.seconds) == (0, 0.0)
+    assert queue.next() is None
