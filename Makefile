@@ -1,5 +1,6 @@
-# Two targets matter: `make serve` runs the service, `make test` checks everything. Both install what they need into
-# a virtual environment first, and again only when pyproject.toml or constraints.txt have changed.
+# Three targets matter: `make serve` runs the service, `make check` tries most of it in a few minutes, `make test` checks
+# everything. They install what they need into a virtual environment first, and again only when pyproject.toml or
+# constraints.txt have changed.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -14,12 +15,14 @@ bin := $(VENV)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check
 sources := pyproject.toml constraints.txt
 
-.PHONY: help serve test lint types format fuzz soak docs clean papers
+.PHONY: help serve check test lint types format fuzz soak docs clean papers
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make serve    run the service with all models on 127.0.0.1:8000 (PASTICHE_PORT and the other settings apply)'
-	@echo 'make test     lint, types and all tests'
+	@echo 'make check    lint, types and the tests that have no mark: under three minutes on two cores'
+	@echo 'make test     lint, types and all tests (the marks process, browser, benchmark, backend and sweep as well;'
+	@echo '              tests/conftest.py says which tests have them)'
 	@echo 'make lint     ruff: rules and format'
 	@echo 'make types    mypy'
 	@echo 'make format   rewrite the sources in the format that lint asks for'
@@ -32,6 +35,15 @@ help:
 serve: $(VENV)/.installed
 	@echo '==> pastiche serve'
 	@PASTICHE_MODELS="$${PASTICHE_MODELS:-compact,*}" exec $(bin)/pastiche serve
+
+# Side by side, in processes of their own.
+TEST_PROCESSES ?= 2
+
+# A file stays in one process, so that what its tests share is made once.
+check: lint types
+	@echo '==> Tests without a mark'
+	@$(bin)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile \
+		-m 'not (process or browser or benchmark or backend or sweep)'
 
 test: lint types
 	@echo '==> Tests'

@@ -1,17 +1,32 @@
-"""What all rooms test with: real photographs, a small model repository, and servers that run here."""
+"""What all rooms test with: real photographs, a small model repository, and servers that run here.
+
+`make check` runs the tests without a mark; `make test` runs all of them. A test is marked by its folder, by a fixture
+that it asks for or the value of one (FOLDERS, FIXTURES, BACKENDS below), or where it stands:
+
+    process    starts the service, a worker or the command as a process of its own
+    browser    drives the page in Chromium
+    benchmark  tries the scripts of benchmarks/
+    backend    needs PostgreSQL or Redis
+    sweep      tries every byte, every size or every network, where other tests try one of each
+"""
 
 from __future__ import annotations
 
 import app  # noqa: F401 - before torch: it says how the threads of OpenMP wait
 
 # isort: split
+import fcntl
+import hashlib
 import importlib.util
 import io
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import psycopg
 import pytest
@@ -19,6 +34,7 @@ import redis
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from redis_server import RedisServer
 from safetensors.torch import save_file
 
 from app.nets.architectures import ARCHITECTURES
@@ -26,6 +42,31 @@ from app.nets.descriptor import Descriptor
 from app.nets.norm import StyleRows
 from app.registry.manifest import Architecture, Style, StyleLosses
 from app.registry.publish import draft
+
+FOLDERS = {"service": "process", "web": "browser", "benchmarks": "benchmark"}
+FIXTURES = {"shell": "process", "postgresql_url": "backend", "redis_url": "backend"}
+# Values of parameters, such as those of the fixture `migrated`.
+BACKENDS = ("postgresql", "redis", "postgresql and redis")
+
+# No deadlines: how long an example takes tells how busy the machine is. `make test` tries the same examples each time.
+hypothesis.settings.register_profile("dev", deadline=None, max_examples=30)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("dev")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for mark in marks(item):
+            item.add_marker(mark)
+
+
+def marks(item: pytest.Item) -> set[str]:
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    found = {FOLDERS[folder]} if folder in FOLDERS else set()
+    found |= {FIXTURES[name] for name in getattr(item, "fixturenames", ()) if name in FIXTURES}
+    values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return found | {"backend" for value in values if isinstance(value, str) and value in BACKENDS}
+
 
 COMPACT_STYLES = (
     Style(
@@ -110,16 +151,32 @@ def postgresql_url() -> Iterator[str]:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def own_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str | None]:
+    """Of a Redis that this process has for itself; None where REDIS_URL names one, or redis-server is not installed."""
+    if "REDIS_URL" in os.environ or shutil.which("redis-server") is None:
+        yield None
+        return
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server.url
+    server.stop()
+
+
 @pytest.fixture
-def redis_url() -> Iterator[str]:
-    """An empty database of the Redis at REDIS_URL, the last one at 127.0.0.1 if there is none."""
-    url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/15")
-    client = redis.Redis.from_url(url, socket_connect_timeout=3)
-    try:
-        client.flushdb()
-    except redis.ConnectionError:
-        pytest.skip("no Redis at 127.0.0.1; REDIS_URL names another one, with a database that is emptied")
-    with client:
+def redis_url(own_redis_url: str | None) -> Iterator[str]:
+    """An empty database: of that Redis, or of the one at REDIS_URL or 127.0.0.1, which one test at a time has."""
+    url = own_redis_url or os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/15")
+    name = f"pastiche-tests-{hashlib.sha256(url.encode()).hexdigest()[:16]}.lock"
+    with (
+        (Path(tempfile.gettempdir()) / name).open("w") as lock,
+        redis.Redis.from_url(url, socket_connect_timeout=3) as client,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            client.flushdb()
+        except redis.ConnectionError:
+            pytest.skip("no Redis at 127.0.0.1; REDIS_URL names another one, with a database that is emptied")
         yield url
         client.flushdb()
 

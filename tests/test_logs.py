@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HOSTILE = "\x1b[31mred\x1b]0;title\x07\r\nforged line\x9b\u2028"
 PROGRAM = f"""
 import logging, structlog
@@ -31,6 +33,7 @@ def logged(form: str) -> str:
     return ended.stdout.decode()
 
 
+@pytest.mark.process
 def test_text_shows_control_characters_and_obeys_none() -> None:
     shown = logged("text")
     assert all(character.isprintable() or character == "\n" for character in shown)
@@ -41,6 +44,7 @@ def test_text_shows_control_characters_and_obeys_none() -> None:
     assert "  Traceback (most recent call last):" in lines
 
 
+@pytest.mark.process
 def test_json_is_one_object_a_line() -> None:
     events = [json.loads(line) for line in logged("json").splitlines()]
     assert [event["event"] for event in events] == [HOSTILE, f"theirs {HOSTILE}", "failed"]

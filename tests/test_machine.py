@@ -154,6 +154,7 @@ def test_processes_that_share_a_machine_share_its_cores(
     assert found.codec_threads == codec
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system knows no affinity")
 def test_a_process_that_is_bound_to_one_processor_finds_one() -> None:
     one = min(affinity())
@@ -179,6 +180,7 @@ def test_this_machine_has_cores_and_on_linux_memory() -> None:
     assert found.memory_bytes is None or found.memory_bytes > 1e8
 
 
+@pytest.mark.process
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries give memory back, or are not told")
 def test_memory_goes_back_after_work_in_threads() -> None:
     """80 MB in pieces of 9 MB, after one of 20 MB, which would have raised glibc's threshold above them."""
@@ -210,6 +212,7 @@ print(resident() - before)
     assert int(ended.stdout) < 9_000_000
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("soft", "hard", "allowed"), [(200, 900, 900), (900, 900, 900), (200, 16_500, MAX_FILES)])
 def test_open_files_are_allowed_up_to_the_hard_limit(soft: int, hard: int, allowed: int) -> None:
     resource = pytest.importorskip("resource")

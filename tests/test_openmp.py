@@ -27,6 +27,7 @@ def understood(first: str, **given: str) -> str:
     return ended.stderr
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("first", ["app", "app.cli", "app.jobs.supervisor"])
 def test_openmp_is_told_before_it_is_loaded(first: str) -> None:
     shown = understood(first)
@@ -36,6 +37,7 @@ def test_openmp_is_told_before_it_is_loaded(first: str) -> None:
     assert "GOMP_SPINCOUNT = '0'" in shown
 
 
+@pytest.mark.process
 def test_the_environment_goes_first() -> None:
     shown = understood("app", OMP_WAIT_POLICY="ACTIVE")
     if "OMP_WAIT_POLICY" not in shown:

@@ -306,6 +306,7 @@ def heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.process
 def test_an_interrupt_ends_with_130_and_whole_paintings(models_dir: Path, tmp_path: Path, photos: Path) -> None:
     trip, painted = tmp_path / "trip", tmp_path / "painted"
     trip.mkdir()

@@ -298,6 +298,7 @@ assert np.array_equal(graph.paint(large, gamma, beta), enough)
 """
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are set as on Linux")
 def test_out_of_memory_is_an_error_and_not_the_picture_before():
     done = subprocess.run([sys.executable, "-c", STARVED], capture_output=True, text=True, check=False)
@@ -325,6 +326,7 @@ def test_a_painting_that_is_left_from_another_picture_is_known(monkeypatch, phot
     assert np.array_equal(graph.paint(photo, gamma, beta), exact)
 
 
+@pytest.mark.process
 def test_openvino_is_not_given_the_package_with_which_it_would_report_itself():
     script = "import sys; from app.engine import openvino_graph as g; g.openvino_core(); print(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)

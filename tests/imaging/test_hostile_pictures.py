@@ -78,6 +78,7 @@ def test_any_bytes(data, magic):
     read(magic + data)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("kind", seeds())
 def test_changed_bytes(kind):
     """Every byte of the headers, and every 19th of the rest: its lowest bit, and all of its bits."""
@@ -89,6 +90,7 @@ def test_changed_bytes(kind):
             read(bytes(changed))
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("kind", seeds())
 def test_cut_files(kind):
     data = seeds()[kind]
@@ -153,6 +155,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts kilobytes on Linux")
 @pytest.mark.parametrize(
     "kind",
@@ -196,6 +199,7 @@ def test_memory_is_bounded_by_what_is_needed(tmp_path, kind):
     assert int(megabytes) <= most
 
 
+@pytest.mark.process
 def test_no_other_plugin_is_ever_loaded(tmp_path):
     for name, data in seeds().items():
         (tmp_path / name).write_bytes(data)

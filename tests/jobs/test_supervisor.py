@@ -17,6 +17,7 @@ PATIENCE_SECONDS = 30
 SLEEPER = (sys.executable, "-S", "-c", "import sys; sys.stdin.read()")
 
 
+@pytest.mark.process
 def test_a_process_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     refusals: list[Exception] = [
         BlockingIOError(11, "Resource temporarily unavailable"),

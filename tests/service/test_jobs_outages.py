@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import redis
 from cable import Cable
 from job_house import QUICK, Build
+from redis_server import RedisServer
 
 from app.jobs.dispatch import QueueUnavailable
 from app.jobs.job import JobStatus
@@ -70,39 +66,12 @@ def test_a_job_of_a_worker_that_stays_cut_off_goes_on_elsewhere(
 
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
     server = RedisServer(tmp_path)
     server.start()
     yield server
     server.stop()
-
-
-class RedisServer:
-    """One that keeps nothing when it stops."""
-
-    def __init__(self, folder: Path) -> None:
-        program = shutil.which("redis-server")
-        if program is None:
-            pytest.skip("redis-server is not installed")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self._port}/0"
-        self._command = [program, "--port", str(self._port), "--save", "", "--dir", str(folder)]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        end = time.monotonic() + 30
-        while True:
-            with contextlib.suppress(redis.ConnectionError), redis.Redis.from_url(self.url) as client:
-                client.ping()
-                return
-            assert time.monotonic() < end
-            time.sleep(0.02)
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
 
 
 def test_jobs_run_while_redis_is_away_and_after_it_came_back_empty(build: Build, redis_server: RedisServer) -> None:

@@ -160,6 +160,7 @@ def test_a_recipe_from_before_has_instance_normalisation():
     assert Recipe.model_validate(MEMBERS).norm == "instance"
 
 
+@pytest.mark.process
 def test_two_processes_share_their_statistics(root, tmp_path):
     """The first layer's mean over both shares is that of one process with the whole batch; variances are not so."""
     options = {"batch": 8, "steps": 1}

@@ -81,6 +81,7 @@ def test_what_the_gates_refuse_is_published_only_by_force(root, command, monkeyp
     assert gates["reasons"] == ["Golden pictures have changed in dots."]
 
 
+@pytest.mark.process
 def test_a_run_that_is_stopped_is_continued_by_the_same_command(root, command):
     arguments = command(run=root / "run", steps=150)
     process = subprocess.Popen(

@@ -81,6 +81,7 @@ def test_unseen_photos_are_scored_and_not_trained_on(root, tmp_path):
     assert "on 5 photos" in (model.folder / "card.md").read_text()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_run_that_is_killed_or_stopped_ends_with_the_weights_of_an_undisturbed_one(
     root, undisturbed, tmp_path, number
@@ -109,6 +110,7 @@ def test_a_run_that_is_killed_or_stopped_ends_with_the_weights_of_an_undisturbed
     assert (folder / "losses.jsonl").read_text() == (undisturbed / "run" / "losses.jsonl").read_text()
 
 
+@pytest.mark.process
 def test_two_processes_get_the_gradients_of_one_with_the_double_batch(root, tmp_path):
     """As an operator starts them; after one step Adam's first moment is the clipped gradient times 1 - beta_1."""
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "app.cli", "--")
@@ -129,6 +131,7 @@ def test_two_processes_get_the_gradients_of_one_with_the_double_batch(root, tmp_
     assert len((tmp_path / "two" / "losses.jsonl").read_text().splitlines()) == 1
 
 
+@pytest.mark.process
 def test_processes_stop_after_the_same_step_with_the_same_weights(root, tmp_path):
     """One that stopped alone would leave the other waiting for its gradients."""
     script = Path(__file__).with_name("stopped_pair.py")

@@ -26,20 +26,26 @@ expect.set_options(timeout=90_000)
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chromium() -> str:
     if not Path(CHROMIUM).exists():
         reason = "no Chromium: apt-get install chromium, or name one in CHROMIUM"
         if os.environ.get("CI") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
+    return CHROMIUM
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """For a module: Playwright's event loop runs as long as it does, and tests of other modules have their own."""
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        started = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield started
         started.close()
 
 
 @pytest.fixture(scope="session")
-def studio(browser, tmp_path_factory) -> Iterator[Service]:
+def studio(chromium, tmp_path_factory) -> Iterator[Service]:
     """With the model that ships, a worker, and an operator; shared by all tests that do not stop it."""
     service = Service(
         tmp_path_factory.mktemp("studio"),
@@ -56,7 +62,7 @@ def studio(browser, tmp_path_factory) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module")
-def launch(browser, models_dir, tmp_path_factory) -> Iterator:
+def launch(chromium, models_dir, tmp_path_factory) -> Iterator:
     """launch(paint_seconds=0, **settings): further servers, with the small models of tests/conftest.py."""
     services: list[Service] = []
 
@@ -72,7 +78,7 @@ def launch(browser, models_dir, tmp_path_factory) -> Iterator:
 
 
 @pytest.fixture(scope="session")
-def small(browser, models_dir, tmp_path_factory) -> Iterator[Service]:
+def small(chromium, models_dir, tmp_path_factory) -> Iterator[Service]:
     """With the small models, and nobody's keys."""
     service = Service(tmp_path_factory.mktemp("small"), {"models_dir": models_dir, "models": "compact,sketch"})
     service.start()

@@ -148,6 +148,7 @@ def test_equal_plots_are_drawn_once_and_only_so_many_wait(monkeypatch):
     assert len(drawn) == plots.MAX_WAITING
 
 
+@pytest.mark.process
 def test_losses_are_drawn_where_neither_home_nor_tmp_can_be_written(tmp_path):
     nowhere = tmp_path / "file"
     nowhere.write_bytes(b"")
