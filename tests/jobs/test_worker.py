@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from app.sql.database import Database
 from app.sql.migration import migrate
 
 # A guard against waiting for ever, not a measure.
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
 
 
 class Messages:
@@ -135,14 +136,22 @@ def test_a_storage_that_stays_away_fails_the_attempt_with_that_reason(open_shop,
 
 
 def test_an_outage_longer_than_the_stall_guards_patience_does_not_kill_a_finished_job(open_shop, monkeypatch) -> None:
-    shop = open_shop(paint, job_stall_seconds=0.1)
-    killed: list[int] = []
+    """By a clock that each failed attempt to write advances by less than the patience of 0.1 seconds."""
+    now, looked, killed = [0.0], [0.0], []
+
+    def look() -> float:
+        looked.append(now[0])
+        return now[0]
+
+    monkeypatch.setattr("app.jobs.context.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("app.jobs.heartbeat.time", SimpleNamespace(monotonic=look))
     monkeypatch.setattr("app.jobs.heartbeat.os._exit", killed.append)
-    finish, refused = shop.worker._leases.finish, []
+    shop = open_shop(paint, job_stall_seconds=0.1)
+    finish = shop.worker._leases.finish
 
     def away_at_first(*args: Any) -> Job:
-        if len(refused) < 30:  # 0.3 s at least
-            refused.append(args)
+        if looked[-1] < 0.5:  # the guard has not looked since its patience would have ended
+            now[0] += 0.06
             raise LedgerUnavailable(private="away")
         return finish(*args)
 
