@@ -3,7 +3,8 @@ to it.
 
 A request is admitted with the cost of all its steps, and stands in one line with others of its size. Every line has
 threads of its own, so no small request waits behind large ones. The life of a place: `admit` -> (`submit` -> `next` ->
-`finish`, for each step) -> `leave`. `cancel` ends a step before its turn.
+`finish`, for each step) -> `leave`. `cancel` ends a step before its turn, and so does `expire` where predictions have
+become worse since.
 """
 
 from __future__ import annotations
@@ -34,10 +35,18 @@ SLOWEST = 10.0
 
 @dataclass(eq=False)
 class Place:
-    """One request: its line, and the costs of those of its steps that have not been submitted."""
+    """One request.
+
+    Attributes:
+        left: costs of its steps that have not been submitted.
+        deadline: a point on the clock.
+        patience: seconds that it may be predicted to take when it is admitted.
+    """
 
     line: Line
     left: list[Cost]
+    deadline: float
+    patience: float
     begun: bool = False
 
 
@@ -119,14 +128,11 @@ class CodecQueue(Generic[Payload]):
         if deadline <= now:
             raise DeadlineExceeded("The time for this request was over before its picture arrived.")
         line = self._line_of(costs)
+        place = Place(line, list(costs), deadline, (deadline - now) / CAUTION)
         if line.places:
             seconds = line.seconds / self._threads + line.pace * sum(cost.seconds for cost in costs)
-            late = seconds - (deadline - now) / CAUTION
-            if late > 0:
-                raise Overloaded(
-                    "Too many pictures wait to be decoded and encoded.", retry_after_seconds=max(1, math.ceil(late))
-                )
-        place = Place(line, list(costs))
+            if seconds > place.patience:
+                raise overloaded(seconds - place.patience)
         line.places.add(place)
         return place
 
@@ -171,6 +177,19 @@ class CodecQueue(Generic[Payload]):
         """Forget a step that waits; one that runs is not interrupted."""
         self._drop(step)
 
+    def expire(self, now: float) -> list[tuple[Step[Payload], Overloaded]]:
+        """Drop what has not begun and is predicted to miss its deadline at the pace of now; and what to tell of it."""
+        expired = []
+        for line in self._lines:
+            seconds = line.seconds / self._threads
+            for step in reversed(list(line.beginning)):  # the last one is done after all others
+                if now + seconds > step.place.deadline:
+                    expired.append((step, overloaded(seconds - step.place.patience)))
+                    self._drop(step)
+                own = step.cost.seconds + sum(cost.seconds for cost in step.place.left)
+                seconds -= line.pace * own / self._threads
+        return expired
+
     def leave(self, place: Place) -> None:
         """The request is over, whatever of it was done. A step of it may still run."""
         place.line.places.discard(place)
@@ -178,3 +197,10 @@ class CodecQueue(Generic[Payload]):
     def _drop(self, step: Step[Payload]) -> None:
         step.place.line.beginning.pop(step, None)
         step.place.line.finishing.pop(step, None)
+
+
+def overloaded(seconds: float) -> Overloaded:
+    """Come back in so many seconds."""
+    return Overloaded(
+        "Too many pictures wait to be decoded and encoded.", retry_after_seconds=max(1, math.ceil(seconds))
+    )

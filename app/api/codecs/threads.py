@@ -45,6 +45,11 @@ class Task:
         self.future.set_result(result)
         return seconds
 
+    def fail(self, problem: Exception) -> None:
+        """Instead of running."""
+        if self.future.set_running_or_notify_cancel():
+            self.future.set_exception(problem)
+
 
 class CodecThreads:
     """The one place where work of the codecs is admitted, and done in the order of `CodecQueue`.
@@ -127,6 +132,9 @@ class CodecThreads:
     def _end(self, step: Step[Task], seconds: float | None) -> None:
         with self._lock:
             self._queue.finish(step, seconds)
+            expired = self._queue.expire(self._clock())
+        for late, problem in expired:
+            late.payload.fail(problem)
 
     def _forget_cancelled(self, step: Step[Task], done: Future[Any]) -> None:
         if done.cancelled():

@@ -126,6 +126,32 @@ def test_waits_are_predicted_at_the_pace_that_was_measured(queue):
         admitted(queue, SMALL)  # whose line has its own pace
 
 
+def test_who_will_be_late_at_the_pace_of_now_is_told_at_once_and_not_at_the_deadline(queue):
+    places = [submitted(queue, LARGE, LARGE) for _ in range(4)]  # 12 seconds
+    _, small = submitted(queue, SMALL)
+    assert queue.next() is small
+    place, step = places[0]
+    assert queue.next() is step
+    queue.finish(step, 15.0)
+    assert place.line.pace == pytest.approx(15.9 / 2.4)
+    # 6.6 times as slow: at 15 s, the last of the others would be done at 84 s. The first of them is at 45 s.
+    expired = queue.expire(15.0)
+    assert [late for late, _ in expired] == [step for _, step in reversed(places[1:])]
+    assert [problem.retry_after_seconds for _, problem in expired] == [55, 35, 15]
+    assert queue.next() is None
+    # What is decoded is finished all the same.
+    finishing = queue.submit(place, "pixels")
+    assert queue.expire(1000.0) == []
+    assert queue.next() is finishing
+
+
+def test_nobody_is_late_who_will_be_in_time(queue):
+    for _ in range(10):
+        submitted(queue, LARGE)
+    assert queue.expire(15.0) == []
+    assert [late.place.deadline for late, _ in queue.expire(15.1)] == [DEADLINE]
+
+
 def test_a_stopped_machine_is_no_pace(queue):
     place, step = submitted(queue, LARGE)
     queue.next()

@@ -100,6 +100,25 @@ def test_a_step_whose_client_has_left_counts_until_its_thread_is_free(codecs, ga
     assert settled(lambda: codecs.pending == 0)
 
 
+def test_who_will_be_late_is_told_while_he_waits(gate):
+    now = [0.0]
+    codecs = CodecThreads(1, 10**9, clock=lambda: now[0])
+
+    async def main():
+        first = asyncio.create_task(run(codecs, LARGE, gate.wait))
+        second = asyncio.create_task(run(codecs, Cost(0, 6.0), gate.wait))
+        await asyncio.sleep(0.01)
+        now[0] = 29.9
+        gate.set()
+        return await asyncio.gather(first, second, return_exceptions=True)
+
+    first, second = asyncio.run(main())
+    assert first is True
+    assert isinstance(second, Overloaded)
+    assert settled(lambda: codecs.pending == 0)
+    codecs.stop()
+
+
 def test_stopped_it_cancels_what_waits(codecs, gate):
     async def main():
         first = asyncio.create_task(run(codecs, SMALL, gate.wait))
