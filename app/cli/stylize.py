@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -20,25 +19,17 @@ from app.cli.io_plan import STREAM, PlannedPicture, UnusablePlan, plan_pictures
 from app.cli.style_images import UnreadableStyleImage, read_style_images
 from app.engine.blend import parse_blend
 from app.engine.device import choose_device
-from app.engine.recovery import paint_or_explain
+from app.engine.render import render
 from app.engine.stylizer import Stylizer
 from app.errors import InvalidOption, PasticheError, ServiceError
-from app.imaging.colour import keep_colour, lay_over
-from app.imaging.decode import decode
+from app.imaging.compose import Colour
+from app.imaging.content import decode_at, working_size
+from app.imaging.decode import probe
 from app.imaging.encode import FORMATS, encode, format_named
-from app.imaging.picture import Picture
-from app.imaging.resize import fitted, resize
-from app.imaging.stroke import LEAST, MOST, at_size, largest_edge, painted_size
+from app.imaging.stroke import LEAST, MOST, largest_edge
 from app.registry.error import InvalidModel
 from app.registry.repository import Model
 from app.settings import Settings, SettingsError, load_settings
-
-
-class Colour(StrEnum):
-    """Whose colours the painting has: those of the style, or those that the photo has."""
-
-    STYLE = "style"
-    KEEP = "keep"
 
 
 @dataclass(frozen=True)
@@ -52,7 +43,7 @@ class Painter:
     stylizer: Stylizer
     blend: Mapping[str, float]
     strength: float
-    colour: Colour
+    color: Colour
     stroke: float
     size: int | None
     quality: int
@@ -61,18 +52,13 @@ class Painter:
     def paint(self, photo: bytes, format: str) -> bytes:
         """Raises PasticheError if there is no painting of it."""
         settings = self.settings
-        most = self.size or largest_edge(self.stroke, settings.edge_pixels)
-        picture = decode(photo, settings.picture_megapixels, most, max_bytes=settings.decode_bytes)
-        if self.size and max(picture.width, picture.height) < self.size:
-            picture = resize(picture, *fitted(picture.width, picture.height, self.size))
-        seen = at_size(picture.rgb, *painted_size(picture.width, picture.height, self.stroke))
-        [painted] = paint_or_explain(self.stylizer, [seen], [self.blend])
-        if isinstance(painted, PasticheError):
-            raise painted
-        painted = at_size(painted, picture.width, picture.height)
-        if self.colour is Colour.KEEP:
-            painted = keep_colour(picture.rgb, painted)
-        return encode(Picture(lay_over(picture.rgb, painted, self.strength), picture.alpha), format, self.quality)
+        header = probe(photo, settings.picture_megapixels)
+        size = working_size(header.width, header.height, self.size, largest_edge(self.stroke, settings.edge_pixels))
+        content = decode_at(photo, *size, settings.picture_megapixels, settings.decode_bytes)
+        stylized = render(
+            self.stylizer, content, self.blend, stroke=self.stroke, color=self.color, strength=self.strength
+        )
+        return encode(stylized, format, self.quality)
 
 
 def check_number(value: float) -> float:
@@ -107,7 +93,7 @@ def stylize(
     strength: Annotated[
         float, typer.Option(min=0, max=1, callback=check_number, help="0 is the photo, 1 the full painting.")
     ] = 1.0,
-    color: Annotated[Colour, typer.Option(help="Colours of the style, or the photo's own.")] = Colour.STYLE,
+    color: Annotated[Colour, typer.Option(help="Colours of the style, or the photo's own.")] = "style",
     stroke: Annotated[
         float,
         typer.Option(min=LEAST, max=MOST, callback=check_number, help="Size of the strokes; 2 is twice as large."),

@@ -18,6 +18,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from app.engine.device import choose_device
+from app.engine.render import render
 from app.errors import DescriptorUnavailable
 from app.gatys.checkpoint import ForeignCheckpoint, GatysCheckpoint
 from app.gatys.options import GatysOptions
@@ -164,7 +165,8 @@ class Gatys:
         ]
         start = None
         if params.start is not None:
-            start = self._tensor(self._stylizers.paint(photo.rgb, params.start.model, params.start.blend))
+            stylizer = self._stylizers.get(params.start.model)
+            start = self._tensor(render(stylizer, photo, params.start.blend).rgb)
         return Transfer(
             self._tensor(photo.rgb),
             list(zip(map(self._tensor, paintings), params.weights, strict=True)),

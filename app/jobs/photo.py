@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from app.imaging.decode import decode, probe
+from app.imaging.content import decode_at, working_size
+from app.imaging.decode import probe
 from app.imaging.picture import Picture
-from app.imaging.resize import fitted, resize
 from app.settings import Settings
 
 
 def read_photo(data: bytes, settings: Settings, size: int | None, edge_pixels: int) -> Picture:
     """Decode at a longer edge of `size` pixels; None: at its own, at most `edge_pixels`. Raises PictureError."""
     header = probe(data, settings.picture_megapixels)
-    longer = size or min(max(header.width, header.height), edge_pixels)
-    width, height = fitted(header.width, header.height, longer)
-    picture = decode(data, settings.picture_megapixels, max(width, height), max_bytes=settings.decode_bytes)
-    return picture if (picture.width, picture.height) == (width, height) else resize(picture, width, height)
+    width, height = working_size(header.width, header.height, size, edge_pixels)
+    return decode_at(data, width, height, settings.picture_megapixels, settings.decode_bytes)

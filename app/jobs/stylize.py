@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from app.engine.device import choose_device
-from app.engine.recovery import paint_or_explain
+from app.engine.render import render
 from app.engine.stylizer import Stylizer
-from app.errors import ModelUnavailable, PasticheError
-from app.imaging.colour import keep_colour, lay_over
+from app.errors import ModelUnavailable
+from app.imaging.compose import Colour
 from app.imaging.encode import FORMATS, encode
-from app.imaging.picture import Picture, Pixels
-from app.imaging.stroke import at_size, largest_edge, painted_size
+from app.imaging.stroke import largest_edge
 from app.jobs.context import JobContext
 from app.jobs.job import Result
 from app.jobs.photo import read_photo
@@ -46,7 +44,7 @@ class StylizeParams(BaseModel):
     model: str
     blend: dict[str, float]
     strength: float = 1.0
-    color: Literal["style", "keep"] = "style"
+    color: Colour = "style"
     stroke: float = 1.0
     size: int | None = None
     format: str = "jpeg"
@@ -54,18 +52,15 @@ class StylizeParams(BaseModel):
 
 
 class Stylizers:
-    """The generators of the last jobs; a painting by one of them."""
+    """The generators of the last jobs."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._loaded = lru_cache(maxsize=MODELS)(self._load)
 
-    def paint(self, photo: Pixels, model: str, blend: Mapping[str, float]) -> Pixels:
-        """(H, W, 3) sRGB. Raises PasticheError if there is no painting of it."""
-        [painted] = paint_or_explain(self._loaded(model), [photo], [blend])
-        if isinstance(painted, PasticheError):
-            raise painted
-        return painted
+    def get(self, model: str) -> Stylizer:
+        """The generator of that label. Raises PasticheError: it cannot be loaded."""
+        return self._loaded(model)
 
     def _load(self, label: str) -> Stylizer:
         settings = self._settings
@@ -89,12 +84,14 @@ class Stylize:
         settings = self._settings
         most = largest_edge(params.stroke, settings.edge_pixels)
         photo = read_photo(context.input(PHOTO), settings, params.size, most)
-        seen = at_size(photo.rgb, *painted_size(photo.width, photo.height, params.stroke))
-        painted = self._stylizers.paint(seen, params.model, params.blend)
+        stylized = render(
+            self._stylizers.get(params.model),
+            photo,
+            params.blend,
+            stroke=params.stroke,
+            color=params.color,
+            strength=params.strength,
+        )
         context.check()
-        painted = at_size(painted, photo.width, photo.height)
-        if params.color == "keep":
-            painted = keep_colour(photo.rgb, painted)
-        painting = Picture(lay_over(photo.rgb, painted, params.strength), photo.alpha)
-        facts: dict[str, Any] = {"model": params.model, "width": painting.width, "height": painting.height}
-        return Result(encode(painting, params.format, params.quality), FORMATS[params.format], facts)
+        facts: dict[str, Any] = {"model": params.model, "width": stylized.width, "height": stylized.height}
+        return Result(encode(stylized, params.format, params.quality), FORMATS[params.format], facts)

@@ -135,7 +135,7 @@ async def stylize_later(request: Request) -> Response:
             model=options.model,
             blend=dict(options.blend),
             strength=options.strength,
-            color="keep" if options.keep_colour else "style",
+            color=options.color,
             stroke=options.stroke,
             size=options.size,
             format=options.format,

@@ -14,6 +14,7 @@ from app.api.schemas import OptionFields
 from app.engine.blend import parse_blend
 from app.engine.stylizer import Stylizer
 from app.errors import InvalidOption
+from app.imaging.compose import Colour
 from app.imaging.encode import FORMATS
 from app.imaging.stroke import largest_edge
 from app.registry.manifest import Manifest
@@ -31,7 +32,7 @@ class Options:
         model: label of a loaded model, `name@version`.
         blend: style id -> weight; positive, summing to 1.
         strength: 0 the photo to 1 the painting.
-        keep_colour: whether the photo's colours stay.
+        color: whose colours the answer has, as `compose` takes it.
         stroke: size of the strokes, 1 as the network paints them.
         size: longer edge of the answer in pixels, None for the photo's own.
         format: a name in imaging's FORMATS.
@@ -43,7 +44,7 @@ class Options:
     model: str
     blend: Mapping[str, float]
     strength: float
-    keep_colour: bool
+    color: Colour
     stroke: float
     size: int | None
     format: str
@@ -74,7 +75,7 @@ def read_options(pairs: Pairs, accept: str, catalogue: Catalogue, edge_pixels: i
         model=manifest.label,
         blend=MappingProxyType(blend_of(fields.styles, manifest)),
         strength=fields.strength,
-        keep_colour=fields.color == "keep",
+        color=fields.color,
         stroke=fields.stroke,
         size=fields.size,
         format=fields.format or negotiate(accept, FORMATS),

@@ -9,12 +9,12 @@ from app.api.stages import Stages
 from app.api.stylize.options import Options
 from app.api.stylize.result_cache import StylizedImage
 from app.api.stylize.upload import Photo
-from app.imaging.colour import keep_colour, lay_over
+from app.imaging.compose import compose
+from app.imaging.content import decode_at, working_size
 from app.imaging.cost import Cost, colour_cost, encoding_cost, resizing_cost
-from app.imaging.decode import Header, decode
+from app.imaging.decode import Header
 from app.imaging.encode import encode
 from app.imaging.picture import Picture, Pixels
-from app.imaging.resize import fitted, resize
 from app.imaging.stroke import at_size, largest_edge, painted_size
 
 # Shares of the time that a request has. What the network begins in the last of it would be encoded for nobody; and what
@@ -36,7 +36,7 @@ async def paint(service: Service, photo: Photo, options: Options, deadline: floa
     """
     settings = service.settings
     header = await service.codecs.probe(photo.data, settings.picture_megapixels, deadline, stages)
-    size = working_size(header, options.size, largest_edge(options.stroke, settings.edge_pixels))
+    size = working_size(header.width, header.height, options.size, largest_edge(options.stroke, settings.edge_pixels))
     network_size = painted_size(*size, options.stroke)
     reading, finishing = costs(header, size, network_size, options)
     reading.check(settings.decode_bytes)
@@ -60,19 +60,13 @@ async def paint(service: Service, photo: Photo, options: Options, deadline: floa
         return await work.run(stages, finish, content, painted, options, stages)
 
 
-def working_size(header: Header, size: int | None, edge_pixels: int) -> tuple[int, int]:
-    """Width and height of the answer: as asked for, else the photo's own, at most `edge_pixels` an edge."""
-    longer = max(header.width, header.height)
-    return fitted(header.width, header.height, size or min(longer, edge_pixels))
-
-
 def costs(header: Header, size: tuple[int, int], network_size: tuple[int, int], options: Options) -> tuple[Cost, Cost]:
     """Of what comes before the network and what comes after it, at these widths and heights."""
     pixels = size[0] * size[1]
     resized = 0 if network_size == size else max(pixels, network_size[0] * network_size[1])
     enlarged = pixels if max(size) > max(header.width, header.height) else 0
     reading = header.cost(max(size)) + resizing_cost(enlarged) + resizing_cost(resized)
-    colours = colour_cost(pixels, keep=options.keep_colour, strength=options.strength)
+    colours = colour_cost(pixels, keep=options.color == "keep", strength=options.strength)
     return reading, resizing_cost(resized) + colours + encoding_cost(options.format, pixels, options.quality)
 
 
@@ -83,9 +77,7 @@ def read(
     of it. For a codec thread."""
     settings = service.settings
     with stages.measure("decode"):
-        picture = decode(data, settings.picture_megapixels, max(size), max_bytes=settings.decode_bytes)
-        if (picture.width, picture.height) != size:
-            picture = resize(picture, *size)
+        picture = decode_at(data, *size, settings.picture_megapixels, settings.decode_bytes)
         return picture, at_size(picture.rgb, *network_size)
 
 
@@ -96,17 +88,9 @@ def unpainted(service: Service, data: bytes, size: tuple[int, int], options: Opt
 
 
 def finish(content: Picture, painted: Pixels, options: Options, stages: Stages) -> StylizedImage:
-    """Size, colours, strength, and the encoder. For a codec thread.
-
-    The size comes first: what `strength` and `color=keep` take from the photo is then as sharp as the photo.
-    """
+    """Size, colours, strength, and the encoder. For a codec thread."""
     with stages.measure("colour"):
-        pixels = at_size(painted, content.width, content.height)
-        if options.keep_colour:
-            pixels = keep_colour(content.rgb, pixels)
-        # Both ends are one of the two pictures, bit for bit, without a copy.
-        if 0 < options.strength < 1:
-            pixels = lay_over(content.rgb, pixels, options.strength)
+        stylized = compose(content, painted, options.color, options.strength)
     with stages.measure("encode"):
-        data = encode(Picture(pixels, content.alpha), options.format, options.quality)
+        data = encode(stylized, options.format, options.quality)
     return StylizedImage(data, content.megapixels)

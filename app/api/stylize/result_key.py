@@ -57,7 +57,7 @@ def result_key(photo_digest: str, options: Options, edge_pixels: int) -> str:
         "device": repr(options.stylizer.device),
         "painted_with": options.stylizer.fingerprint(options.blend),
         "strength": options.strength,
-        "keep_colour": options.keep_colour,
+        "color": options.color,
         "stroke": options.stroke,
         "size": [options.size, edge_pixels],
         "format": [options.format, None if options.format == "png" else options.quality],

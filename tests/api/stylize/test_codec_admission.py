@@ -161,7 +161,7 @@ def jpeg(pixels):
 
 
 def options(**changes):
-    usual = {"model": "m@1", "blend": {"a": 1.0}, "strength": 1.0, "keep_colour": False, "stroke": 1.0, "size": None}
+    usual = {"model": "m@1", "blend": {"a": 1.0}, "strength": 1.0, "color": "style", "stroke": 1.0, "size": None}
     return Options(**(usual | {"format": "png", "quality": 90, "stylizer": None} | changes))
 
 
@@ -173,7 +173,7 @@ def test_everything_that_is_asked_for_is_in_the_cost():
     assert finishing == Cost(8 * 500_000, pytest.approx(0.001 + 0.5 * 0.06))
     best = costs(header, size, size, options(format="avif", quality=100))[1]
     assert best == Cost(32 * 500_000, pytest.approx(0.001 + 0.5 * 0.1))
-    coloured = costs(header, size, size, options(keep_colour=True, strength=0.5))[1]
+    coloured = costs(header, size, size, options(color="keep", strength=0.5))[1]
     assert coloured.seconds - finishing.seconds == pytest.approx(0.5 * 0.029)
     # Enlarged in reading alone; painted at twice the size, made larger before and smaller after.
     assert costs(header, (2000, 1000), (2000, 1000), options())[0].seconds == pytest.approx(0.001 + 2 * 0.009)

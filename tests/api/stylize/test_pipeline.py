@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from picture_bytes import encoded, pixels
 
-from app.api.stylize.pipeline import working_size
 from app.engine import stylizer
 from app.engine.device import Device
 from app.engine.stylizer import Stylizer
-from app.imaging.decode import Header
+from app.imaging.content import working_size
 
 STYLES = ("starry_night", "great_wave", "the_scream", "composition_vii")
 CLIENTS = 8
@@ -30,7 +29,7 @@ CLIENTS = 8
     ],
 )
 def test_working_size(photo, size, expected):
-    assert working_size(Header("jpeg", *photo), size, edge_pixels=2048) == expected
+    assert working_size(*photo, size, edge_pixels=2048) == expected
 
 
 def test_in_a_batch_each_gets_what_it_gets_alone_to_one_step_of_255(connect, astronaut, monkeypatch):
