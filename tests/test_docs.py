@@ -142,3 +142,14 @@ def test_the_targets_of_make_exist() -> None:
         for name in re.findall(r"`make ([a-z]+)|^make ([a-z]+)", page.read_text(), flags=re.MULTILINE)
     }
     assert [(page, *names) for page, names in named if not {*names} - {""} <= targets] == []
+
+
+def test_the_modules_and_names_of_the_map_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    modules = {name: [ROOT / "app" / name, ROOT / name] for name in re.findall(r"`([\w/]+(?:\.py|/))`", text)}
+    below = ("http/", "stylize/", "jobs/", "admin/")  # of api/
+    assert [name for name, places in modules.items() if name not in below and not any(p.exists() for p in places)] == []
+    found = re.findall(r"`([\w/]+\.py)`: `(\w+)`", text)
+    assert len(found) == 12
+    for module, name in found:
+        assert re.search(rf"^\s*(?:def|class) {name}\b", (ROOT / "app" / module).read_text(), flags=re.MULTILINE), name

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.http.etag import strong_etag, unchanged
 from app.api.http.openapi import problems
 from app.api.schemas import StyleEntry, StyleList, StyleLossEntry, StylesListQuery, StylesQuery
 from app.api.service import service_of
@@ -69,11 +70,11 @@ async def preview(request: Request, style_id: StyleName, query: Annotated[Styles
     picture = catalogue.preview(*catalogue.style(style_id, query.model))
     if picture is None:
         raise NotFound(f"The style {style_id} has no preview.")
-    etag = f'"{picture.sha256[:32]}"'
+    etag = strong_etag(picture.sha256)
     # A shared cache would hand out what the service gives only to those with a key.
     shared = "private" if service.settings.api_keys else "public"
     headers = {"ETag": etag, "Cache-Control": f"{shared}, {FRESH}"}
-    if matches(request.headers.get("if-none-match", ""), etag):
+    if unchanged(request, etag):
         return Response(status_code=304, headers=headers)
     return Response(picture.data, media_type=picture.media_type, headers=headers)
 
@@ -96,9 +97,3 @@ def entry(request: Request, catalogue: Catalogue, manifest: Manifest, style: Sty
         preview=path,
         losses=StyleLossEntry(style=style.losses.style, content=style.losses.content) if style.losses else None,
     )
-
-
-def matches(if_none_match: str, etag: str) -> bool:
-    """RFC 9110, section 13.1.2: weak comparison with each member, or any."""
-    members = (member.strip().removeprefix("W/") for member in if_none_match.split(","))
-    return any(member in ("*", etag) for member in members)

@@ -15,7 +15,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.styles import matches
+from app.api.http.etag import strong_etag, unchanged
 from app.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
@@ -89,7 +89,7 @@ def answer(request: Request, path: str) -> Response:
     found = find(path)
     # Weak: the same for the bytes as they are and compressed.
     headers = HEADERS | {"ETag": f"W/{found.etag}"}
-    if matches(request.headers.get("if-none-match", ""), found.etag):
+    if unchanged(request, found.etag):
         return Response(status_code=304, headers=headers)
     data = found.data
     if found.compressed is not None and "gzip" in request.headers.get("accept-encoding", ""):
@@ -117,5 +117,4 @@ def read(path: str, changed: int) -> File:
     data = (ROOT / path).read_bytes()
     suffix = Path(path).suffix
     packed = gzip.compress(data, mtime=0) if suffix in COMPRESSED else None
-    etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-    return File(data, packed, MEDIA_TYPES[suffix], etag)
+    return File(data, packed, MEDIA_TYPES[suffix], strong_etag(hashlib.sha256(data).hexdigest()))

@@ -18,6 +18,7 @@ from app.api.admin.trainings import begin, prepare
 from app.api.http.auth import fingerprint_of
 from app.api.http.body import Body
 from app.api.http.deadline import finished_by
+from app.api.http.etag import strong_etag
 from app.api.http.multipart import parse_form
 from app.api.http.openapi import REQUEST_ID, problems
 from app.api.jobs.creation import MAKING, admit, deadline_of
@@ -175,7 +176,7 @@ async def painting_picture(request: Request, style_id: PictureId) -> Response:
     """What trainings look at, at the size that their `stroke` says."""
     desk = StyleLibrary(service_of(request).jobs)
     picture, _ = await desk.find(style_id)
-    return answer(request, await desk.picture(picture), MEDIA_TYPE, f'"{picture.sha256[:32]}"', FINAL)
+    return answer(request, await desk.picture(picture), MEDIA_TYPE, strong_etag(picture.sha256), FINAL)
 
 
 @router.delete(

@@ -9,10 +9,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.http.etag import strong_etag, unchanged
 from app.api.http.openapi import problems
 from app.api.jobs.routes import JobId, find
 from app.api.service import service_of
-from app.api.styles import matches
 from app.api.stylize.result_key import digest
 from app.errors import (
     LedgerUnavailable,
@@ -100,7 +100,7 @@ async def loss(request: Request, job_id: JobId) -> Response:
     if not job.losses:
         raise none_of(job, "loss curve")
     etag = await etag_of(json.dumps(job.losses).encode())
-    if matches(request.headers.get("if-none-match", ""), etag):
+    if unchanged(request, etag):
         return answer(request, b"", "image/png", etag, CHANGING)
     data = await service_of(request).jobs.plots.draw(f"{job.kind} {job.id}", etag, job.losses)
     return answer(request, data, "image/png", etag, CHANGING)
@@ -129,11 +129,11 @@ async def stored(request: Request, job: Job, key: str) -> bytes:
 
 
 async def etag_of(data: bytes) -> str:
-    return f'"{(await digest(data))[:32]}"'
+    return strong_etag(await digest(data))
 
 
 def answer(request: Request, data: bytes, media_type: str, etag: str, cache: str) -> Response:
     headers = {"ETag": etag, "Cache-Control": cache}
-    if matches(request.headers.get("if-none-match", ""), etag):
+    if unchanged(request, etag):
         return Response(status_code=304, headers=headers)
     return Response(data, media_type=media_type, headers=headers)

@@ -13,12 +13,12 @@ from starlette.responses import Response
 
 from app.api.http.deadline import finished_by
 from app.api.http.disconnect import while_connected
+from app.api.http.etag import if_none_match, matches
 from app.api.http.openapi import painting_response, problems, stylize_body, stylize_parameters
 from app.api.jobs.creation import MAKING, idempotency_key, prefers_later, stylize_later
 from app.api.jobs.openapi import accepted_response, idempotency_parameter, prefer_parameter
 from app.api.service import Service, service_of
 from app.api.stages import Stages
-from app.api.styles import matches
 from app.api.stylize.options import Options
 from app.api.stylize.pipeline import paint
 from app.api.stylize.result_cache import Source, StylizedImage
@@ -126,7 +126,7 @@ async def stylize(request: Request) -> Response:
 
 def known(request: Request, etag: str) -> bool:
     """Whether the client has the answer. `*` stands for any that there is, and there is none before it is painted."""
-    given = ", ".join(request.headers.getlist("if-none-match"))
+    given = if_none_match(request)
     return given.strip() != "*" and matches(given, etag)
 
 
