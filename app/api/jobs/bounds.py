@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.errors import InvalidOption
-from app.gatys.options import GatysOptions
+from app.gatys.options import MAX_SIZE, MIN_SIZE, GatysOptions
 from app.settings import Settings
 
 # Bytes for each pixel: of the picture's features with their gradients, of a pair of a step and a gradient, and of a
@@ -11,6 +11,16 @@ from app.settings import Settings
 PIXEL_BYTES = 700
 PAIR_BYTES = 24
 STYLE_BYTES = 40
+
+
+def own_size(options: GatysOptions, photo_edge: int, style_images: int, settings: Settings, *, operator: bool) -> int:
+    """The `size` of a job that names none: the photo's longer edge, at most what is allowed with its other options."""
+    # Both bounds are of pixels, and at any one size tell how many there may be.
+    shares = [settings.job_memory_megabytes / memory_megabytes(options, style_images)]
+    if not operator:
+        shares.append(settings.job_megapixel_iterations / work_of(options))
+    allowed = int(options.size * min(shares) ** 0.5)
+    return max(MIN_SIZE, min(photo_edge, allowed, MAX_SIZE, settings.edge_pixels))
 
 
 def check_bounds(options: GatysOptions, style_images: int, settings: Settings, *, operator: bool) -> None:
@@ -31,8 +41,7 @@ def check_bounds(options: GatysOptions, style_images: int, settings: Settings, *
 
 def check_work(options: GatysOptions, settings: Settings) -> None:
     """Raises InvalidOption."""
-    work = options.size**2 / 1e6 * options.iterations
-    if work > settings.job_megapixel_iterations:
+    if work_of(options) > settings.job_megapixel_iterations:
         fitting = int(settings.job_megapixel_iterations / (options.size**2 / 1e6))
         raise InvalidOption(
             f"`size` {options.size} with `iterations` {options.iterations} is too much work for one job: at this size "
@@ -46,6 +55,11 @@ def check_priority(priority: int, settings: Settings, *, operator: bool) -> None
     """Raises InvalidOption for one that only the operator may give."""
     if priority > settings.job_priority and not operator:
         raise InvalidOption(f"`priority` is at most {settings.job_priority} here.")
+
+
+def work_of(options: GatysOptions) -> float:
+    """Megapixels times iterations, for a square picture."""
+    return options.size**2 / 1e6 * options.iterations
 
 
 def memory_megabytes(options: GatysOptions, style_images: int) -> float:

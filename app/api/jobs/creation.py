@@ -19,7 +19,7 @@ from app.api.http.body import Body
 from app.api.http.deadline import finished_by
 from app.api.http.multipart import parse_form
 from app.api.http.openapi import problems
-from app.api.jobs.bounds import check_bounds, check_priority
+from app.api.jobs.bounds import check_bounds, check_priority, own_size
 from app.api.jobs.form import CONTENT_FIELD, MAX_STYLES, STYLE_FIELD, read_job_form
 from app.api.jobs.openapi import accepted_response, creation_body, idempotency_parameter
 from app.api.jobs.routes import described
@@ -46,7 +46,7 @@ from app.errors import (
     UnsupportedCoding,
     UnsupportedPicture,
 )
-from app.imaging.decode import decode
+from app.imaging.decode import Header, decode
 from app.imaging.stroke import largest_edge
 from app.jobs.gatys import CONTENT, STYLE, check_descriptor
 from app.jobs.job import NewJob, new_job_id
@@ -106,12 +106,17 @@ async def create(request: Request) -> Response:
             params, priority = read_job_form(fields, len(styles), service.catalogue, service.settings.edge_pixels)
             operator = is_admin(request)
             check_priority(priority, service.settings, operator=operator)
-            check_bounds(params.options, len(styles), service.settings, operator=operator)
             named = {CONTENT: pictures[CONTENT_FIELD][0]}
             named |= {STYLE.format(index): data for index, data in enumerate(styles)}
+            headers = await read_headers(service, named, deadline)
+            if "size" not in dict(fields):
+                photo_edge = max(headers[CONTENT].width, headers[CONTENT].height)
+                size = own_size(params.options, photo_edge, len(styles), service.settings, operator=operator)
+                params = params.model_copy(update={"options": params.options.model_copy(update={"size": size})})
+            check_bounds(params.options, len(styles), service.settings, operator=operator)
             size, seen = params.options.size, round(params.options.size * params.options.stroke)
             edges = {name: size if name == CONTENT else seen for name in named}
-            await check_pictures(service, named, edges, deadline)
+            await check_pictures(service, named, headers, edges, deadline)
         given = params.model_dump(mode="json")
         asked = given | {"start": given["start"] and given["start"] | {"model": dict(fields).get("model")}}
         return await accept(request, "gatys", given, named, priority, asked=asked)
@@ -130,7 +135,9 @@ async def stylize_later(request: Request) -> Response:
     try:
         async with finished_by(deadline):
             longer_edge = options.size or largest_edge(options.stroke, service.settings.edge_pixels)
-            await check_pictures(service, {PHOTO: photo.data}, {PHOTO: longer_edge}, deadline)
+            named = {PHOTO: photo.data}
+            headers = await read_headers(service, named, deadline)
+            await check_pictures(service, named, headers, {PHOTO: longer_edge}, deadline)
         params = StylizeParams(
             model=options.model,
             blend=dict(options.blend),
@@ -178,26 +185,32 @@ async def receive_form(request: Request, body: Body) -> tuple[dict[str, list[byt
     return await parse_form(content_type, body.chunks(), {CONTENT_FIELD: 1, STYLE_FIELD: MAX_STYLES})
 
 
-async def check_pictures(
-    service: Service, pictures: Mapping[str, bytes], edges: Mapping[str, int], deadline: float
-) -> None:
-    """Decode each as the worker will, at its longer edge of `edges`.
-
-    Raises:
-        PictureError: with the name of the one that cannot be read.
-        Overloaded.
-    """
-    most, stages = service.settings.picture_megapixels, Stages()
-    costs = []
+async def read_headers(service: Service, pictures: Mapping[str, bytes], deadline: float) -> dict[str, Header]:
+    """Of each picture by its name. Raises PictureError with the name of the one that cannot be read, Overloaded."""
+    headers = {}
     for name, data in pictures.items():
         with naming(name):
-            header = await service.codecs.probe(data, most, deadline, stages)
-            costs.append(header.cost(edges[name]))
-            costs[-1].check(service.settings.decode_bytes)
-    with service.codecs.admit(costs, deadline) as work:
+            headers[name] = await service.codecs.probe(data, service.settings.picture_megapixels, deadline, Stages())
+    return headers
+
+
+async def check_pictures(
+    service: Service,
+    pictures: Mapping[str, bytes],
+    headers: Mapping[str, Header],
+    edges: Mapping[str, int],
+    deadline: float,
+) -> None:
+    """Decode each as the worker will, at its longer edge of `edges`. Raises as `read_headers`."""
+    most, most_bytes = service.settings.picture_megapixels, service.settings.decode_bytes
+    costs = {name: headers[name].cost(edges[name]) for name in pictures}
+    for name, cost in costs.items():
+        with naming(name):
+            cost.check(most_bytes)
+    with service.codecs.admit(list(costs.values()), deadline) as work:
         for name, data in pictures.items():
             with naming(name):
-                await work.run(stages, decode, data, most, edges[name], max_bytes=service.settings.decode_bytes)
+                await work.run(Stages(), decode, data, most, edges[name], max_bytes=most_bytes)
 
 
 @contextmanager

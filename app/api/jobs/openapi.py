@@ -12,7 +12,7 @@ from app.gatys.options import GatysOptions
 # What each option of the method means to a client, and a value that it might have.
 GATYS_OPTIONS: dict[str, tuple[str, Any]] = {
     "recipe": ("`paper` takes Gatys' own values (arXiv 1508.06576) for what is not given.", "paper"),
-    "size": ("Longer edge of the painting in pixels.", 384),
+    "size": ("Longer edge of the painting in pixels. Without it, the photo's own up to what is allowed.", 384),
     "color": ("`style` takes the painting's colours, `keep` the photo's own.", "keep"),
     "start": ("From the photo, from noise, or from a generator's `picture` of it.", "content"),
     "seed": ("Of the noise.", 7),
@@ -73,6 +73,7 @@ def gatys_fields() -> dict[str, Document]:
         # Layers go over the wire as text.
         kind = {"type": "string"} if name in LAYERS else without_null(schema)
         described[name] = {**kind, "description": text, "examples": [example]}
+    del described["size"]["default"]  # which is the photo's own
     return described
 
 

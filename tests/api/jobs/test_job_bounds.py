@@ -7,8 +7,9 @@ from admin_token import TOKEN
 from job_requests import ROUTE, form, make, problem
 from pydantic import SecretStr
 
-from app.api.jobs.bounds import memory_megabytes
+from app.api.jobs.bounds import check_bounds, memory_megabytes, own_size
 from app.gatys.options import GatysOptions
+from app.settings import Settings
 
 
 def test_the_memory_of_a_job_is_known_before_it_is_begun() -> None:
@@ -18,6 +19,31 @@ def test_the_memory_of_a_job_is_known_before_it_is_begun() -> None:
     # Adam has no history, and style images of twice the size are four times as large.
     assert memory_megabytes(GatysOptions(optimiser="adam", history=100, size=1000), 0) == 700
     assert memory_megabytes(GatysOptions(optimiser="adam", size=1000, stroke=2), 8) == 700 + 8 * 160
+
+
+@pytest.mark.parametrize(
+    ("photo_edge", "options", "limits", "size"),
+    [
+        (384, {}, {}, 384),
+        (5, {}, {}, 16),
+        (4000, {}, {}, 1024),
+        (4000, {}, {"edge_pixels": 800}, 800),
+        (4000, {"iterations": 1200}, {}, 707),  # 600 megapixels
+        (300, {"iterations": 1200}, {}, 300),
+        (4000, {"optimiser": "adam"}, {"job_memory_megabytes": 185}, 500),  # 740 bytes a pixel, with its style image
+        (4000, {"optimiser": "adam", "size": 16}, {"job_memory_megabytes": 185}, 500),
+    ],
+)
+def test_a_job_that_names_no_size_gets_the_photos_own_up_to_what_is_allowed(photo_edge, options, limits, size) -> None:
+    settings = Settings(edge_pixels=2048, job_memory_megabytes=1500).model_copy(update=limits)
+    asked = GatysOptions(**options)
+    assert own_size(asked, photo_edge, 1, settings, operator=False) == size
+    check_bounds(asked.model_copy(update={"size": size}), 1, settings, operator=False)
+
+
+def test_the_operators_job_is_not_made_smaller_for_its_work() -> None:
+    settings = Settings(edge_pixels=2048, job_memory_megabytes=1500)
+    assert own_size(GatysOptions(iterations=10_000), 4000, 1, settings, operator=True) == 1024
 
 
 @pytest.fixture

@@ -8,13 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hand_worker import HandWorker
 from job_requests import ANNA, BERT, ROUTE, form, make, problem
+from picture_bytes import encoded, pixels
 from pydantic import SecretStr
 
 from app.errors import StorageUnavailable
-from app.jobs.gatys import GatysParams
+from app.jobs.context import JobContext
+from app.jobs.gatys import Gatys, GatysParams
 from app.jobs.job import JOB_ID, new_job_id
 from app.jobs.presence import Presence
-from app.jobs.stylize import StylizeParams
+from app.jobs.stylize import Stylize, StylizeParams, Stylizers
 from app.serving.catalogue import Catalogue, ServedModel
 from app.storage.folder import Folder
 
@@ -45,9 +47,29 @@ def test_a_generators_picture_to_start_from(client, photo, painting, worker):
     assert params.start.blend == {"great_wave": 0.75, "the_scream": 0.25}
 
 
-def test_the_size_without_one_is_no_larger_than_the_limit(client, photo, painting, worker):
-    made = make(client, photo, painting)
-    assert worker.ledger.get(made["id"]).params["options"]["size"] == 256
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [((32, 48), (48, 32)), ((220, 110), (110, 220)), ((300, 512), (256, 150)), ((10, 5), (8, 16))],
+)
+@pytest.mark.parametrize("kind", ["gatys", "stylize"])
+def test_the_size_without_one_is_the_photos_own_up_to_the_limit(
+    client, settings, astronaut, painting, worker, sent, answered, kind
+):
+    photo = encoded(astronaut[: sent[0], : sent[1]])
+    if kind == "gatys":
+        made = make(client, photo, painting, iterations=1, scales=1, format="png")
+    else:
+        later, asked = {"Prefer": "respond-async"}, {"styles": "great_wave", "format": "png"}
+        made = client.post("/v1/stylize", params=asked, content=photo, headers=later).json()
+        # The loss network wants 16 pixels an edge; a generator none.
+        answered = (5, 10) if sent == (10, 5) else answered
+    job = worker.claim(made["id"])
+    context = JobContext(job, worker.leases, worker.storage, stopping=threading.Event(), checkpoint_seconds=60)
+    stylizers = Stylizers(settings)
+    task = Gatys(settings, stylizers) if kind == "gatys" else Stylize(settings, stylizers)
+    result = task(context)
+    assert (result.facts["width"], result.facts["height"]) == answered
+    assert pixels(result.data).shape[1::-1] == answered
 
 
 @pytest.mark.parametrize(
