@@ -56,24 +56,34 @@ class DeviceTurn:
     def __init__(self, settings: Settings) -> None:
         self._path = settings.data_dir / f"training-{socket.gethostname()[:40]}-{device_id(settings)}.lock"
         self._file: int | None = None
-        self._waited = False
+        self._told: str | None = None
 
     def take(self) -> bool:
         """Whether it is this process's turn; once taken it stays so until `give_back`."""
         if self._file is not None:
             return True
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        opened = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            opened = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            self._tell(f"Trainings wait until PASTICHE_DATA_DIR can be written: {error}.")
+            return False
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError as error:
             os.close(opened)
-            if not self._waited:
-                _log.info("another_worker_trains", lock=self._path.name)
-            self._waited = True
+            another = isinstance(error, BlockingIOError)
+            self._tell("Another worker trains." if another else f"PASTICHE_DATA_DIR has no locks: {error}.")
             return False
         self._file = opened
+        self._told = None
         return True
+
+    def _tell(self, reason: str) -> None:
+        """Once, and not at each of the two times a second that it is tried."""
+        if reason != self._told:
+            _log.warning("trainings_wait", reason=reason)
+        self._told = reason
 
     def give_back(self) -> None:
         if self._file is not None:

@@ -91,7 +91,7 @@ def _as_ledger() -> Iterator[None]:
     except (DBAPIError, PoolTimeout) as error:
         # Whatever else it says: a replica that is read only, a role without rights, tables that are gone. None of that
         # is for whoever asked, and all of it may be mended while this process lives.
-        raise _unavailable(error) from error
+        raise unreachable(error) from error
 
 
 def is_damaged(error: BaseException | None) -> bool:
@@ -99,7 +99,8 @@ def is_damaged(error: BaseException | None) -> bool:
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlite_errorcode", None) in DAMAGED
 
 
-def _unavailable(error: Exception) -> LedgerUnavailable:
+def unreachable(error: Exception) -> LedgerUnavailable:
+    """The problem of a database that cannot be used now, for the reason that `error` tells the log."""
     return LedgerUnavailable(
         "The database of the jobs cannot be reached.", private=repr(error), retry_after_seconds=RETRY_AFTER_SECONDS
     )

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from app.errors import LedgerUnavailable
-from app.sql.database import Database, is_damaged
+from app.sql.database import Database, is_damaged, unreachable
 
 SCRIPTS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "pastiche_version"
@@ -45,7 +45,7 @@ def migrate(database: Database, create_queue: Callable[[], None] = lambda: None)
     try:
         database.create()
     except OSError as error:
-        raise LedgerUnavailable(private=repr(error)) from error
+        raise unreachable(error) from error
     with _alone(database) as connection:
         before = _revision(connection)
         head = _scripts().get_current_head() or ""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from importlib import import_module
 
 import psycopg
@@ -15,9 +17,10 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from app.cli import cli
+from app.errors import LedgerUnavailable
 from app.jobs.dispatch import Dispatch
 from app.settings import Settings
-from app.sql.database import Database
+from app.sql.database import RETRY_AFTER_SECONDS, Database
 from app.sql.migration import VERSION_TABLE, SchemaOutdated, check_schema, migrate, prepare
 from app.sql.schema import metadata
 
@@ -115,3 +118,14 @@ def test_what_stops_a_command_is_told_in_a_sentence(command, name: str) -> None:
     done = command(name, "mysql://host/name")
     assert done.exit_code == 2
     assert done.stderr.startswith(f"pastiche {name}: PASTICHE_DATABASE_URL: ")
+
+
+def test_a_folder_that_cannot_be_written_is_a_database_that_cannot_be_reached(sqlite_url, monkeypatch) -> None:
+    def refuse(_: Database) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Database, "create", refuse)
+    with closing(Database(sqlite_url)) as database, pytest.raises(LedgerUnavailable) as caught:
+        migrate(database)
+    assert caught.value.detail == "The database of the jobs cannot be reached."
+    assert caught.value.retry_after_seconds == RETRY_AFTER_SECONDS

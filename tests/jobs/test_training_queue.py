@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.jobs import training_queue
 from app.jobs.dispatch import QueueUnavailable
@@ -47,6 +48,21 @@ def test_one_worker_of_a_device_gets_trainings_until_it_ends(embedded_desk, queu
     first.close()
     assert second.receive() == job.id
     assert first.receive() is None
+
+
+def test_without_a_folder_that_can_be_written_trainings_wait_and_the_log_says_so_once(
+    embedded_desk, queue, tmp_path
+) -> None:
+    job = embedded_desk.create(kind="training")
+    (tmp_path / "a file").write_bytes(b"")
+    mine = queue(data_dir=tmp_path / "a file" / "data")
+    with capture_logs() as logged:
+        assert [mine.receive(), mine.receive()] == [None, None]
+    [line] = logged
+    assert line["event"] == "trainings_wait"
+    assert line["reason"].startswith("Trainings wait until PASTICHE_DATA_DIR can be written: ")
+    (tmp_path / "a file").unlink()
+    assert mine.receive() == job.id
 
 
 def test_there_are_no_messages_to_lose(embedded_desk, queue) -> None:

@@ -34,7 +34,7 @@ from app.jobs.statistics import Statistics, measure
 from app.jobs.training_params import KIND as TRAINING
 from app.model_store.store import ModelStore
 from app.settings import Settings
-from app.sql.database import Database
+from app.sql.database import Database, unreachable
 from app.sql.migration import SchemaOutdated, prepare
 from app.storage.blobs import open_storage
 from app.storage.seal import BlobDamaged, read_sealed, sealed
@@ -102,7 +102,7 @@ class JobGateway:
                 try:
                     self.prepare()
                 except SchemaOutdated as error:
-                    raise LedgerUnavailable(private=str(error)) from error
+                    raise unreachable(error) from error
             return question(*args, **kwargs)
 
         return await self._ledger_threads.call(prepared)

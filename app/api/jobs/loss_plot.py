@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
+from app.errors import StorageUnavailable
 from app.jobs.job import LossPoint
 
 # Members of a point that are no losses.
@@ -15,11 +16,21 @@ WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 7.2, 4.0, 100
 def draw_losses(losses: Sequence[LossPoint], title: str) -> bytes:
     """A PNG of 720 x 400 pixels: each loss over the iterations, on a logarithmic scale where it is above 0.
 
-    For a codec thread: it takes some 0.1 s, the first time in a process 1 s.
+    For a thread: it takes some 0.1 s, the first time in a process 1 s.
+
+    Raises:
+        StorageUnavailable: matplotlib does not load without a folder that it can write to.
     """
     # Here: it takes a second that few processes ever need. Not pyplot, which keeps every figure it has made.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except OSError as error:
+        raise StorageUnavailable(
+            "The plot cannot be drawn, since this service has no folder that it can write to. The job itself has the "
+            "losses as numbers.",
+            private=repr(error),
+        ) from error
 
     figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DOTS_PER_INCH, layout="constrained")
     axes = figure.add_subplot()

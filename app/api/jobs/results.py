@@ -91,7 +91,7 @@ async def preview(request: Request, job_id: JobId) -> Response:
     response_class=Response,
     responses={
         **picture_response("The losses over the iterations.", "image/png"),
-        **problems(NotFound, NoResult, LedgerUnavailable, Overloaded),
+        **problems(NotFound, NoResult, LedgerUnavailable, StorageUnavailable, Overloaded),
     },
 )
 async def loss(request: Request, job_id: JobId) -> Response:

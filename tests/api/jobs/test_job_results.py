@@ -148,21 +148,40 @@ def test_equal_plots_are_drawn_once_and_only_so_many_wait(monkeypatch):
     assert len(drawn) == plots.MAX_WAITING
 
 
-@pytest.mark.process
-def test_losses_are_drawn_where_neither_home_nor_tmp_can_be_written(tmp_path):
-    nowhere = tmp_path / "file"
-    nowhere.write_bytes(b"")
-    code = f"""
+DRAWN = """
+import sys, tempfile
 from pathlib import Path
-import tempfile
+from app.errors import StorageUnavailable
 from app.settings.environment import let_matplotlib_write
 def refuse(*_, **__):
     raise OSError(30, "Read-only file system")
 tempfile.mkdtemp = refuse
-let_matplotlib_write(Path({str(tmp_path / "data")!r}))
+let_matplotlib_write(Path(sys.argv[1]))
 from app.api.jobs.loss_plot import draw_losses
-assert draw_losses([{{"iteration": 1, "total": 1.0}}], "a job").startswith(bytes([137]) + b"PNG")
+try:
+    assert draw_losses([{"iteration": 1, "total": 1.0}], "a job").startswith(bytes([137]) + b"PNG")
+except StorageUnavailable as error:
+    print(error.detail)
 """
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("data", ""),
+        (
+            "file/data",
+            "The plot cannot be drawn, since this service has no folder that it can write to. The job itself has the "
+            "losses as numbers.",
+        ),
+    ],
+)
+def test_losses_are_drawn_where_neither_home_nor_tmp_can_be_written(tmp_path, folder, said):
+    nowhere = tmp_path / "file"
+    nowhere.write_bytes(b"")
     environment = {"PATH": os.environ["PATH"], "HOME": str(nowhere), "XDG_CACHE_HOME": str(nowhere)}
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=120)
-    assert list((tmp_path / "data" / "matplotlib").iterdir())
+    command = [sys.executable, "-c", DRAWN, str(tmp_path / folder)]
+    done = subprocess.run(command, env=environment, check=True, timeout=120, capture_output=True, text=True)
+    assert done.stdout.strip() == said
+    assert (tmp_path / "data" / "matplotlib").exists() == (folder == "data")
