@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
+
+from cachetools import LRUCache
 
 from app.api.backend import Backend
 from app.api.jobs.loss_plot import draw_losses
@@ -25,14 +26,13 @@ class Plots:
 
     def __init__(self) -> None:
         self._thread = Backend("plot", 1, DRAW_SECONDS, Overloaded)
-        self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._kept: LRUCache[tuple[str, str], bytes] = LRUCache(KEPT)
         self._drawing: dict[tuple[str, str], asyncio.Task[bytes]] = {}
 
     async def draw(self, title: str, etag: str, losses: Sequence[LossPoint]) -> bytes:
         """A PNG of the losses that have this tag. Raises Overloaded."""
         key = (title, etag)
         if (kept := self._kept.get(key)) is not None:
-            self._kept.move_to_end(key)
             return kept
         if key not in self._drawing:
             if len(self._drawing) >= MAX_WAITING:
@@ -47,8 +47,6 @@ class Plots:
         finally:
             del self._drawing[key]
         self._kept[key] = png
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
         return png
 
     def stop(self) -> None:

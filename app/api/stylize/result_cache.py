@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
+
+from cachetools import LRUCache
 
 from app.errors import RequestError
 
@@ -41,10 +43,12 @@ class ResultCache:
     """
 
     def __init__(self, limit_bytes: int) -> None:
-        self.limit_bytes = limit_bytes
-        self.held_bytes = 0
-        self._kept: OrderedDict[Hashable, StylizedImage] = OrderedDict()
+        self._kept: LRUCache[Hashable, StylizedImage] = LRUCache(limit_bytes, getsizeof=weight)
         self._flights: dict[Hashable, Flight] = {}
+
+    @property
+    def held_bytes(self) -> int:
+        return int(self._kept.currsize)
 
     async def get(
         self, key: Hashable, begin: Callable[[], asyncio.Task[StylizedImage]]
@@ -60,11 +64,10 @@ class ResultCache:
                 begun here instead.
             asyncio.CancelledError: the caller is cancelled; the painting goes on for those who still wait.
         """
-        if not self.limit_bytes:
+        if not self._kept.maxsize:
             key = object()
         while True:
             if (kept := self._kept.get(key)) is not None:
-                self._kept.move_to_end(key)
                 return kept, "hit"
             flight = self._flights.get(key)
             if flight is None:
@@ -99,21 +102,13 @@ class ResultCache:
         self._forget(key, flight)
         # Looked at here in any case: those who waited may all have left in the meantime.
         if not task.cancelled() and task.exception() is None:
-            self._keep(key, task.result())
+            with suppress(ValueError):  # larger than the cache
+                self._kept[key] = task.result()
 
     def _forget(self, key: Hashable, flight: Flight) -> None:
         """Nobody joins it from now on; another may have taken its place."""
         if self._flights.get(key) is flight:
             del self._flights[key]
-
-    def _keep(self, key: Hashable, painting: StylizedImage) -> None:
-        if key in self._kept or weight(painting) > self.limit_bytes:
-            return
-        self._kept[key] = painting
-        self.held_bytes += weight(painting)
-        while self.held_bytes > self.limit_bytes:
-            _, oldest = self._kept.popitem(last=False)
-            self.held_bytes -= weight(oldest)
 
 
 def weight(painting: StylizedImage) -> int:
