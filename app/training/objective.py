@@ -95,6 +95,8 @@ def measure_styles(descriptor: Descriptor, images: Iterable[Tensor], recipe: Aim
 def check_layers(descriptor: Descriptor, recipe: Aim) -> None:
     if missing := {*recipe.style_layers, recipe.content_layer}.difference(descriptor.layers):
         raise MissingLayer(f"The loss network has no layer {', '.join(sorted(missing))}.")
+    if recipe.detail_weight and recipe.detail_layer not in descriptor.heads:
+        raise MissingLayer(f"The loss network has no head of {recipe.detail_layer}, which `detail_weight` needs.")
 
 
 class Objective(nn.Module):
@@ -123,6 +125,8 @@ class Objective(nn.Module):
         self.style_layers = recipe.style_layers
         self.content_layer = recipe.content_layer
         self.content_weight = recipe.content_weight
+        self.detail_layer = recipe.detail_layer
+        self.detail_weight = recipe.detail_weight
         self.grid_weight = recipe.grid_weight
         self.spectrum_weight = recipe.spectrum_weight
         self.border_weight = recipe.border_weight
@@ -151,18 +155,22 @@ class Objective(nn.Module):
         """
         if photos is None:
             layers = self.style_by_layer(self.descriptor(painted, self.style_layers), styles)
-            content = traces = torch.zeros_like(layers[0])
+            content = detail = traces = torch.zeros_like(layers[0])
         else:
+            wanted = {self.content_layer, *([self.detail_layer] if self.detail_weight else [])}
+            with torch.no_grad():
+                seen = self.descriptor(photos, wanted)
             repeats = len(painted) // len(photos)
-            contents = self.contents(photos).repeat_interleave(repeats, dim=0)
-            features = self.descriptor(painted, {*self.style_layers, self.content_layer})
-            layers, content = self.style_by_layer(features, styles), self.content(features, contents)
+            features = self.descriptor(painted, {*self.style_layers, *wanted})
+            layers = self.style_by_layer(features, styles)
+            content = self.content(features, seen[self.content_layer].float().repeat_interleave(repeats, dim=0))
+            detail = self.detail(features, seen) if self.detail_weight else torch.zeros_like(content)
             traces = self.traces(painted, photos.repeat_interleave(repeats, dim=0), styles)
             if self.relief_weight:
                 traces = traces + self.relief_weight * shared_relief(painted, photos)
         weights = self.get_buffer("layer_weights")
-        aimed = self.weighted((weights @ layers) / weights.sum(), content, styles) + traces
-        return Losses(aimed, layers.mean(dim=0), content, traces)
+        aimed = self.weighted((weights @ layers) / weights.sum(), content, styles)
+        return Losses(aimed + self.detail_weight * detail + traces, layers.mean(dim=0), content, traces)
 
     def traces(self, painted: Tensor, photos: Tensor, styles: Tensor) -> Tensor:
         """(B,); what has no weight is not computed."""
@@ -196,6 +204,14 @@ class Objective(nn.Module):
     def content(self, features: dict[str, Tensor], contents: Tensor) -> Tensor:
         """(B,), of features by layer against those of the photos."""
         return balanced_content_loss(features[self.content_layer].float(), contents, self.get_buffer("least_energy"))
+
+    def detail(self, features: dict[str, Tensor], seen: dict[str, Tensor]) -> Tensor:
+        """(P * K,), of features by layer against those of P photos, in the channels of the larger network."""
+        ours, theirs = (
+            self.descriptor.mapped({self.detail_layer: found[self.detail_layer]})[self.detail_layer].float()
+            for found in (features, seen)
+        )
+        return balanced_content_loss(ours, theirs.repeat_interleave(len(ours) // len(theirs), dim=0))
 
     def style_by_layer(self, features: dict[str, Tensor], styles: Tensor) -> Tensor:
         """(layers, B), of features by layer, in the order of the style layers."""

@@ -21,7 +21,7 @@ TRACES = ("grid_weight", "spectrum_weight", "border_weight", "halo_weight", "pla
 INHERITED = ("stroke", "style_layers", "content_layer", "content_weight", *TRACES)
 
 # What a training towards a photo has and one towards a texture has not.
-OF_PHOTOS = ("content_weight", "relief_weight", *TRACES)
+OF_PHOTOS = ("content_weight", "detail_weight", "relief_weight", *TRACES)
 
 
 class UnusableRecipe(Exception):
@@ -81,6 +81,10 @@ class Aim(Schedule):
     layer_weights: dict[str, Factor] = {}
     content_layer: str = "relu4_2"
     content_weight: float = Field(0.1, ge=0, le=100)
+    # A second content loss, on the larger network's channels as the head of `detail_layer` gives them: edges and small
+    # things, which the content layer does not see.
+    detail_layer: str = "relu3_1"
+    detail_weight: float = Field(0.0, ge=0, le=100)
     # Against what the network leaves of itself: a grid of its enlargements, a grain that the painting does not have,
     # borders of flat places, rings around strong edges (see app.losses).
     grid_weight: float = Field(100.0, ge=0, le=10_000)

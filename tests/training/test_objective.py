@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny_training import MEMBERS, random_vgg
+from tiny_training import CHANNELS, MEMBERS, random_vgg
 
 from app.losses import border_step, grid_energy, halo_step, power_spectrum, shared_relief, spectrum_excess
 from app.nets.descriptor import load_descriptor
@@ -52,6 +52,40 @@ def test_several_pictures_of_one_photo_have_the_losses_they_have_alone(paintings
     alone = objective(painted, photos[[0, 0, 1, 1]], styles)
     for name in ("total", "style", "content", "traces"):
         torch.testing.assert_close(getattr(together, name), getattr(alone, name))
+
+
+def with_head(layer, channels, mapped):
+    rng = torch.Generator().manual_seed(1)
+    name = layer.removeprefix("relu").replace("_", "")
+    tensors = {key.replace("conv1_", "conv1").replace("conv2_", "conv2"): value for key, value in random_vgg().items()}
+    tensors |= {"conv0.weight": torch.eye(3)[..., None, None], "conv0.bias": torch.zeros(3)}
+    tensors[f"conv{name}_aux.weight"] = torch.randn(mapped, channels, 1, 1, generator=rng)
+    tensors[f"conv{name}_aux.bias"] = torch.zeros(mapped)
+    return load_descriptor(tensors)
+
+
+def test_detail_is_a_content_loss_in_the_channels_of_the_larger_network(paintings):
+    descriptor = with_head("relu2_1", CHANNELS["2_1"], 5)
+    bare, full = (
+        Objective(
+            descriptor,
+            paintings,
+            (1.0, 1.0),
+            Recipe.model_validate(MEMBERS | {"detail_layer": "relu2_1", "detail_weight": weight}),
+        )
+        for weight in (0, 3)
+    )
+    painted, photos, styles = torch.rand(4, 3, 32, 32), torch.rand(2, 3, 32, 32), torch.tensor([0, 1, 1, 0])
+    added = full(painted, photos, styles).total - bare(painted, photos, styles).total
+    head = descriptor.heads["relu2_1"]
+    F, P = (torch.relu(head(descriptor(x, ["relu2_1"])["relu2_1"])) for x in (painted, photos[[0, 0, 1, 1]]))
+    expected = (F - P).square().mean(dim=(1, 2, 3)) / P.square().mean(dim=(1, 2, 3))
+    torch.testing.assert_close(added, 3 * expected, rtol=1e-4, atol=1e-4)
+
+
+def test_detail_needs_a_head(paintings):
+    with pytest.raises(MissingLayer, match="no head of relu2_1"):
+        make_objective(paintings, detail_layer="relu2_1", detail_weight=1)
 
 
 def test_shared_relief_counts_by_its_weight(paintings):
