@@ -117,7 +117,7 @@ def wait_until_ready(client: httpx.Client) -> None:
     end = time.monotonic() + 60
     while client.get("/healthz/ready").status_code != 200:
         assert time.monotonic() < end
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

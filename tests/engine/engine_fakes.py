@@ -79,7 +79,7 @@ class ScriptedStylizer:
     def paint(self, pixels, blends):
         self.batches.append([int(picture[0, 0, 0]) for picture in pixels])
         self.entered.set()
-        assert self.go.wait(20)
+        assert self.go.wait(120)
         if self.script and (result := self.script.pop(0)(pixels)) is not None:
             return result
         return [255 - picture for picture in pixels]

@@ -18,7 +18,7 @@ from app.server.server import Server
 from app.settings import Settings
 
 # A guard against waiting for ever, not a measure.
-GUARD_SECONDS = 30
+GUARD_SECONDS = 120
 LARGE = bytes(range(256)) * 31_250  # 8 MB
 
 

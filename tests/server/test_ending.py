@@ -15,7 +15,7 @@ def test_after_sigterm_requests_are_taken_for_a_while_and_each_is_the_last_of_it
     assert answer.startswith(b"HTTP/1.1 200")
     assert b"connection: close" in answer.lower()
     assert until_closed(waiting) == b""
-    server.thread.join(30)
+    server.thread.join(120)
     assert not server.thread.is_alive()
 
 
@@ -24,7 +24,7 @@ def test_after_an_interrupt_it_ends_at_once(serve):
     idle = server.connect()
     wait_for(lambda: server.open == 1)
     server.server.handle_exit(signal.SIGINT, None)
-    server.thread.join(30)
+    server.thread.join(120)
     assert not server.thread.is_alive()
     assert until_closed(idle) == b""
 
@@ -34,5 +34,5 @@ def test_a_second_signal_ends_the_wait(serve):
     server.server.handle_exit(signal.SIGTERM, None)
     wait_for(lambda: server.server._service.draining)
     server.server.handle_exit(signal.SIGTERM, None)
-    server.thread.join(30)
+    server.thread.join(120)
     assert not server.thread.is_alive()

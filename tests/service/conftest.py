@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ class Server:
         self.process = process
         self._log = log
         self.url = self._wait(self._address)
-        self.client = httpx.Client(base_url=self.url, timeout=60)
-        self._wait(lambda: self.client.get("/healthz/ready").status_code == 200)
+        self.client = httpx.Client(base_url=self.url, timeout=120)
+        self._wait(self._ready)
 
     @property
     def log(self) -> list[dict[str, Any]]:
@@ -42,8 +43,24 @@ class Server:
         assert found is not None
         return float(found[1])
 
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """No batch ends within, where the server was started with `paint_seconds`."""
+        hold = self._log.with_name("hold")
+        hold.touch()
+        try:
+            yield
+        finally:
+            hold.unlink()
+
     def wait_for(self, condition: Callable[[], bool]) -> None:
         self._wait(condition)
+
+    def _ready(self) -> bool:
+        try:
+            return self.client.get("/healthz/ready").status_code == 200
+        except httpx.ConnectError:  # bound, and not listening yet
+            return False
 
     def _address(self) -> str | None:
         found = re.search(r"http://127\.0\.0\.1:\d+", self._log.read_text())
@@ -65,8 +82,9 @@ def launch(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     servers: list[Server] = []
 
     def start(*, paint_seconds: float = 0, **settings: object) -> Server:
-        command = [str(SLOW_SERVER), str(paint_seconds)] if paint_seconds else ["-m", "app.cli"]
         log = tmp_path_factory.mktemp("server") / "log"
+        slow = [str(SLOW_SERVER), str(paint_seconds), str(log.with_name("hold"))]
+        command = slow if paint_seconds else ["-m", "app.cli"]
         environment = os.environ | {
             "PASTICHE_MODELS_DIR": str(models_dir),
             "PASTICHE_MODELS": "compact,sketch",

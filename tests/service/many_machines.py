@@ -141,7 +141,7 @@ class ManyMachines:
                     process.terminate()
         for process in (process for processes in self.processes.values() for process in processes):
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -156,7 +156,7 @@ def start_s3(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            httpx.get(f"http://127.0.0.1:{port}/")
+            httpx.get(f"http://127.0.0.1:{port}/", timeout=60)
             return process, f"127.0.0.1:{port}"
         except httpx.TransportError:
             assert process.poll() is None, (folder / "s3.log").read_text()

@@ -22,8 +22,8 @@ from app.server.config import SHUTDOWN_MARGIN_SECONDS
 from app.settings import Settings
 
 REPOSITORY = Path(__file__).parents[2]
-START_SECONDS = 60
-STOP_SECONDS = 30
+START_SECONDS = 120
+STOP_SECONDS = 60
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -62,7 +62,7 @@ def test_the_images_commands_serve_and_tell_of_their_health(environment: dict[st
     check = json.loads(stage["HEALTHCHECK"].partition("CMD ")[2])
 
     def healthy() -> bool:
-        return subprocess.run(check, env=environment, capture_output=True, check=False, timeout=30).returncode == 0
+        return subprocess.run(check, env=environment, capture_output=True, check=False, timeout=60).returncode == 0
 
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:

@@ -138,7 +138,7 @@ def reachable(port):
 def test_more_idle_connections_than_open_files_leave_room_for_everybody_else(server, connect, photo):
     for _ in range(2 * OPEN_FILES):
         connect()
-    assert httpx.get(server.url + "/healthz/ready").status_code == 200
+    assert httpx.get(server.url + "/healthz/ready", timeout=GUARD_SECONDS).status_code == 200
     assert httpx.post(server.url + STYLIZE, content=photo, timeout=GUARD_SECONDS).status_code == 200
     server.wait_for(lambda: [line for line in server.log if line["event"] == "connections_full"])
 
@@ -169,10 +169,10 @@ def test_after_sigterm_readiness_fails_first_and_requests_are_taken_for_a_while(
     server = launch(drain_seconds=1)
     server.process.send_signal(signal.SIGTERM)
     server.wait_for(lambda: [line for line in server.log if line["event"] == "draining"])
-    ready = httpx.get(server.url + "/healthz/ready")
+    ready = httpx.get(server.url + "/healthz/ready", timeout=GUARD_SECONDS)
     assert (ready.status_code, ready.headers["connection"]) == (503, "close")
     assert "stopped" in ready.json()["detail"]
-    assert httpx.get(server.url + "/healthz/live").status_code == 200
+    assert httpx.get(server.url + "/healthz/live", timeout=GUARD_SECONDS).status_code == 200
     assert httpx.post(server.url + STYLIZE, content=photo, timeout=GUARD_SECONDS).status_code == 200
     assert server.process.wait(GUARD_SECONDS) in (0, -signal.SIGTERM)
     assert not [line for line in server.log if line["level"] in ("error", "critical")]

@@ -47,9 +47,9 @@ def test_the_server_stops_at_once_although_somebody_follows_a_job(
     server = launch(workers=0, descriptor=random_descriptor)
     picture = (photos / "chelsea.png").read_bytes()
     made = server.client.post("/v1/jobs", files={"content": picture, "style": picture})
-    with httpx.stream("GET", f"{server.url}{made.headers['location']}/events") as stream:
+    with httpx.stream("GET", f"{server.url}{made.headers['location']}/events", timeout=60) as stream:
         lines = stream.iter_lines()
         assert next(lines).startswith("retry")
         server.process.terminate()
         list(lines)
-    server.process.wait(30)
+    server.process.wait(60)

@@ -54,7 +54,7 @@ def test_a_painting_survives_the_death_of_its_worker_and_the_server_leaves_nothi
     restarted = worker_pid(server)
     assert restarted != killed
     server.process.send_signal(signal.SIGTERM)
-    server.process.wait(30)
+    server.process.wait(60)
     with pytest.raises(ProcessLookupError):
         os.kill(restarted, 0)
     assert [line for line in server.log if line["event"] == "worker_stopped"]

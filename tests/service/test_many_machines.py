@@ -74,7 +74,7 @@ def machines(
     machines = ManyMachines(folder, addresses, settings)
     try:
         machines.start()
-        until(lambda: httpx.get(machines.url + "/healthz/ready").status_code == 200)
+        until(lambda: httpx.get(machines.url + "/healthz/ready", timeout=60).status_code == 200)
         yield machines
     finally:
         machines.stop()
@@ -185,32 +185,34 @@ def test_nginx_says_who_the_client_is_and_hides_what_is_not_for_it(
     machines: ManyMachines, ledger: Ledger, small_photo: bytes
 ) -> None:
     headers = {"Prefer": "respond-async", "X-Forwarded-For": "192.0.2.1"}
-    answer = httpx.post(f"{machines.url}/v1/stylize?styles=great_wave", content=small_photo, headers=headers)
+    answer = httpx.post(
+        f"{machines.url}/v1/stylize?styles=great_wave", content=small_photo, headers=headers, timeout=60
+    )
     job = ledger.get(answer.json()["id"])
     assert job is not None
     assert job.principal == "address-127.0.0.1"
-    assert httpx.get(f"{machines.url}/metrics").status_code == 404
-    assert "pastiche_jobs_done" in httpx.get(f"{machines.api_url('api-1')}/metrics").text
+    assert httpx.get(f"{machines.url}/metrics", timeout=60).status_code == 404
+    assert "pastiche_jobs_done" in httpx.get(f"{machines.api_url('api-1')}/metrics", timeout=60).text
 
 
 def test_a_body_too_large_is_told_by_the_service(machines: ManyMachines) -> None:
-    answer = httpx.post(f"{machines.url}/v1/stylize?styles=great_wave", content=bytes(17_000_000))
+    answer = httpx.post(f"{machines.url}/v1/stylize?styles=great_wave", content=bytes(17_000_000), timeout=60)
     assert (answer.status_code, answer.json()["type"]) == (413, "/problems/body-too-large")
 
 
 def test_a_server_that_stops_ends_its_streams_and_the_other_one_goes_on(machines: ManyMachines, photos: Path) -> None:
     files = {"content": (photos / "chelsea.png").read_bytes(), "style": (photos / "coffee.png").read_bytes()}
     fields = SLOW | {"size": "256", "iterations": "9000"}
-    path = httpx.post(f"{machines.url}/v1/jobs", data=fields, files=files).headers["location"]
+    path = httpx.post(f"{machines.url}/v1/jobs", data=fields, files=files, timeout=60).headers["location"]
     with httpx.stream("GET", f"{machines.api_url('api-1')}{path}/events", timeout=60) as stream:
         lines = stream.iter_lines()
         next(lines)
         [process] = machines.processes["api-1"]
         process.send_signal(signal.SIGTERM)
         ids = [int(line.removeprefix("id: ")) for line in lines if line.startswith("id: ")]
-    assert process.wait(30) in (0, -signal.SIGTERM)
+    assert process.wait(60) in (0, -signal.SIGTERM)
     # All that comes after, from the server that is left.
-    assert httpx.delete(machines.url + path).status_code in (200, 202)
+    assert httpx.delete(machines.url + path, timeout=60).status_code in (200, 202)
     last = {"Last-Event-ID": str(ids[-1] if ids else 0)}
     rest = httpx.get(f"{machines.url}{path}/events", headers=last, timeout=60).text
     first = int(rest.partition("id: ")[2].partition("\n")[0])

@@ -94,7 +94,7 @@ def test_a_run_that_is_killed_or_stopped_ends_with_the_weights_of_an_undisturbed
         assert time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(number)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=120)
     if number == signal.SIGTERM:
         assert process.returncode == 130
         assert "The same command continues the run." in output

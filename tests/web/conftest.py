@@ -63,12 +63,12 @@ def studio(chromium, tmp_path_factory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def launch(chromium, models_dir, tmp_path_factory) -> Iterator:
-    """launch(paint_seconds=0, **settings): further servers, with the small models of tests/conftest.py."""
+    """launch(**settings): further servers, with the small models of tests/conftest.py."""
     services: list[Service] = []
 
-    def start(paint_seconds: float = 0, **settings: object) -> Service:
+    def start(**settings: object) -> Service:
         models = {"models_dir": models_dir, "models": "compact,sketch"}
-        services.append(Service(tmp_path_factory.mktemp("service"), models | settings, paint_seconds))
+        services.append(Service(tmp_path_factory.mktemp("service"), models | settings))
         services[-1].start()
         return services[-1]
 

@@ -11,18 +11,16 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).parents[2]
-SLOW = ROOT / "tests" / "service" / "slow_server.py"
 ADMIN_TOKEN = "the-operator-of-the-pages-tests-and-nobody-else"
 # A guard against waiting for ever, not a measure.
 PATIENCE_SECONDS = 180
 
 
 class Service:
-    """Args: settings: of the service, as `PASTICHE_*` variables without their prefix. paint_seconds: of every batch."""
+    """Args: settings: of the service, as `PASTICHE_*` variables without their prefix."""
 
-    def __init__(self, folder: Path, settings: dict[str, object], paint_seconds: float = 0) -> None:
+    def __init__(self, folder: Path, settings: dict[str, object]) -> None:
         self._log = folder / "log"
-        self._command = [str(SLOW), str(paint_seconds)] if paint_seconds else ["-m", "app.cli"]
         self._settings = {
             "device": "cpu",
             "port": 0,
@@ -39,7 +37,7 @@ class Service:
         environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | variables
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *self._command, "serve"], env=environment, stdout=log, stderr=log, cwd=ROOT
+                [sys.executable, "-m", "app.cli", "serve"], env=environment, stdout=log, stderr=log, cwd=ROOT
             )
 
     def start(self) -> None:

@@ -7,28 +7,44 @@ from playwright.sync_api import expect
 from traffic import Traffic
 
 
-def test_under_load_the_newest_point_of_a_drag_wins(visit, launch):
-    """Every painting takes longer than the pointer rests, and never more than one is asked for at a time."""
-    slow = launch(paint_seconds=0.25, result_cache_megabytes=0)
-    page = visit("#paint?photo=cat&styles=starry_night:0.5,great_wave:0.5&size=256", slow)
+def test_under_load_the_newest_point_of_a_drag_wins(visit, small):
+    """While one painting is asked for nothing else is, wherever the pointer goes, until it rests at last."""
+    page = visit("#paint?photo=cat&styles=starry_night:0.5,great_wave:0.5&size=256", small)
     expect(page.locator("a[download]")).to_be_visible()
     # Previews of the gallery are asked for beside it, with a quality of their own.
     traffic = Traffic(page, lambda url: "quality=82" not in url)
+    held = []
+    page.route(lambda url: "/v1/stylize?" in url and "quality=82" not in url, lambda route: held.append(route))
     box = page.locator(".pad-field").bounding_box()
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + box["width"] / 2, middle)
     page.mouse.down()
-    for step in range(60):
-        page.mouse.move(box["x"] + box["width"] * (0.5 + 0.4 * step / 60), middle)
-        page.wait_for_timeout(15)
-    page.mouse.move(box["x"] + box["width"] * 0.9, middle)
+
+    def drag(first, last):
+        for step in range(first, last + 1):
+            page.mouse.move(box["x"] + box["width"] * (0.5 + 0.4 * step / 60), middle)
+            page.wait_for_timeout(15)
+
+    def wait_for(requests):
+        while len(held) < requests:
+            page.wait_for_timeout(20)
+
+    drag(0, 30)
+    wait_for(1)
+    held[0].continue_()
+    wait_for(2)
+    drag(31, 60)
     page.mouse.up()
+    wait_for(3)
+    held[2].continue_()
     expect(page.locator("a[download]")).to_be_visible()
     expect(page.locator(".share-weight")).to_have_text(["10 %", "90 %"])
     # The browser tells of an aborted one after the one that takes its place.
     assert traffic.most <= 2
-    assert 2 <= len(traffic.asked) < 20
-    assert re.search(r"starry_night%3A0\.1\d*%2Cgreat_wave%3A0\.[89]", traffic.asked[-1])
+    begun, half_way, rested = traffic.asked
+    assert "starry_night%3A0.5" in begun
+    assert re.search(r"starry_night%3A0\.3\d*%2Cgreat_wave%3A0\.7", half_way)
+    assert re.search(r"starry_night%3A0\.1\d*%2Cgreat_wave%3A0\.[89]", rested)
     assert "styles=starry_night:0.1" in page.url
 
 

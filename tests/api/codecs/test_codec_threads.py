@@ -29,7 +29,7 @@ def gate():
 
 
 def settled(condition):
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not condition() and time.monotonic() < end:
         time.sleep(0.001)
     return condition()

@@ -52,7 +52,7 @@ def problem(response, status, slug):
 
 
 def settled(condition):
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not condition() and time.monotonic() < end:
         time.sleep(0.002)
     return condition()
@@ -64,7 +64,7 @@ def blocked(monkeypatch):
     gate = threading.Event()
 
     def gated(picture, format, quality):
-        assert format != "avif" or gate.wait(30)
+        assert format != "avif" or gate.wait(60)
         return encode(picture, format, quality)
 
     monkeypatch.setattr(pipeline, "encode", gated)

@@ -311,7 +311,7 @@ def test_the_deadline_answers_504_and_the_picture_is_dropped(connect, photo, mon
     client = connect(deadline_seconds=0.2)
     gate = threading.Event()
     original = Stylizer.paint
-    monkeypatch.setattr(Stylizer, "paint", lambda *given: gate.wait(30) and original(*given))
+    monkeypatch.setattr(Stylizer, "paint", lambda *given: gate.wait(60) and original(*given))
     try:
         response = client.post(ROUTE, params=PNG, content=photo)
     finally:
@@ -326,7 +326,7 @@ def test_a_slow_upload_counts_towards_the_deadline(connect):
 
     def trickle():
         yield b"\xff\xd8\xff"
-        gate.wait(30)
+        gate.wait(60)
 
     slow = threading.Timer(2, gate.set)
     slow.start()
@@ -339,7 +339,7 @@ def test_a_slow_upload_counts_towards_the_deadline(connect):
 
 def test_while_warming_up_nothing_is_uploaded(connect, photo, monkeypatch):
     gate = threading.Event()
-    monkeypatch.setattr(Stylizer, "warm", lambda _: gate.wait(30))
+    monkeypatch.setattr(Stylizer, "warm", lambda _: gate.wait(60))
     client = connect(wait=False)
     try:
         response = client.post(ROUTE, params=PNG, content=photo)
