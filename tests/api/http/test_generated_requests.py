@@ -24,7 +24,7 @@ PASSING = {429, 503, 504}
 
 def check(case: Case, response: Any, documented: set[str]) -> None:
     """As the document says, and as a problem where it is none of the good answers."""
-    what = f"{case.method} {response.request.url}: {response.status_code} {response.text[:300]}"
+    what = f"{case.method} {response.request.url}: {response.status_code} {response.text_lossy()[:300]}"
     assert response.status_code < 500 or response.status_code in PASSING, what
     assert str(response.status_code) in documented or response.status_code in {404, 405}, what
     if response.status_code >= 400:
@@ -32,7 +32,7 @@ def check(case: Case, response: Any, documented: set[str]) -> None:
         problem = response.json()
         assert problem["status"] == response.status_code, what
         assert problem["detail"], what
-        assert "Traceback" not in response.text, what
+        assert "Traceback" not in response.text_lossy(), what
 
 
 @pytest.mark.timeout(3600)
