@@ -61,10 +61,17 @@ class Step(Generic[Payload]):
 
 @dataclass(eq=False)
 class Line:
-    """Requests of one size. All seconds are predicted ones, which `pace` turns into those of this machine."""
+    """Requests of one size.
 
-    places: set[Place] = field(default_factory=set)
-    # In the order of submission. Those that finish hold pixels, and go before those that would decode further ones.
+    Attributes:
+        reserved: predicted microseconds of one thread, for all that is admitted and has not ended. Whole ones: sums of
+            floats would leave a rest behind, and the line would never be empty again.
+        beginning: what waits, in the order of submission; so is `finishing`, whose steps hold pixels: they go before
+            those that would decode further ones.
+        predicted: a decaying sum, like `measured`; their ratio is the pace.
+    """
+
+    reserved: int = 0
     beginning: dict[Step[Any], None] = field(default_factory=dict)
     finishing: dict[Step[Any], None] = field(default_factory=dict)
     running: set[Step[Any]] = field(default_factory=set)
@@ -79,14 +86,19 @@ class Line:
     @property
     def seconds(self) -> float:
         """Of one thread, for all that is admitted and has not ended."""
-        to_come = (cost.seconds for place in self.places for cost in place.left)
-        submitted = (step.cost.seconds for step in chain(self.beginning, self.finishing, self.running))
-        return self.pace * (sum(to_come) + sum(submitted))
+        return self.pace * self.reserved / 1e6
 
     @property
     def waiting(self) -> Step[Any] | None:
         """Whose turn it is."""
         return next(chain(self.finishing, self.beginning), None)
+
+    def remove(self, step: Step[Any]) -> bool:
+        """Whether it waited; from now on it does not."""
+        waited = step in self.beginning or step in self.finishing
+        self.beginning.pop(step, None)
+        self.finishing.pop(step, None)
+        return waited
 
 
 class CodecQueue(Generic[Payload]):
@@ -129,11 +141,11 @@ class CodecQueue(Generic[Payload]):
             raise DeadlineExceeded("The time for this request was over before its picture arrived.")
         line = self._line_of(costs)
         place = Place(line, list(costs), deadline, (deadline - now) / CAUTION)
-        if line.places:
+        if line.reserved:
             seconds = line.seconds / self._threads + line.pace * sum(cost.seconds for cost in costs)
             if seconds > place.patience:
                 raise overloaded(seconds - place.patience)
-        line.places.add(place)
+        line.reserved += microseconds(costs)
         return place
 
     def _line_of(self, costs: Sequence[Cost]) -> Line:
@@ -154,7 +166,7 @@ class CodecQueue(Generic[Payload]):
         for line in self._lines:
             step = line.waiting
             if step is not None and len(line.running) < self._threads and self._fits(line, step):
-                self._drop(step)
+                line.remove(step)
                 line.running.add(step)
                 return step
         return None
@@ -169,13 +181,16 @@ class CodecQueue(Generic[Payload]):
         """End a step that took so long; None if it failed, which says nothing about the pace."""
         line = step.place.line
         line.running.remove(step)
+        line.reserved -= microseconds([step.cost])
         if seconds is not None:
             line.predicted = PACE_MEMORY * line.predicted + step.cost.seconds
             line.measured = PACE_MEMORY * line.measured + min(seconds, SLOWEST * step.cost.seconds)
 
     def cancel(self, step: Step[Payload]) -> None:
         """Forget a step that waits; one that runs is not interrupted."""
-        self._drop(step)
+        line = step.place.line
+        if line.remove(step):
+            line.reserved -= microseconds([step.cost])
 
     def expire(self, now: float) -> list[tuple[Step[Payload], Overloaded]]:
         """Drop what has not begun and is predicted to miss its deadline at the pace of now; and what to tell of it."""
@@ -183,20 +198,22 @@ class CodecQueue(Generic[Payload]):
         for line in self._lines:
             seconds = line.seconds / self._threads
             for step in reversed(list(line.beginning)):  # the last one is done after all others
-                if now + seconds > step.place.deadline:
-                    expired.append((step, overloaded(seconds - step.place.patience)))
-                    self._drop(step)
-                own = step.cost.seconds + sum(cost.seconds for cost in step.place.left)
-                seconds -= line.pace * own / self._threads
+                if now + seconds <= step.place.deadline:
+                    break
+                expired.append((step, overloaded(seconds - step.place.patience)))
+                self.cancel(step)
+                self.leave(step.place)
+                seconds = line.seconds / self._threads
         return expired
 
     def leave(self, place: Place) -> None:
         """The request is over, whatever of it was done. A step of it may still run."""
-        place.line.places.discard(place)
+        place.line.reserved -= microseconds(place.left)
+        place.left.clear()
 
-    def _drop(self, step: Step[Payload]) -> None:
-        step.place.line.beginning.pop(step, None)
-        step.place.line.finishing.pop(step, None)
+
+def microseconds(costs: Sequence[Cost]) -> int:
+    return sum(round(cost.seconds * 1e6) for cost in costs)
 
 
 def overloaded(seconds: float) -> Overloaded:

@@ -1,4 +1,8 @@
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.api.codecs.queue import CAUTION, CodecQueue
 from app.errors import DeadlineExceeded, Overloaded
@@ -196,3 +200,51 @@ def test_nothing_is_left_of_who_leaves(queue):
     queue.finish(running[1], None)
     assert (queue.pending, queue.seconds) == (0, 0.0)
     assert queue.next() is None
+
+
+@given(st.data())
+def test_whatever_comes_no_bound_is_passed_and_nothing_is_left(data):
+    queue = CodecQueue(threads=2, memory_bytes=100)
+    costs = st.lists(st.builds(Cost, st.integers(0, 90), st.floats(0.001, 2)), min_size=1, max_size=3)
+    waiting, running, places = {}, [], []
+    probe = queue.admit(0, [LARGE], DEADLINE)
+    largest = probe.line
+    queue.leave(probe)
+
+    def submit(place):
+        waiting[queue.submit(place, None)] = place
+
+    for now in range(data.draw(st.integers(1, 40))):
+        action = data.draw(st.sampled_from(["admit", "next", "next", "finish", "leave", "expire"]))
+        if action == "admit":
+            with suppress(Overloaded):
+                places.append(queue.admit(now, data.draw(costs), now + 30))
+                submit(places[-1])
+        elif action == "next" and (step := queue.next()) is not None:
+            del waiting[step]
+            running.append(step)
+        elif action == "finish" and running:
+            step = running.pop(data.draw(st.integers(0, len(running) - 1)))
+            queue.finish(step, data.draw(st.none() | st.floats(0, 20)))
+            if step.place.left:
+                submit(step.place)
+        elif action == "leave" and waiting:
+            step = data.draw(st.sampled_from(list(waiting)))
+            queue.cancel(step)
+            queue.leave(waiting.pop(step))
+        elif action == "expire":
+            for step, problem in queue.expire(now):
+                assert problem.retry_after_seconds >= 1
+                del waiting[step]
+        lines = [step.place.line for step in running]
+        assert all(lines.count(line) <= 2 for line in lines)
+        large = [step.cost.bytes for step in running if step.place.line is largest]
+        assert len(large) < 2 or sum(large) <= 100
+    while (step := queue.next()) is not None or running:
+        if step is not None:
+            running.append(step)
+        else:
+            queue.finish(running.pop(), None)
+    for place in places:
+        queue.leave(place)
+    assert (queue.pending, queue.seconds) == (0, 0.0)
