@@ -39,7 +39,7 @@ async def paint(service: Service, photo: Photo, options: Options, deadline: floa
     size = working_size(header.width, header.height, options.size, largest_edge(options.stroke, settings.edge_pixels))
     network_size = painted_size(*size, options.stroke)
     reading, finishing = costs(header, size, network_size, options)
-    reading.check(settings.decode_bytes)
+    header.cost(max(size)).check(settings.decode_bytes)
     if options.strength == 0:
         with service.codecs.admit([reading + finishing], deadline) as work:
             return await work.run(stages, unpainted, service, photo.data, size, options, stages)
