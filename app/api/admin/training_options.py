@@ -5,18 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from app.api.jobs.form import MAX_PRIORITY
 from app.api.stylize.options import invalid_options
 from app.nets.architectures import ArchitectureName
 from app.nets.norm import NormName
-from app.registry.label import VERSION, parse_label
+from app.registry.label import NAME_CHARACTERS, VERSION, is_model_name, parse_label
 from app.registry.manifest import ModelName
 from app.style_id import StyleId
 from app.training.recipe import AddRecipe, Recipe, add_recipe
 
-Label = Annotated[str, Field(pattern=rf"^[a-z][a-z0-9]*(-[a-z0-9]+)*(@{VERSION})?$", max_length=80)]
+
+def short_named(label: str) -> str:
+    """Its pattern cannot say how long the name alone may be."""
+    if not is_model_name(label.partition("@")[0]):
+        raise ValueError(f"must have a name of at most {NAME_CHARACTERS} characters")
+    return label
+
+
+Label = Annotated[
+    str,
+    Field(pattern=rf"^[a-z][a-z0-9]*(-[a-z0-9]+)*(@{VERSION})?$", max_length=80),
+    AfterValidator(short_named),
+]
 Weight = Annotated[float, Field(gt=0, le=100)]
 Width = Annotated[int, Field(ge=1, le=512)]
 MAX_STYLES = 64

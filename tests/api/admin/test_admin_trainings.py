@@ -163,6 +163,7 @@ def test_photos_are_looked_at_before(connect, tmp_path, photos):
         ({"model": "../compact"}, "invalid-option", "`model`"),
         ({"model": "/models/compact/1"}, "invalid-option", "`model`"),
         ({"model": "compact@1/../../x"}, "invalid-option", "`model`"),
+        ({"model": "x" * 65}, "invalid-option", "a name of at most 64 characters"),
         ({"steps": 0}, "invalid-option", "`steps`"),
         ({"steps": 10**9}, "invalid-option", "`steps`"),
         ({"steps": "100"}, "invalid-option", "`steps`"),
@@ -205,6 +206,7 @@ def test_options_of_an_addition_are_checked(ask, worker, change, slug, said):
         ({"options": {"blocks": 10**6}}, "`options`"),
         ({"base": "compact"}, "`base`"),
         ({"base": "file:///etc/passwd@1"}, "`base`"),
+        ({"base": "x" * 65 + "@1"}, "a name of at most 64 characters"),
         ({"minutes": 1}, "'minutes'"),
         ({"model": "compact"}, "'model'"),
     ],
@@ -291,5 +293,6 @@ def test_a_painting_may_be_brought_and_trained_at_once(operator, worker):
     before = operator.get("/v1/admin/styles").json()
     problem(bring("Another", "absent"), 422, "invalid-option")
     problem(bring("Another", "../../models/compact"), 422, "invalid-option")
+    problem(bring("Another", "x" * 65), 422, "invalid-option")
     problem(bring("Great wave", "compact"), 409, "style-exists")
     assert operator.get("/v1/admin/styles").json() == before
