@@ -20,6 +20,9 @@ TRACES = ("grid_weight", "spectrum_weight", "border_weight", "halo_weight", "pla
 # What new rows have in common with the ones that are there, so that all styles of a model look alike in scale.
 INHERITED = ("stroke", "style_layers", "content_layer", "content_weight", *TRACES)
 
+# What an encoder has in common with its generator besides: its rows are to paint as the generator's own do.
+AIMED_ALIKE = (*INHERITED, "layer_weights", "detail_layer", "detail_weight", "relief_weight")
+
 # What a training towards a photo has and one towards a texture has not.
 OF_PHOTOS = ("content_weight", "detail_weight", "relief_weight", *TRACES)
 
@@ -205,7 +208,7 @@ class EncoderRecipe(Aim):
 
 def inherited(base: Mapping[str, Any]) -> dict[str, Any]:
     """What an encoder's recipe has from that of its generator, where it is not told otherwise."""
-    return {name: base[name] for name in (*INHERITED, "layer_weights", "relief_weight") if name in base}
+    return {name: base[name] for name in AIMED_ALIKE if name in base}
 
 
 def add_recipe(base: Mapping[str, Any], given: Mapping[str, Any]) -> AddRecipe:

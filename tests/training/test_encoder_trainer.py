@@ -14,7 +14,7 @@ from app.training.encoder_trainer import EncoderTrainer, shares_of
 from app.training.objective import Objective
 from app.training.paintings import list_paintings
 from app.training.photos import Photos, list_photos, read_picture
-from app.training.recipe import EncoderRecipe
+from app.training.recipe import EncoderRecipe, inherited
 from app.training.style_views import OtherViews, StyleViews, draw_views, inputs_of, measure_views, unlearned
 
 SMALL = {"views": 3, "view_edge": 64, "rank": 3, "hidden": 16, "bottleneck": 4, "steps": 6, "head_start": 150}
@@ -150,6 +150,15 @@ def test_the_first_view_is_the_whole_work_at_the_stroke(works):
     assert all(view.shape[2] == view.shape[3] <= 64 for view in drawn[1:])
     assert all(torch.equal(one, other) for one, other in zip(drawn, draw_views(works[0].path, chosen, 0), strict=True))
     assert not torch.equal(drawn[1], list(draw_views(works[0].path, chosen, 1))[1])
+
+
+def test_an_encoder_aims_at_what_its_generator_aimed_at():
+    base = {"stroke": 384, "content_weight": 0.05, "layer_weights": {"relu1_1": 0.5}, "relief_weight": 0.2}
+    base |= {"detail_weight": 0.03, "steps": 7, "batch": 6, "style_weights": {"woodcut": 2.0}}
+    chosen = EncoderRecipe.model_validate(inherited(base))
+    assert (chosen.stroke, chosen.content_weight, chosen.layer_weights) == (384, 0.05, {"relu1_1": 0.5})
+    assert (chosen.relief_weight, chosen.detail_weight) == (0.2, 0.03)
+    assert (chosen.steps, chosen.batch, chosen.style_weights) == (8000, 4, {})
 
 
 def test_views_are_kept_in_a_file(tmp_path, works, views):
