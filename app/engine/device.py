@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal
@@ -17,15 +14,6 @@ from app.settings import SettingsError
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
-
-# What running out of memory says where it has no exception class: the CPU allocator, MPS, cuDNN, cuBLAS, OpenVINO.
-OUT_OF_MEMORY_SIGNS = (
-    "can't allocate memory",
-    "not enough memory",
-    "MPS backend out of memory",
-    "STATUS_ALLOC_FAILED",
-    "std::bad_alloc",
-)
 
 
 @dataclass(frozen=True)
@@ -104,20 +92,3 @@ def choose_dtype(kind: str, precision: Precision) -> torch.dtype:
 def can_compile() -> bool:
     """Whether the package that compiles for a CPU is installed: it has no wheels for some systems."""
     return find_spec("openvino") is not None
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in OUT_OF_MEMORY_SIGNS)
-
-
-def release_memory() -> None:
-    """Give cached and unused memory back, the device's and this process's, so that the next attempt finds the most."""
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    if torch.backends.mps.is_available():
-        torch.mps.empty_cache()
-    gc.collect()
-    with suppress(OSError, AttributeError):  # another C library than glibc has no such function
-        ctypes.CDLL(None).malloc_trim(0)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from app.engine.device import is_out_of_memory, release_memory
+from app.engine.memory import is_out_of_memory, release_memory
 from app.engine.stylizer import Blend, Stylizer
 from app.errors import EngineFailed, OutOfMemory, PasticheError
 from app.imaging.picture import Pixels

@@ -17,7 +17,8 @@ from app.jobs.dispatch import Queue, QueueUnavailable
 from app.jobs.events import apply
 from app.jobs.job import ENDED, JOB_ID, EventKind, Job, JobStatus, job_prefix
 from app.jobs.leases import waiting_or_failed
-from app.model_store.store import ModelStore
+from app.model_store.reservations import forget_abandoned
+from app.model_store.version_rows import VersionRows
 from app.sql.database import Database
 from app.sql.schema import job_events, jobs, now_ms
 from app.storage.blobs import Blobs
@@ -127,14 +128,14 @@ class ReaperThread:
     def __init__(
         self,
         reaper: Reaper,
-        model_store: ModelStore,
+        versions: VersionRows,
         dispatch: Queue,
         storage: Blobs,
         every_seconds: float,
         kinds: Collection[str] | None = None,
     ) -> None:
         self._reaper = reaper
-        self._model_store = model_store
+        self._versions = versions
         self._kinds = kinds
         self._dispatch = dispatch
         self._storage = storage
@@ -200,7 +201,7 @@ class ReaperThread:
             self._tidied_at = time.monotonic()
             self.tidy()
         try:
-            for label in self._model_store.sweep():
+            for label in forget_abandoned(self._versions, self._storage):
                 _log.info("reservation_forgotten", model=label)
         except StorageUnavailable as error:
             _log.warning("blobs_not_deleted", reason=error.private)

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import structlog
 
-from app.engine.device import is_out_of_memory, release_memory
+from app.engine.memory import is_out_of_memory, release_memory
 from app.errors import InputLost, LedgerUnavailable, OutOfMemory, PasticheError, RequestError, StorageUnavailable
 from app.jobs.context import HandedOver, JobCancelled, JobContext
 from app.jobs.dispatch import Dispatch, Queue, QueueUnavailable
@@ -25,7 +25,7 @@ from app.jobs.job import Job, Result, attempt_key
 from app.jobs.leases import LeaseLost, Leases
 from app.jobs.presence import Presence
 from app.jobs.reaper import Reaper, ReaperThread
-from app.model_store.store import ModelStore
+from app.model_store.version_rows import VersionRows
 from app.settings import Settings
 from app.sql.database import Database
 from app.sql.migration import prepare
@@ -64,9 +64,9 @@ class Worker:
             expiry_seconds=expiry_seconds,
             history_seconds=settings.job_history_days * 86_400,
         )
-        model_store = ModelStore(self._database, self._storage, settings.models_dir, settings.model_cache_dir)
+        versions = VersionRows(self._database)
         self._reaper = ReaperThread(
-            reaper, model_store, self._dispatch, self._storage, settings.job_sweep_seconds, tuple(tasks)
+            reaper, versions, self._dispatch, self._storage, settings.job_sweep_seconds, tuple(tasks)
         )
         self._faults = 0
         self._presence = Presence(self._database, self.name, tuple(tasks), lambda: self._faults + self._reaper.faults)

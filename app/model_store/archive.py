@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.model_store.version import MODELS, version_prefix
 from app.registry.error import InvalidModel
 from app.registry.manifest import Manifest
 from app.registry.repository import MANIFEST, parse_manifest, read_verified
 from app.storage.blobs import BlobNotFound, Blobs, InvalidKey
-
-MODELS = "models"
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Archive:
 
     def store(self, folder: Path, manifest: Manifest) -> Upload:
         """Write a verified folder, the manifest last. Raises InvalidModel if a file is not what the manifest says."""
-        prefix = f"{_version_prefix(manifest.name, manifest.version)}{secrets.token_hex(8)}/"
+        prefix = f"{version_prefix(manifest.name, manifest.version)}{secrets.token_hex(8)}/"
         with _as_model(manifest.label):
             for file in manifest.files:
                 self._blobs.put(prefix + file, read_verified(folder, file, manifest))
@@ -64,13 +63,9 @@ class Archive:
                 write(folder / file, data)
             write(folder / MANIFEST, content)
 
-    def delete_version(self, name: str, version: int) -> None:
-        """All uploads of it."""
-        self._blobs.delete_prefix(_version_prefix(name, version))
-
     def delete_others(self, name: str, version: int, kept: Upload) -> None:
         """Uploads of the same version that were not finished, or came too late."""
-        keys = self._blobs.list(_version_prefix(name, version))
+        keys = self._blobs.list(version_prefix(name, version))
         # The part behind the version's number.
         for prefix in {"/".join(key.split("/")[:4]) + "/" for key in keys} - {kept.blob_prefix}:
             self._blobs.delete_prefix(prefix)
@@ -82,10 +77,6 @@ class Archive:
 def write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
-
-
-def _version_prefix(name: str, version: int) -> str:
-    return f"{MODELS}/{name}/{version}/"
 
 
 @contextmanager

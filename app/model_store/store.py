@@ -8,7 +8,7 @@ row, too.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,6 @@ from app.storage.folder import Folder
 # Of a version's report: its golden pictures, as `publish` painted them.
 GOLDEN = "golden"
 # No training takes so long from the reservation of its number to its end.
-ABANDONED = timedelta(days=7)
 
 _log = structlog.get_logger(__name__)
 
@@ -58,7 +57,7 @@ class ModelStore:
         self._archive = Archive(blobs)
         self._shipped = Repository(shipped)
         self._cache = Cache(cache)
-        self._shelf = VersionResolver(self._rows, self._archive, self._shipped, self._cache)
+        self._resolver = VersionResolver(self._rows, self._archive, self._shipped, self._cache)
 
     def names(self) -> list[str]:
         """Models with at least one version, shipped or published."""
@@ -107,7 +106,7 @@ class ModelStore:
             LedgerUnavailable, StorageUnavailable: it cannot be had now.
         """
         name, version = self._resolve(reference)
-        return self._shelf.folder(name, version)
+        return self._resolver.folder(name, version)
 
     def load(self, reference: str) -> Model:
         """The model out of `folder`. Raises as that."""
@@ -209,15 +208,6 @@ class ModelStore:
     def close(self) -> None:
         """Give the connections back."""
         self._database.close()
-
-    def sweep(self, older_than: timedelta = ABANDONED) -> list[str]:
-        """Forget numbers that were reserved so long ago and never published, with what was uploaded; their labels."""
-        swept = []
-        for row in self._rows.abandoned(older_than):
-            self._archive.delete_version(row.name, row.version)
-            self._rows.forget(row)
-            swept.append(label_of(row.name, row.version))
-        return swept
 
     def _resolve(self, reference: str) -> tuple[str, int]:
         name, version = parse_label(reference)

@@ -10,6 +10,14 @@ from typing import Any
 
 from app.registry.label import label_of
 
+# What the keys of their blobs begin with.
+MODELS = "models"
+
+
+def version_prefix(name: str, version: int) -> str:
+    """Of the blobs of all uploads of a version."""
+    return f"{MODELS}/{name}/{version}/"
+
 
 class VersionStatus(StrEnum):
     """Reserved: a number and nothing more. Candidate: whole, but not good enough to be activated. Ready: it is."""

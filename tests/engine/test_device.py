@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from app.engine.device import choose_device, is_out_of_memory
+from app.engine.device import choose_device
+from app.engine.memory import is_out_of_memory
 from app.settings import SettingsError
 
 

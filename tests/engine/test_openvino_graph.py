@@ -269,7 +269,7 @@ def test_such_a_style_is_no_reason_against_the_graph(bad):
 STARVED = """
 import resource, sys
 import numpy as np, torch
-from app.engine.device import is_out_of_memory
+from app.engine.memory import is_out_of_memory
 from app.engine.openvino_graph import OpenVinoGraph
 from app.nets.generators import Compact
 

@@ -10,7 +10,7 @@ from app.jobs.job import JobProgress, JobStatus, attempt_key
 from app.jobs.reaper import ReaperThread
 from app.jobs.statistics import KindStatistics, measure
 from app.jobs.training_queue import TrainingQueue
-from app.model_store.store import ModelStore
+from app.model_store.version_rows import VersionRows
 from app.settings import Settings
 from app.storage.folder import Folder
 
@@ -166,6 +166,6 @@ def test_pictures_of_jobs_that_never_came_to_be_are_deleted_after_a_day(desk, tm
     lost, fresh = id_of_age(100_000), id_of_age(3600)
     for job_id in (known.id, lost, fresh):
         storage.put(f"jobs/{job_id}/inputs/photo", b"x")
-    store = ModelStore(desk.database, storage, tmp_path / "models", tmp_path / "cache")
-    ReaperThread(desk.reaper, store, TrainingQueue(Settings(data_dir=tmp_path)), storage, 1).tidy()
+    versions = VersionRows(desk.database)
+    ReaperThread(desk.reaper, versions, TrainingQueue(Settings(data_dir=tmp_path)), storage, 1).tidy()
     assert storage.folders("jobs/") == sorted([known.id, fresh])

@@ -14,8 +14,10 @@ from safetensors.torch import save as save_tensors
 
 from app.errors import LedgerUnavailable, NotFound, StorageUnavailable, VersionRefused
 from app.model_store.golden import check_golden, golden_stylizer, paint_golden
+from app.model_store.reservations import forget_abandoned
 from app.model_store.store import GOLDEN, NotReserved
 from app.model_store.version import BaseSuperseded, VersionStatus
+from app.model_store.version_rows import VersionRows
 from app.registry.error import InvalidModel
 from app.registry.repository import describe
 from app.sql.database import Database
@@ -124,8 +126,9 @@ def test_old_reservations_are_swept_and_young_ones_are_not(fleet):
     fleet.publish("compact")
     fleet.model_store.reserve("compact")
     fleet.blobs.put("models/compact/3/0123/model.safetensors", b"half of it")
-    assert fleet.model_store.sweep() == []
-    assert fleet.model_store.sweep(older_than=timedelta(seconds=-1)) == ["compact@3"]
+    rows = VersionRows(fleet.database)
+    assert forget_abandoned(rows, fleet.blobs) == []
+    assert forget_abandoned(rows, fleet.blobs, older_than=timedelta(seconds=-1)) == ["compact@3"]
     assert not fleet.blobs.list("models/compact/3/")
     assert fleet.model_store.load("compact@2")
     assert fleet.model_store.reserve("compact") == 3

@@ -116,8 +116,9 @@ async def bring(request: Request) -> Response:
         picture = await desk.add(fields, png, size, fingerprint_of(request))
     finally:
         body.drop()
-    job = None if training is None else (await begin(request, training)).headers["Location"]
-    shown = style_picture_entry(request, picture, [] if job is None else [f"job {job.rpartition('/')[2]}"], job)
+    job = None if training is None else (await begin(request, training))[0]
+    made = [] if job is None else [f"job {job.id}"]
+    shown = style_picture_entry(request, picture, made, None if job is None else job.links.self)
     return JSONResponse(shown.model_dump(mode="json"), 201, {"Location": shown.links.self})
 
 

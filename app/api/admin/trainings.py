@@ -17,8 +17,9 @@ from app.api.admin.training_plan import TrainingPlan, draw_plan
 from app.api.http.auth import fingerprint_of
 from app.api.http.json_body import receive_json
 from app.api.http.openapi import REQUEST_ID, problems
-from app.api.jobs.creation import MAKING, accept, admit
+from app.api.jobs.creation import MAKING, accepted, admit, make_job
 from app.api.jobs.openapi import accepted_response, idempotency_parameter
+from app.api.jobs.schemas import JobEntry
 from app.api.service import Service, service_of
 from app.errors import (
     BodyTooLarge,
@@ -85,7 +86,7 @@ async def train(request: Request) -> Response:
     photos = await prepare(request, options)
     note(request, model=options.target, styles=options.styles, dry_run=options.dry_run, force=options.force)
     if not options.dry_run:
-        return await begin(request, options)
+        return accepted(*await begin(request, options))
     return JSONResponse((await plan(request, options, recipe, photos)).model_dump(mode="json"))
 
 
@@ -107,15 +108,15 @@ async def prepare(request: Request, options: AddOptions | FullOptions) -> int:
     return len(await service.jobs.work(usable_photos, service.settings))
 
 
-async def begin(request: Request, options: AddOptions | FullOptions) -> Response:
+async def begin(request: Request, options: AddOptions | FullOptions) -> tuple[JobEntry, bool]:
     """Make the job. Raises UnknownStyle, and what making a job does."""
     params = await parameters(request, options)
     given = params.model_dump(mode="json")
     # A token may be changed between a request and its repetition.
     asked = {name: value for name, value in given.items() if name != "by"}
-    response = await accept(request, KIND, given, {}, options.priority, asked=asked)
-    note(request, job=response.headers["Location"].rpartition("/")[2])
-    return response
+    job, made = await make_job(request, KIND, given, {}, options.priority, asked=asked)
+    note(request, job=job.id)
+    return job, made
 
 
 async def plan(

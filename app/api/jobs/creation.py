@@ -23,6 +23,7 @@ from app.api.jobs.bounds import check_bounds, check_priority, own_size
 from app.api.jobs.form import CONTENT_FIELD, MAX_STYLES, STYLE_FIELD, read_job_form
 from app.api.jobs.openapi import accepted_response, creation_body, idempotency_parameter
 from app.api.jobs.routes import described
+from app.api.jobs.schemas import JobEntry
 from app.api.service import Service, service_of
 from app.api.stages import Stages
 from app.api.stylize.upload import FORM, receive_photo
@@ -119,7 +120,7 @@ async def create(request: Request) -> Response:
             await check_pictures(service, named, headers, edges, deadline)
         given = params.model_dump(mode="json")
         asked = given | {"start": given["start"] and given["start"] | {"model": dict(fields).get("model")}}
-        return await accept(request, "gatys", given, named, priority, asked=asked)
+        return accepted(*await make_job(request, "gatys", given, named, priority, asked=asked))
     finally:
         body.drop()
 
@@ -150,7 +151,7 @@ async def stylize_later(request: Request) -> Response:
         )
         given = params.model_dump(mode="json")
         asked = given | {"model": options.asked_model}
-        response = await accept(request, "stylize", given, {PHOTO: photo.data}, 0, asked=asked)
+        response = accepted(*await make_job(request, "stylize", given, {PHOTO: photo.data}, 0, asked=asked))
     finally:
         photo.drop()
     response.headers["Preference-Applied"] = "respond-async"
@@ -223,10 +224,10 @@ def naming(picture: str) -> Iterator[None]:
         raise
 
 
-async def accept(
+async def make_job(
     request: Request, kind: str, params: dict[str, Any], pictures: Mapping[str, bytes], priority: int, *, asked: Any
-) -> Response:
-    """Make the job, unless the idempotency key has one already; the answer tells of it either way.
+) -> tuple[JobEntry, bool]:
+    """Make the job, unless the idempotency key has one already; the job, and whether it was made now.
 
     Args:
         asked: `params` without what this service has chosen, such as the version of a model, which may be another one
@@ -244,11 +245,15 @@ async def accept(
         body_hash=await asyncio.to_thread(hash_of, kind, asked, pictures, priority),
     )
     job, made = await service.jobs.create(new, pictures)
-    shown = await described(request, job)
-    headers = {"Location": shown.links.self, "Cache-Control": "no-store"}
+    return await described(request, job), made
+
+
+def accepted(job: JobEntry, made: bool) -> Response:
+    """The answer that tells of a job, made now or by an earlier request of the same idempotency key."""
+    headers = {"Location": job.links.self, "Cache-Control": "no-store"}
     if not made:
         headers["Idempotent-Replayed"] = "true"
-    return JSONResponse(shown.model_dump(mode="json"), 202, headers)
+    return JSONResponse(job.model_dump(mode="json"), 202, headers)
 
 
 def hash_of(kind: str, asked: Any, pictures: Mapping[str, bytes], priority: int) -> str:

@@ -1,0 +1,40 @@
+"""Memory that is not there, and memory that can be given back.
+
+Without importing torch: a worker whose tasks do not need it does not load it for this.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+from contextlib import suppress
+
+# What running out of memory says where it has no exception class: the CPU allocator, MPS, cuDNN, cuBLAS, OpenVINO.
+OUT_OF_MEMORY_SIGNS = (
+    "can't allocate memory",
+    "not enough memory",
+    "MPS backend out of memory",
+    "STATUS_ALLOC_FAILED",
+    "std::bad_alloc",
+)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether this process or its device has too little memory for what raised `error`."""
+    torch = sys.modules.get("torch")
+    if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in OUT_OF_MEMORY_SIGNS)
+
+
+def release_memory() -> None:
+    """Give cached and unused memory back, the device's and this process's, so that the next attempt finds the most."""
+    if (torch := sys.modules.get("torch")) is not None:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if torch.backends.mps.is_available():
+            torch.mps.empty_cache()
+    gc.collect()
+    with suppress(OSError, AttributeError):  # another C library than glibc has no such function
+        ctypes.CDLL(None).malloc_trim(0)
