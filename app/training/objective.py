@@ -32,6 +32,8 @@ STRONG = 0.15
 # Of the paintings' energy at the content layer. Photos have more than this; a flat one can have a millionth, of which
 # every error would be a million times as much, and the only thing that is learned.
 MIN_ENERGY = 0.1
+# Of the energy of noise in the detail features: as much as a photo with little in it has.
+MIN_DETAIL = 0.25
 
 
 class MissingLayer(Exception):
@@ -138,6 +140,8 @@ class Objective(nn.Module):
         targets = paintings if isinstance(paintings, StyleTargets) else measure_styles(descriptor, paintings, recipe)
         self.register_buffer("spectra", targets.spectra)
         self.register_buffer("least_energy", MIN_ENERGY * targets.energies.mean())
+        if self.detail_weight:
+            self.register_buffer("least_detail", MIN_DETAIL * self.noise_energy())
         for layer in self.style_layers:
             self.register_buffer(f"target_{layer}", targets.grams[layer])
 
@@ -211,7 +215,14 @@ class Objective(nn.Module):
             self.descriptor.mapped({self.detail_layer: found[self.detail_layer]})[self.detail_layer].float()
             for found in (features, seen)
         )
-        return balanced_content_loss(ours, theirs.repeat_interleave(len(ours) // len(theirs), dim=0))
+        theirs = theirs.repeat_interleave(len(ours) // len(theirs), dim=0)
+        return balanced_content_loss(ours, theirs, self.get_buffer("least_detail"))
+
+    @torch.no_grad()
+    def noise_energy(self) -> Tensor:
+        """Mean square of the detail features of noise: a scale that belongs to the loss network alone."""
+        noise = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+        return self.descriptor.mapped(self.descriptor(noise, [self.detail_layer]))[self.detail_layer].square().mean()
 
     def style_by_layer(self, features: dict[str, Tensor], styles: Tensor) -> Tensor:
         """(layers, B), of features by layer, in the order of the style layers."""

@@ -83,6 +83,14 @@ def test_detail_is_a_content_loss_in_the_channels_of_the_larger_network(painting
     torch.testing.assert_close(added, 3 * expected, rtol=1e-4, atol=1e-4)
 
 
+def test_a_plain_photo_has_no_detail_to_hold_on_to(paintings):
+    recipe = Recipe.model_validate(MEMBERS | {"detail_layer": "relu2_1", "detail_weight": 1})
+    objective = Objective(with_head("relu2_1", CHANNELS["2_1"], 5), paintings, (1.0, 1.0), recipe)
+    plain, painted = torch.full((1, 3, 32, 32), 1e-3), torch.rand(1, 3, 32, 32)
+    features, seen = (objective.descriptor(x, ["relu2_1"]) for x in (painted, plain))
+    assert objective.detail(features, seen) < 10
+
+
 def test_detail_needs_a_head(paintings):
     with pytest.raises(MissingLayer, match="no head of relu2_1"):
         make_objective(paintings, detail_layer="relu2_1", detail_weight=1)
