@@ -112,10 +112,10 @@ def build_service(settings: Settings) -> Service:
     """Everything below the routes; raises as `create_app`."""
     # Before the database is made: a device that is not there should leave nothing behind.
     device = choose_device(settings.device, settings.precision, settings.engine_threads)
-    desk = build_desk(settings)
+    gateway = build_gateway(settings)
     models = Repository(settings.models_dir).expand(settings.models)
-    following = ModelWatcher(models, open_model_store(settings), device, settings.models_follow_seconds)
-    catalogue = following.open()
+    model_watcher = ModelWatcher(models, open_model_store(settings), device, settings.models_follow_seconds)
+    catalogue = model_watcher.open()
     engine = Engine(
         catalogue.stylizers,
         queue_megapixels=settings.queue_megapixels,
@@ -126,21 +126,21 @@ def build_service(settings: Settings) -> Service:
     uploads = UploadBudget(settings.uploads_bytes)
     results = ResultCache(settings.result_cache_bytes)
     measured = Metrics()
-    measured.watch(engine, codecs, uploads, results, following)
-    return Service(settings, catalogue, engine, device.name, codecs, uploads, results, measured, desk, following)
+    measured.watch(engine, codecs, uploads, results, model_watcher)
+    return Service(settings, catalogue, engine, device.name, codecs, uploads, results, measured, gateway, model_watcher)
 
 
-def build_desk(settings: Settings) -> JobGateway:
+def build_gateway(settings: Settings) -> JobGateway:
     """Without its database the service starts all the same, for the fast path. Raises as `create_app`."""
     try:
-        desk = JobGateway(settings)
+        gateway = JobGateway(settings)
     except (OSError, ModuleNotFoundError) as error:
         raise SettingsError(f"PASTICHE_DATA_DIR or PASTICHE_STORAGE_URL: {error}.") from error
     try:
-        desk.prepare()
+        gateway.prepare()
     except LedgerUnavailable as error:
         _log.warning("ledger_unavailable", reason=error.private)
-    return desk
+    return gateway
 
 
 def add_routes(app: FastAPI, settings: Settings) -> None:

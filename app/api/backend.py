@@ -1,4 +1,4 @@
-"""Calls to what may hang, a database or a store: in threads of their own, for a bounded time."""
+"""Calls to what may hang, such as a database or a store: in threads of their own, for a bounded time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.errors import ServiceError
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
-# Calls that may wait for each thread; of those to a database in health they last milliseconds.
+# Calls that may wait for each thread; with a healthy database each takes milliseconds.
 WAITING_PER_THREAD = 32
 RETRY_SECONDS = 5
 
@@ -34,7 +34,7 @@ class Backend:
         self._seconds = seconds
         self._unavailable = unavailable
         self._pending = 0
-        self._lock = threading.Lock()  # guards the count, which threads bring down
+        self._lock = threading.Lock()  # guards the count, which threads decrease
 
     async def call(self, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
         """What `function` returns or raises; `unavailable` when that takes too long, or too many calls wait."""
@@ -42,7 +42,7 @@ class Backend:
             raise self._unanswered()
         self._count(1)
         future = self._pool.submit(function, *args, **kwargs)
-        # When the thread is free again, which is later than an impatient caller is told.
+        # When the thread is free again, which may be after the caller has given up.
         future.add_done_callback(lambda _: self._count(-1))
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self._seconds)

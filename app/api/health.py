@@ -1,4 +1,4 @@
-"""What those who run the service ask it: alive (else restart it), ready (else send it no requests), and how it does."""
+"""Probes and measurements for operators: liveness (else restart), readiness (else send no requests), metrics."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from app.api.service import service_of
 from app.errors import LedgerUnavailable, ModelUnavailable, ServiceError
 
 router = APIRouter(tags=["operation"])
-# Of the measurements, which an operator may keep to those with a key.
+# Apart, since an operator may keep the measurements to those with a key.
 metrics_router = APIRouter(tags=["operation"])
 
 
 @router.get("/healthz/live", summary="Whether the process is worth keeping", responses=problems(ServiceError))
 async def live(request: Request) -> Live:
-    """Follows the engine's heartbeat: 503 when its thread has died or one batch holds it for too long."""
+    """Follows the engine's heartbeat: 503 when its thread has died, or when one batch takes too long."""
     health = service_of(request).health()
     if not health.live:
         raise ServiceError(health.reason)
@@ -29,11 +29,11 @@ async def live(request: Request) -> Live:
 
 @router.get("/healthz/ready", summary="Whether requests should come here", responses=problems(ModelUnavailable))
 async def ready(request: Request) -> Ready:
-    """200 when the models are loaded and warm and the engine paints, else 503 with the reason."""
+    """200 when the models are loaded and warm and the engine works, else 503 with the reason."""
     service = service_of(request)
     if reason := service.health().reason:
         raise ModelUnavailable(reason)
-    refused = {refusal.label: refusal.reason for refusal in service.following.refusals}
+    refused = {refusal.label: refusal.reason for refusal in service.model_watcher.refusals}
     return Ready(
         models=service.catalogue.labels,
         device=service.device,
@@ -43,7 +43,7 @@ async def ready(request: Request) -> Ready:
 
 
 def workers_of(alive: dict[str, int] | None) -> dict[str, int] | None:
-    """A kind without a worker is told, too."""
+    """Also the kinds that have no worker."""
     return None if alive is None else dict.fromkeys(KINDS, 0) | alive
 
 
@@ -54,7 +54,7 @@ def workers_of(alive: dict[str, int] | None) -> dict[str, int] | None:
     responses={200: {"description": "The measurements.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(request: Request) -> Response:
-    """Requests, stages, queue, engine, jobs and process, as they are at this moment."""
+    """Requests, stages, queue, engine, jobs and process at this moment."""
     service = service_of(request)
     try:
         service.metrics.jobs.update(await service.jobs.statistics())

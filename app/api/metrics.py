@@ -24,14 +24,14 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class EndedConnections(Collector):
-    """How many connections the server has ended itself, by the reason."""
+    """How many connections the server has closed itself, by reason."""
 
     def __init__(self, ended: Mapping[str, int]) -> None:
         self._ended = ended
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         family = CounterMetricFamily(
-            "pastiche_connections_ended", "Connections that the server has ended for a limit.", labels=["reason"]
+            "pastiche_connections_ended", "Connections that the server closed because of a limit.", labels=["reason"]
         )
         for reason, number in self._ended.items():
             family.add_metric((reason,), number)
@@ -46,41 +46,41 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self.jobs = JobCollector()
         self.registry.register(self.jobs)
-        self.in_flight = Gauge("pastiche_requests_in_flight", "Requests being answered.", registry=self.registry)
+        self.in_flight = Gauge("pastiche_requests_in_flight", "Requests in flight.", registry=self.registry)
         self._requests = Counter(
-            "pastiche_requests", "Answered requests.", ["method", "route", "status"], registry=self.registry
+            "pastiche_requests", "Requests that were answered.", ["method", "route", "status"], registry=self.registry
         )
         self._seconds = Histogram(
             "pastiche_request_seconds",
-            "From a request's arrival to the end of its answer.",
+            "Seconds from a request's arrival to the end of its response.",
             ["route"],
             buckets=SECONDS,
             registry=self.registry,
         )
         self._problems = Counter(
-            "pastiche_problems", "Answers that were problems, by kind.", ["slug"], registry=self.registry
+            "pastiche_problems", "Responses that were problems, by slug.", ["slug"], registry=self.registry
         )
         self._stage_seconds = Histogram(
             "pastiche_stage_seconds",
-            "Steps of finished paintings.",
+            "Seconds of each stage of a stylized image.",
             ["stage"],
             buckets=SECONDS,
             registry=self.registry,
         )
         self._megapixels = Counter(
-            "pastiche_painted_megapixels", "Megapixels of finished paintings.", ["model"], registry=self.registry
+            "pastiche_painted_megapixels", "Megapixels of finished stylized images.", ["model"], registry=self.registry
         )
 
         self._results = Counter(
             "pastiche_results",
-            "Answers of the fast path: painted (miss), kept (hit), painted for another (shared), unchanged (304).",
+            "Stylized images: computed (miss), cached (hit), computed for an equal request (shared), 304 (unchanged).",
             ["source"],
             registry=self.registry,
         )
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Status 499 is a client that left before it was answered."""
-        # A method is the client's own word: any other would make a series of its own.
+        # The method is up to the client: any other would make a series of its own.
         self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
@@ -100,9 +100,9 @@ class Metrics:
 
         Args:
             count: connections that are open.
-            ended: how many the server has ended itself, by the reason.
+            ended: how many the server has closed itself, by reason.
         """
-        gauge = Gauge("pastiche_connections", "Open connections of clients.", registry=self.registry)
+        gauge = Gauge("pastiche_connections", "Open connections.", registry=self.registry)
         gauge.set_function(count)
         self.registry.register(EndedConnections(ended))
 
@@ -117,31 +117,31 @@ class Metrics:
         """Add what is looked up at the moment of a scrape."""
         gauges = {
             "pastiche_queue_megapixels": (
-                "Admitted and not yet painted.",
+                "Megapixels that wait for the engine.",
                 lambda: engine.load.queued_megapixels,
             ),
-            "pastiche_queue_pictures": ("Decoded pictures that wait for the engine.", lambda: engine.load.waiting),
-            "pastiche_batch_pictures": ("Pictures in the batch that is painted now.", lambda: engine.load.running),
+            "pastiche_queue_pictures": ("Decoded images that wait for the engine.", lambda: engine.load.waiting),
+            "pastiche_batch_pictures": ("Images in the batch that runs now.", lambda: engine.load.running),
             "pastiche_engine_megapixels_per_second": (
                 "The engine's speed over the last batches.",
                 lambda: engine.load.megapixels_per_second or 0.0,
             ),
-            "pastiche_engine_ready": ("1 while the engine paints.", lambda: float(engine.health.ready)),
+            "pastiche_engine_ready": ("1 while the engine works.", lambda: float(engine.health.ready)),
             "pastiche_engine_heartbeat_age_seconds": (
-                "Since the engine was last between two batches.",
+                "Seconds since the engine's last batch began or ended.",
                 lambda: engine.health.heartbeat_age_seconds,
             ),
-            "pastiche_codec_steps": ("Steps that wait for or are in a codec thread.", lambda: codecs.pending),
+            "pastiche_codec_steps": ("Decoding and encoding steps, queued or running.", lambda: codecs.pending),
             "pastiche_codec_seconds": (
-                "Of one codec thread, predicted for all requests that are admitted.",
+                "Predicted seconds of codec work for all admitted requests, per thread.",
                 lambda: codecs.seconds,
             ),
-            "pastiche_upload_bytes": ("Bodies in memory.", lambda: uploads.held_bytes),
+            "pastiche_upload_bytes": ("Bytes of request bodies in memory.", lambda: uploads.held_bytes),
             "pastiche_models_refused": (
-                "Models that should be served and cannot be loaded; /healthz/ready says why.",
+                "Models that should be served but cannot be loaded; /healthz/ready says why.",
                 lambda: float(len(watcher.refusals)),
             ),
-            "pastiche_result_cache_bytes": ("Answers kept for equal requests.", lambda: results.held_bytes),
+            "pastiche_result_cache_bytes": ("Bytes of cached results.", lambda: results.held_bytes),
         }
         for name, (help_text, look) in gauges.items():
             Gauge(name, help_text, registry=self.registry).set_function(look)

@@ -11,7 +11,7 @@ from app.imaging.encode import FORMATS, format_named
 
 
 class OptionFields(BaseModel):
-    """The options of a painting, the same in a query and in a form."""
+    """The options of `POST /v1/stylize`, the same in a query and in a form."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
@@ -26,12 +26,12 @@ class OptionFields(BaseModel):
         ge=0,
         le=1,
         allow_inf_nan=False,
-        description="How much of the painting is laid over the photo, in linear light: 0 is the photo itself.",
+        description="How much of the style the result has, in linear light: 0 is the photo itself, 1 the full style.",
         examples=[0.8],
     )
     color: Literal["style", "keep"] = Field(
         "style",
-        description="`style` takes the painting's colours; `keep` takes its lightness only and keeps the photo's.",
+        description="`style` takes the style's colours; `keep` takes only its lightness and keeps the photo's colours.",
         examples=["keep"],
     )
     stroke: float = Field(
@@ -39,33 +39,35 @@ class OptionFields(BaseModel):
         ge=stroke.LEAST,
         le=stroke.MOST,
         allow_inf_nan=False,
-        description="Size of the strokes: 2 paints at half the resolution and enlarges the painting, 0.5 at twice the "
-        "resolution, which may be the service's limit at most. The photo's part of `strength` and `color=keep` stays "
+        description="Size of the strokes: 2 works at half the resolution and enlarges the result, 0.5 at twice the "
+        "resolution, up to the service's limit. The photo's part of `strength` and `color=keep` stays "
         "sharp.",
         examples=[1.5],
     )
     size: int | None = Field(
         None,
         ge=16,
-        description="Longer edge of the answer in pixels, up to the service's limit (times `stroke` where that is "
-        "below 1). A smaller photo is enlarged before it is painted. Without it the photo's own, made smaller where "
-        "that is past the limit.",
+        description="Longer edge of the result in pixels, up to the service's limit (times `stroke` where that is "
+        "below 1). A smaller photo is enlarged first. Without it, the photo's own, scaled down where "
+        "it exceeds the limit.",
         examples=[1024],
     )
     model: str | None = Field(
         None,
-        description="A model by its name, or `name@version`. Without it the service's first.",
+        description="A model: `name` or `name@version`. Without it, the service's first.",
         examples=["compact"],
         max_length=100,
     )
     format: str | None = Field(
         None,
-        description="Format of the answer. Without it the one that `Accept` prefers, else JPEG. JPEG shows "
+        description="Format of the result. Without it, the one that `Accept` prefers, else JPEG. JPEG shows "
         "transparency as white; the others keep it.",
         examples=["webp"],
         json_schema_extra={"enum": list(FORMATS)},
     )
-    quality: int = Field(90, ge=1, le=100, description="Of the encoder; PNG is lossless and ignores it.", examples=[90])
+    quality: int = Field(
+        90, ge=1, le=100, description="Quality of the encoder; PNG is lossless and ignores it.", examples=[90]
+    )
 
     @field_validator("format")
     @classmethod
@@ -95,7 +97,7 @@ class StyleLossEntry(BaseModel):
 
 
 class StyleEntry(BaseModel):
-    """A style that can be asked for."""
+    """A style that can be requested."""
 
     id: str = Field(examples=["starry_night"])
     title: str = Field(examples=["The Starry Night"])
@@ -103,12 +105,10 @@ class StyleEntry(BaseModel):
     year: int | None = Field(examples=[1889])
     licence: str | None = Field(examples=["Public domain"])
     kind: Literal["style", "texture"] = Field(
-        description="`style` paints the photo; `texture` takes nothing but the size from it.", examples=["style"]
+        description="`style` stylizes the photo; `texture` takes nothing but the size from it.", examples=["style"]
     )
-    model: str = Field(description="The model that paints it, `name@version`.", examples=["compact@1"])
-    preview: str | None = Field(
-        description="Path of an example painting.", examples=["/v1/styles/starry_night/preview"]
-    )
+    model: str = Field(description="The model that has it, `name@version`.", examples=["compact@1"])
+    preview: str | None = Field(description="Path of an example image.", examples=["/v1/styles/starry_night/preview"])
     losses: StyleLossEntry | None
 
 
@@ -120,7 +120,7 @@ class StylesQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
     model: Annotated[str | None, Field(max_length=100, examples=["compact"])] = Field(
-        None, description="Only this model's, by its name or `name@version`; `all` is every model."
+        None, description="Only styles of this model, `name` or `name@version`; `all` is every model."
     )
 
 
@@ -140,11 +140,11 @@ class Ready(BaseModel):
     models: list[str] = Field(examples=[["compact@1"]])
     device: str = Field(examples=["cpu, 2 threads"])
     refused: dict[str, str] = Field(
-        description="Active versions that could not be loaded, and why. Others are served in their place.",
+        description="Active versions that could not be loaded, with the reason. Other versions are served instead.",
         examples=[{}],
     )
     workers: dict[str, int] | None = Field(
-        description="Worker processes that live, by the kind of jobs that they do. Jobs of a kind without any are "
-        "accepted, and wait. Null while the database of the jobs does not answer; pictures are painted all the same.",
+        description="Live worker processes by kind of job. Jobs of a kind without any are "
+        "accepted, and wait. Null while the jobs' database does not answer; photos are stylized all the same.",
         examples=[{"gatys": 1, "stylize": 1, "training": 0}],
     )

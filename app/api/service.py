@@ -39,9 +39,9 @@ class Service:
     """The parts of a running application, and whether they run.
 
     Attributes:
-        catalogue: the one of now; another one takes its place when other versions become active.
+        catalogue: of the served models; replaced when other versions become active.
         device: what the engine runs on, in words.
-        draining: the process ends soon, and takes requests until those who send them have noticed.
+        draining: the process ends soon, and still takes requests until load balancers have noticed.
     """
 
     settings: Settings
@@ -53,29 +53,29 @@ class Service:
     results: ResultCache
     metrics: Metrics
     jobs: JobGateway
-    following: ModelWatcher
+    model_watcher: ModelWatcher
     draining: bool = False
     _warming: asyncio.Task[None] | None = field(default=None, init=False)
     _began: float = field(default=0.0, init=False)
 
     def start(self) -> None:
-        """Warm the engine up in the background, while health probes are answered already."""
+        """Warm the engine up in the background; health probes are answered meanwhile."""
         self._began = time.monotonic()
-        self.following.start(self.engine, self._show)
+        self.model_watcher.start(self.engine, self._show)
         self._warming = asyncio.create_task(self._warm())
 
     async def _warm(self) -> None:
         try:
             await asyncio.to_thread(self.engine.start)
         except Exception as error:
-            # Not raised before the end: the probes say it, and whoever runs the service restarts it.
+            # Nobody awaits this task: the probes report the failure, and the operator restarts the process.
             _log.critical("warm_up_failed", exc_info=error)
             raise
         seconds = round(time.monotonic() - self._began, 2)
         _log.info("ready", models=self.catalogue.labels, device=self.device, warm_up_seconds=seconds)
 
     async def warmed(self) -> None:
-        """Return when the warm-up has ended, whichever way."""
+        """Return when the warm-up has succeeded or failed."""
         if self._warming is not None:
             await asyncio.wait({self._warming})
 
@@ -83,10 +83,10 @@ class Service:
         self.catalogue = catalogue
 
     async def stop(self) -> None:
-        """End the engine and the threads; the server has let the requests in flight finish before."""
+        """Stop the engine and the threads, after the server has let the requests in flight finish."""
         if self._warming is not None:
             await asyncio.gather(self._warming, return_exceptions=True)
-        await asyncio.to_thread(self.following.stop)
+        await asyncio.to_thread(self.model_watcher.stop)
         await asyncio.to_thread(self.engine.stop, self.settings.deadline_seconds)
         self.codecs.stop()
         await self.jobs.stop()
@@ -101,12 +101,12 @@ class Service:
         return Health(engine.alive, "The process is being stopped." if self.draining else engine.reason)
 
     def check_warm(self) -> None:
-        """Raises ModelUnavailable while the engine takes no requests yet, before anybody uploads a picture to it."""
+        """Raises ModelUnavailable while the engine takes no requests yet, so that nobody uploads in vain."""
         if self._warming is None or not self._warming.done():
             raise ModelUnavailable("The models are being warmed up.", retry_after_seconds=WARM_RETRY_SECONDS)
 
 
 def service_of(request: Request) -> Service:
-    """The service of the application that the request came to."""
+    """The service of the request's application."""
     service: Service = request.app.state.service
     return service

@@ -29,9 +29,9 @@ StyleName = Annotated[
 FRESH = "max-age=3600"
 
 
-@router.get("", summary="The styles", responses=problems(InvalidOption))
+@router.get("", summary="List styles", responses=problems(InvalidOption))
 async def styles(request: Request, query: Annotated[StylesListQuery, Query()]) -> StyleList:
-    """The styles of the default model, of the one that `model` names, or with `all` of every model."""
+    """The styles of the default model, of the model that `model` names, or with `all` of every model."""
     if query.all and query.model is not None:
         raise InvalidOption("`all` and `model` exclude each other: send one of them.")
     catalogue = service_of(request).catalogue
@@ -44,27 +44,27 @@ async def styles(request: Request, query: Annotated[StylesListQuery, Query()]) -
 
 @router.get("/{style_id}", summary="One style", responses=problems(NotFound, InvalidOption))
 async def style(request: Request, style_id: StyleName, query: Annotated[StylesQuery, Query()]) -> StyleEntry:
-    """The style, from the first model that has it unless one is named."""
+    """The style, of the model that `model` names or of the first that has it."""
     catalogue = service_of(request).catalogue
     return entry(request, catalogue, *catalogue.style(style_id, query.model))
 
 
 @router.get(
     "/{style_id}/preview",
-    summary="An example painting",
+    summary="An example image",
     response_class=Response,
     responses={
         200: {
-            "description": "The picture.",
+            "description": "The preview.",
             "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
-            "headers": {"ETag": {"description": "Of these very bytes.", "schema": {"type": "string"}}},
+            "headers": {"ETag": {"description": "Of exactly these bytes.", "schema": {"type": "string"}}},
         },
         304: {"description": "The client has it already (`If-None-Match`)."},
         **problems(NotFound, InvalidOption),
     },
 )
 async def preview(request: Request, style_id: StyleName, query: Annotated[StylesQuery, Query()]) -> Response:
-    """A photo painted in this style."""
+    """A photo in this style."""
     service = service_of(request)
     catalogue = service.catalogue
     picture = catalogue.preview(*catalogue.style(style_id, query.model))

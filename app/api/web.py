@@ -19,11 +19,11 @@ from app.api.http.etag import strong_etag, unchanged
 from app.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
-# Of the routes' reference, which an operator may turn off.
+# Apart, since an operator may turn the reference off.
 reference_router = APIRouter(include_in_schema=False)
 
 ROOT = Path(__file__).parents[1] / "web"
-# By extension. Anything else in the folder, such as licences of what is vendored, is not served.
+# By extension. Anything else in the folder, such as licences of vendored files, is not served.
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -34,7 +34,7 @@ MEDIA_TYPES = {
     ".woff2": "font/woff2",
 }
 COMPRESSED = frozenset({".css", ".html", ".js", ".json", ".svg"})
-# Nothing from another host and no inline script. `blob:` are pictures that the page has fetched with its API key.
+# Nothing from another host and no inline script. `blob:` is for images that the page has fetched with its API key.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -49,7 +49,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 HEADERS = {
-    # Asked for again each time, and answered with 304: a new version of the service is seen at once.
+    # Revalidated each time, mostly with 304: a new version of the service is seen at once.
     "Cache-Control": "no-cache",
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
@@ -60,7 +60,7 @@ HEADERS = {
 
 
 @dataclass(frozen=True)
-class File:
+class PageFile:
     """A file of the page. `compressed` is None where gzip gains nothing."""
 
     data: bytes
@@ -98,7 +98,7 @@ def answer(request: Request, path: str) -> Response:
     return Response(data, media_type=found.media_type, headers=headers)
 
 
-def find(path: str) -> File:
+def find(path: str) -> PageFile:
     """The file as it is on disk now. Raises NotFound, also for what lies outside the folder."""
     missing = NotFound("The page has no such file.")
     parts = path.split("/")
@@ -112,9 +112,9 @@ def find(path: str) -> File:
 
 
 @lru_cache(maxsize=256)
-def read(path: str, changed: int) -> File:
+def read(path: str, changed: int) -> PageFile:
     """`changed` makes an edited file another one."""
     data = (ROOT / path).read_bytes()
     suffix = Path(path).suffix
     packed = gzip.compress(data, mtime=0) if suffix in COMPRESSED else None
-    return File(data, packed, MEDIA_TYPES[suffix], strong_etag(hashlib.sha256(data).hexdigest()))
+    return PageFile(data, packed, MEDIA_TYPES[suffix], strong_etag(hashlib.sha256(data).hexdigest()))

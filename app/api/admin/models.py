@@ -34,12 +34,14 @@ ModelPath = Annotated[str, Path(description="Name of a model.", examples=["compa
 
 
 class ActiveVersion(BaseModel):
-    """Which version is to be served."""
+    """The version to serve."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: int = Field(ge=1, lt=10**9, description="Its number.", examples=[2])
-    force: bool = Field(False, description="Also if it is a candidate only. That is written down.", examples=[False])
+    version: int = Field(ge=1, lt=10**9, description="Number of the version.", examples=[2])
+    force: bool = Field(
+        False, description="Activate it although it is a candidate. That is recorded.", examples=[False]
+    )
 
 
 ACTIVE_VERSION: TypeAdapter[ActiveVersion] = TypeAdapter(ActiveVersion)
@@ -61,8 +63,8 @@ async def model(request: Request, name: ModelPath) -> ModelEntry:
 
 async def shown(request: Request, name: str) -> ModelEntry:
     service = service_of(request)
-    desk = service.jobs
-    versions = await desk.ask(desk.model_store.versions, name)
+    gateway = service.jobs
+    versions = await gateway.ask(gateway.model_store.versions, name)
     if not versions:
         raise NotFound("There is no such model.")
     served = [manifest.label for manifest in service.catalogue.manifests if manifest.name == name]
@@ -87,16 +89,16 @@ async def shown(request: Request, name: str) -> ModelEntry:
     openapi_extra={"requestBody": activation_body(ActiveVersion)},
 )
 async def activate(request: Request, name: ModelPath) -> ActivationEntry:
-    """The version is loaded and painted with first; then every replica follows within seconds and drops no request.
+    """The version is loaded and tried first; then every replica follows within seconds, and no request fails.
 
     `curl -X PUT -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"version": 1}'
     /v1/admin/models/compact/active`
     """
     wanted = await receive_json(request, ACTIVE_VERSION)
     note(request, model=f"{name}@{wanted.version}"[:100], force=wanted.force)
-    desk = service_of(request).jobs
-    # In a thread of the ledger's first: that is where a wrong name is told, and a database that is away.
-    await desk.ask(desk.model_store.version, name, wanted.version)
+    gateway = service_of(request).jobs
+    # In a ledger thread first: this finds a wrong name, and a database that is away.
+    await gateway.ask(gateway.model_store.version, name, wanted.version)
     by = f"admin {fingerprint_of(request)}"
-    activation = await desk.work(desk.model_store.activate, name, wanted.version, by=by, force=wanted.force)
+    activation = await gateway.work(gateway.model_store.activate, name, wanted.version, by=by, force=wanted.force)
     return activation_entry(activation)

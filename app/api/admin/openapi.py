@@ -15,7 +15,7 @@ EXAMPLE_FORM = {"title": "The Great Wave", "artist": "Hokusai", "year": 1831, "l
 EXAMPLE_TRAININGS = {
     "add a style": {"mode": "add", "styles": ["the_great_wave"], "minutes": 1},
     "ask what it would cost": {"mode": "add", "model": "compact", "styles": ["the_great_wave"], "dry_run": True},
-    "a model from nothing": {
+    "a model from scratch": {
         "mode": "full",
         "name": "waves",
         "architecture": "compact",
@@ -33,15 +33,15 @@ def style_body() -> Document:
         "type": "object",
         "required": [IMAGE_FIELD, "title"],
         "properties": {
-            IMAGE_FIELD: {**PICTURE, "description": "The painting."},
+            IMAGE_FIELD: {**PICTURE, "description": "The style image."},
             **{name: without_null(schema) for name, schema in properties.items()},
         },
         "additionalProperties": False,
     }
     return {
         "required": True,
-        "description": "The picture is JPEG, PNG, WebP or AVIF; what it is, its first bytes tell.",
-        "content": {FORM: {"schema": form, "examples": {"a painting": {"value": EXAMPLE_FORM}}}},
+        "description": "The image is JPEG, PNG, WebP or AVIF, recognised by its first bytes.",
+        "content": {FORM: {"schema": form, "examples": {"a style image": {"value": EXAMPLE_FORM}}}},
     }
 
 
@@ -59,6 +59,6 @@ def activation_body(kind: type[BaseModel]) -> Document:
 
 
 def json_schema(kind: type[BaseModel]) -> Document:
-    """Without references: it stands in one place alone. None is left out, as it means what is not given."""
+    """The schema without references, for one place. `None` is left out: it means that the member is not given."""
     schema = kind.model_json_schema()
     return {**schema, "properties": {name: without_null(member) for name, member in schema["properties"].items()}}

@@ -21,25 +21,25 @@ class StylePictureLinks(BaseModel):
     self: str = Field(examples=[f"/v1/admin/styles/{EXAMPLE_STYLE}"])
     picture: str = Field(examples=[f"/v1/admin/styles/{EXAMPLE_STYLE}/picture"])
     training: str | None = Field(
-        None, description="The job that `train` has just made of it.", examples=[f"/v1/jobs/{EXAMPLE_ID}"]
+        None, description="The training job, where `train` started one.", examples=[f"/v1/jobs/{EXAMPLE_ID}"]
     )
 
 
 class StylePictureEntry(BaseModel):
-    """A painting that styles can be trained from."""
+    """A style image that styles can be trained from."""
 
     id: str = Field(examples=[EXAMPLE_STYLE])
     title: str = Field(examples=["The Great Wave"])
     artist: str | None = Field(examples=["Hokusai"])
     year: int | None = Field(examples=[1831])
     licence: str | None = Field(examples=["Public domain"])
-    width: int = Field(description="Pixels of the painting as it is kept.", examples=[1024])
+    width: int = Field(description="Pixels of the stored image.", examples=[1024])
     height: int = Field(examples=[704])
-    sha256: str = Field(description="Of the picture as it is kept.", examples=["9f86d081884c7d65" * 4])
+    sha256: str = Field(description="Of the stored image.", examples=["9f86d081884c7d65" * 4])
     created_at: datetime = Field(examples=["2026-01-05T10:00:00Z"])
-    created_by: str = Field(description="Fingerprint of the token that brought it.", examples=["5f0c1d6d0a3c"])
+    created_by: str = Field(description="Fingerprint of the token that uploaded it.", examples=["5f0c1d6d0a3c"])
     used_by: list[str] = Field(
-        description="Model versions that were made from it, and jobs that are being; it cannot be deleted then.",
+        description="Model versions made from it, and jobs that will make one; with any, it cannot be deleted.",
         examples=[["compact@2"]],
     )
     links: StylePictureLinks
@@ -51,14 +51,14 @@ class VersionEntry(BaseModel):
     version: int = Field(examples=[2])
     label: str = Field(examples=["compact@2"])
     status: Literal["ready", "candidate"] = Field(
-        description="A candidate has not passed the gates, and is activated by force alone.", examples=["ready"]
+        description="A candidate has not passed the gates and is activated with `force` only.", examples=["ready"]
     )
-    active: bool = Field(description="Every replica is to serve it.", examples=[True])
-    forced: bool = Field(description="It is active although it is a candidate.", examples=[False])
-    shipped: bool = Field(description="It came with the program.", examples=[False])
+    active: bool = Field(description="Whether it is the version that every replica serves.", examples=[True])
+    forced: bool = Field(description="Whether it was activated although it is a candidate.", examples=[False])
+    shipped: bool = Field(description="Whether it ships with the program.", examples=[False])
     reasons: list[str] = Field(description="Why it is a candidate.", examples=[[]])
     metrics: dict[str, Any] = Field(
-        description="What its maker measured: the gates' figures and warnings, the job, the paintings.",
+        description="What was measured: the gates' figures and warnings, the job, the style images.",
         examples=[{"passed": True, "warnings": [], "figures": {}, "job": EXAMPLE_ID}],
     )
     created_at: datetime | None = Field(examples=["2026-01-05T10:00:00Z"])
@@ -69,8 +69,10 @@ class ModelEntry(BaseModel):
     """A model and its versions, ascending."""
 
     name: str = Field(examples=["compact"])
-    active: int | None = Field(description="The version that replicas are to serve.", examples=[2])
-    served_here: list[str] = Field(description="What the process that answers serves now.", examples=[["compact@2"]])
+    active: int | None = Field(description="The version that replicas should serve.", examples=[2])
+    served_here: list[str] = Field(
+        description="The version that the responding process serves now.", examples=[["compact@2"]]
+    )
     versions: list[VersionEntry]
 
 
@@ -122,7 +124,7 @@ def model_entry(name: str, versions: Sequence[VersionState], served: list[str]) 
 
 
 def version_entry(version: VersionState, *, active: bool) -> VersionEntry:
-    """Without the golden pictures, which are hundreds of figures that say nothing to people."""
+    """Without the golden images, which are hundreds of figures that mean nothing to people."""
     return VersionEntry(
         version=version.version,
         label=version.label,

@@ -1,4 +1,4 @@
-"""The form of `POST /v1/admin/styles`: a painting, and what is known of it."""
+"""The form of `POST /v1/admin/styles`: a style image, and what is known about it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from app.serving.catalogue import nearest_names, quoted
 
 
 class StyleFields(BaseModel):
-    """The fields beside `image`. They are words to be shown: nothing is read from, or fetched by, any of them."""
+    """The fields beside `image`. They are only shown: nothing is read or fetched by them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str = Field(
-        description="Of the painting. The id is made from it: `The Great Wave` becomes `the_great_wave`.",
+        description="Title of the work. The id is made from it: `The Great Wave` becomes `the_great_wave`.",
         examples=["The Great Wave"],
         min_length=1,
         max_length=200,
     )
-    artist: str | None = Field(None, description="Who painted it.", examples=["Hokusai"], min_length=1, max_length=200)
+    artist: str | None = Field(
+        None, description="Name of the artist.", examples=["Hokusai"], min_length=1, max_length=200
+    )
     year: int | None = Field(None, description="When.", examples=[1831], ge=-40_000, le=2200)
     licence: str | None = Field(
         None, description="Under which it may be used.", examples=["Public domain"], min_length=1, max_length=200
@@ -31,7 +33,7 @@ class StyleFields(BaseModel):
 
     train: Label | None = Field(
         None,
-        description="A model that it is added to at once, as by `POST /v1/admin/trainings` with nothing but this model "
+        description="A model to add the style to at once, as `POST /v1/admin/trainings` does with only this model "
         "and this style.",
         examples=["compact"],
     )
@@ -41,7 +43,7 @@ class StyleFields(BaseModel):
     def one_line_of_text(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        # Controls, line breaks, marks that turn the direction of writing, and what is not (yet) a character.
+        # Control characters, line breaks, marks that change the direction of writing, and unassigned code points.
         if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for character in value):
             raise ValueError("must be one line of visible text")
         if not (tidy := " ".join(unicodedata.normalize("NFC", value).split())):
@@ -52,7 +54,7 @@ class StyleFields(BaseModel):
     @classmethod
     def no_path(cls, value: str) -> str:
         if "/" in value or "\\" in value:
-            raise ValueError("must be no path and no URL: it has a slash")
+            raise ValueError("must not be a path or a URL: it contains a slash")
         return value
 
 

@@ -1,4 +1,4 @@
-"""Paintings to train from, as the routes see them: their rows, their pictures, and what is made from them."""
+"""Style images to train from, as the routes see them: rows, images, and what was made from them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from app.model_store.version_rows import VersionRows
 from app.storage.blobs import BlobNotFound
 from app.style_id import style_id_of
 
-# The largest `stroke` that a training can ask for: what is beyond it is never looked at.
+# The largest `stroke` of a training: no training looks at a larger image.
 MAX_EDGE = 2048
-# A painting with fewer has nothing that statistics could be taken of.
+# A smaller image has too few pixels for statistics.
 MIN_EDGE = 64
-# Of a version's report: the SHA-256 of each painting by its id.
+# In a version's report: the SHA-256 of each style image by id.
 PAINTINGS = "paintings"
 MAX_TRAININGS = 1000
 QUALITY = 100  # which PNG ignores
@@ -32,29 +32,29 @@ QUALITY = 100  # which PNG ignores
 class StyleLibrary:
     """Every method raises LedgerUnavailable or StorageUnavailable within seconds."""
 
-    def __init__(self, desk: JobGateway) -> None:
-        self._desk = desk
-        self._pictures = StylePictures(desk.database)
-        self._versions = VersionRows(desk.database)
+    def __init__(self, gateway: JobGateway) -> None:
+        self._gateway = gateway
+        self._pictures = StylePictures(gateway.database)
+        self._versions = VersionRows(gateway.database)
 
     async def all(self) -> list[tuple[StylePicture, list[str]]]:
-        """Every painting with what is made from it."""
-        return await self._desk.ask(self._all)
+        """Every style image with what was made from it."""
+        return await self._gateway.ask(self._all)
 
     async def find(self, style_id: str) -> tuple[StylePicture, list[str]]:
         """Raises NotFound."""
-        picture = await self._desk.ask(self._pictures.get, style_id)
+        picture = await self._gateway.ask(self._pictures.get, style_id)
         if picture is None:
-            raise NotFound("There is no such painting.")
-        return picture, (await self._desk.ask(self._users, [picture]))[picture.id]
+            raise NotFound("There is no such style image.")
+        return picture, (await self._gateway.ask(self._users, [picture]))[picture.id]
 
     async def check_free(self, style_id: str) -> None:
-        """Before a picture is decoded and stored. Raises StyleExists."""
-        if await self._desk.ask(self._pictures.get, style_id) is not None:
+        """Called before the image is decoded and stored. Raises StyleExists."""
+        if await self._gateway.ask(self._pictures.get, style_id) is not None:
             raise StyleExists(f"There is a style {style_id} already.")
 
     async def add(self, fields: StyleFields, png: bytes, size: tuple[int, int], by: str) -> StylePicture:
-        """Keep a painting that `as_painting` has made. Raises StyleExists, InvalidOption."""
+        """Store what `as_style_image` has made. Raises StyleExists, InvalidOption."""
         style_id = style_id_of(fields.title)
         new = NewStylePicture(
             id=style_id,
@@ -65,22 +65,24 @@ class StyleLibrary:
             height=size[1],
             created_by=by,
         )
-        await self._desk.store(new.blob_key, png)
+        await self._gateway.store(new.blob_key, png)
         try:
-            return await self._desk.ask(self._pictures.add, new)
+            return await self._gateway.ask(self._pictures.add, new)
         except RequestError:
             # Not after LedgerUnavailable: the row may have been written although nobody could tell.
-            await self._desk.discard(new.blob_key)
+            await self._gateway.discard(new.blob_key)
             raise
 
     async def picture(self, picture: StylePicture) -> bytes:
         """Raises ResultExpired, PictureDamaged."""
         try:
-            data = await self._desk.blob(picture.blob_key)
+            data = await self._gateway.blob(picture.blob_key)
         except BlobNotFound:
-            raise ResultExpired("The picture of this painting is not in the storage any more.") from None
+            raise ResultExpired(
+                "This style image is no longer in the storage. Delete it and upload it again."
+            ) from None
         if await digest(data) != picture.sha256:
-            raise PictureDamaged("What is stored of this painting is not what was brought. Delete it; bring it again.")
+            raise PictureDamaged("The stored style image is not what was uploaded. Delete it and upload it again.")
         return data
 
     async def delete(self, style_id: str) -> None:
@@ -88,9 +90,9 @@ class StyleLibrary:
         picture, users = await self.find(style_id)
         if users:
             raise StyleInUse(f"It is used by {', '.join(users)}.", used_by=users)
-        if not await self._desk.ask(self._pictures.delete, style_id):
-            raise NotFound("There is no such painting.")
-        await self._desk.discard(picture.blob_key)
+        if not await self._gateway.ask(self._pictures.delete, style_id):
+            raise NotFound("There is no such style image.")
+        await self._gateway.discard(picture.blob_key)
 
     def _all(self) -> list[tuple[StylePicture, list[str]]]:
         pictures = self._pictures.all()
@@ -98,7 +100,7 @@ class StyleLibrary:
         return [(picture, users[picture.id]) for picture in pictures]
 
     def _users(self, pictures: list[StylePicture]) -> dict[str, list[str]]:
-        """By id: versions made from exactly this picture, and jobs that are to make one."""
+        """By id: versions made from exactly this image, and jobs that will make one."""
         users: dict[str, list[str]] = {picture.id: [] for picture in pictures}
         for user, hashes in [*self._versions_made(), *self._trainings()]:
             for picture in pictures:
@@ -107,28 +109,28 @@ class StyleLibrary:
         return users
 
     def _versions_made(self) -> Iterator[tuple[str, dict[str, str]]]:
-        """Label of each, and the SHA-256 of the paintings by id that its new styles were trained from."""
+        """Label of each, and the SHA-256 by id of the style images that its new styles were trained from."""
         for name in self._versions.names():
             for row in self._versions.of(name):
                 yield f"{name}@{row.version}", dict(row.report.get(PAINTINGS, {}))
 
     def _trainings(self) -> Iterator[tuple[str, dict[str, str]]]:
-        """Of those that wait or run."""
+        """Jobs that are queued or running."""
         for status in (JobStatus.QUEUED, JobStatus.RUNNING):
-            for job in self._desk.ledger.page(kind=KIND, status=status, limit=MAX_TRAININGS):
+            for job in self._gateway.ledger.page(kind=KIND, status=status, limit=MAX_TRAININGS):
                 params = TrainingParams.model_validate(job.params)
                 yield f"job {job.id}", {painting.id: painting.sha256 for painting in params.paintings}
 
 
 def keeping_cost(header: Header) -> Cost:
-    """Of `as_painting`."""
+    """What `as_style_image` returns."""
     longer = max(header.width, header.height)
     pixels = header.width * header.height * min(1.0, MAX_EDGE / longer) ** 2
     return header.cost(MAX_EDGE) + encoding_cost("png", int(pixels), QUALITY)
 
 
-def as_painting(data: bytes, max_megapixels: float, max_bytes: int) -> tuple[bytes, tuple[int, int]]:
-    """The picture as it is kept, a PNG without metadata or transparency, and its width and height. For a codec thread.
+def as_style_image(data: bytes, max_megapixels: float, max_bytes: int) -> tuple[bytes, tuple[int, int]]:
+    """The image to store, a PNG without metadata or transparency, and its width and height. Runs in a codec thread.
 
     Raises:
         PictureError: the bytes cannot be read.
@@ -137,7 +139,7 @@ def as_painting(data: bytes, max_megapixels: float, max_bytes: int) -> tuple[byt
     picture = decode(data, max_megapixels, MAX_EDGE, max_bytes=max_bytes)
     if min(picture.width, picture.height) < MIN_EDGE:
         raise InvalidOption(
-            f"A painting must have {MIN_EDGE} pixels an edge at least, when it is {MAX_EDGE} long at the most."
+            f"A style image, scaled to {MAX_EDGE} pixels at most, must have at least {MIN_EDGE} on its shorter edge."
         )
     rgb = picture.rgb if picture.alpha is None else on_white(picture.rgb, picture.alpha)
     return encode(Picture(rgb), "png", QUALITY), (picture.width, picture.height)

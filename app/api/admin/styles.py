@@ -1,4 +1,4 @@
-"""Paintings to train styles from: brought by the operator, listed, looked at, and deleted while nothing uses them."""
+"""Style images to train from: uploaded by the operator, listed, and deleted while nothing uses them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.api.admin.audit import note
 from app.api.admin.openapi import style_body
 from app.api.admin.schemas import EXAMPLE_STYLE, StylePictureEntry, StylePictureList, style_picture_entry
 from app.api.admin.style_form import StyleFields, read_style_form
-from app.api.admin.style_library import StyleLibrary, as_painting, keeping_cost
+from app.api.admin.style_library import StyleLibrary, as_style_image, keeping_cost
 from app.api.admin.training_options import AddOptions
 from app.api.admin.trainings import begin, prepare
 from app.api.http.auth import fingerprint_of
@@ -54,7 +54,7 @@ from app.style_id import style_id_of
 
 router = APIRouter(prefix="/v1/admin/styles", tags=["admin"])
 
-PictureId = Annotated[str, Path(description="Id of a painting.", examples=[EXAMPLE_STYLE])]
+PictureId = Annotated[str, Path(description="Id of a style image.", examples=[EXAMPLE_STYLE])]
 PROBLEMS = (
     EmptyBody,
     MalformedBody,
@@ -77,15 +77,15 @@ PROBLEMS = (
 
 @router.post(
     "",
-    summary="Bring a painting",
+    summary="Upload a style image",
     status_code=201,
     response_class=JSONResponse,
     responses={
         201: {
-            "description": "The painting is kept.",
+            "description": "The style image is stored.",
             "model": StylePictureEntry,
             "headers": {
-                "Location": {"description": "Of the painting.", "schema": {"type": "string"}},
+                "Location": {"description": "Path of the style image.", "schema": {"type": "string"}},
                 "X-Request-ID": REQUEST_ID,
             },
         },
@@ -94,12 +94,12 @@ PROBLEMS = (
     openapi_extra={"requestBody": style_body()},
 )
 async def bring(request: Request) -> Response:
-    """Keep a painting under an id that is made from its title, and train its style at once where `train` says so.
+    """Store a style image under an id made from its title, and train its style at once if `train` names a model.
 
-    `curl -H "Authorization: Bearer $TOKEN" -F image=@painting.jpg -F title='The Great Wave' -F train=compact
+    `curl -H "Authorization: Bearer $TOKEN" -F image=@style.jpg -F title='The Great Wave' -F train=compact
     /v1/admin/styles`
 
-    It is decoded like every picture and kept as pixels alone: without metadata, at most 2048 of them an edge.
+    It is decoded like every image and stored without metadata, with at most 2048 pixels an edge.
     """
     service = service_of(request)
     body = Body(request, service.settings.body_bytes, service.uploads)
@@ -107,13 +107,13 @@ async def bring(request: Request) -> Response:
     try:
         async with finished_by(deadline):
             data, fields = await receive(request, body)
-            desk = StyleLibrary(service.jobs)
+            library = StyleLibrary(service.jobs)
             style_id = style_id_of(fields.title)
             note(request, style=style_id)
-            await desk.check_free(style_id)
+            await library.check_free(style_id)
             training = await look_ahead(request, style_id, fields.train)
             png, size = await kept(service, data, deadline)
-        picture = await desk.add(fields, png, size, fingerprint_of(request))
+        picture = await library.add(fields, png, size, fingerprint_of(request))
     finally:
         body.drop()
     job = None if training is None else (await begin(request, training))[0]
@@ -123,15 +123,15 @@ async def bring(request: Request) -> Response:
 
 
 async def kept(service: Service, data: bytes, deadline: float) -> tuple[bytes, tuple[int, int]]:
-    """What `as_painting` returns. Raises what it raises, and Overloaded."""
+    """What `as_style_image` returns. Raises what it raises, and Overloaded."""
     settings, stages = service.settings, Stages()
     header = await service.codecs.probe(data, settings.picture_megapixels, deadline, stages)
     with service.codecs.admit([keeping_cost(header)], deadline) as work:
-        return await work.run(stages, as_painting, data, settings.picture_megapixels, settings.decode_bytes)
+        return await work.run(stages, as_style_image, data, settings.picture_megapixels, settings.decode_bytes)
 
 
 async def look_ahead(request: Request, style_id: str, model: str | None) -> AddOptions | None:
-    """The training that is to follow, after all that could stop it but for its painting."""
+    """The training that follows, checked for everything that could stop it except its style image."""
     if model is None:
         return None
     check_descriptor(service_of(request).settings)
@@ -143,7 +143,7 @@ async def look_ahead(request: Request, style_id: str, model: str | None) -> AddO
 
 async def receive(request: Request, body: Body) -> tuple[bytes, StyleFields]:
     if request.query_params:
-        raise InvalidOption("What is known of a painting are fields of its form, not of the query.")
+        raise InvalidOption("Send the title and the other fields in the form, not in the query.")
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != FORM:
         raise MalformedBody(f"Send a form: {FORM} with `{IMAGE_FIELD}` and `title`.")
@@ -151,38 +151,38 @@ async def receive(request: Request, body: Body) -> tuple[bytes, StyleFields]:
     return pictures[IMAGE_FIELD][0], read_style_form(fields)
 
 
-@router.get("", summary="All paintings", responses=problems(LedgerUnavailable))
+@router.get("", summary="All style images", responses=problems(LedgerUnavailable))
 async def brought(request: Request) -> StylePictureList:
-    """By their ids, with what has been made from each."""
+    """Sorted by id, with what was made from each."""
     found = await StyleLibrary(service_of(request).jobs).all()
     return StylePictureList(styles=[style_picture_entry(request, picture, users) for picture, users in found])
 
 
-@router.get("/{style_id}", summary="One painting", responses=problems(NotFound, LedgerUnavailable))
+@router.get("/{style_id}", summary="One style image", responses=problems(NotFound, LedgerUnavailable))
 async def painting(request: Request, style_id: PictureId) -> StylePictureEntry:
-    """What is known of it, and what has been made from it."""
+    """What is known about it, and what was made from it."""
     return style_picture_entry(request, *await StyleLibrary(service_of(request).jobs).find(style_id))
 
 
 @router.get(
     "/{style_id}/picture",
-    summary="The painting itself",
+    summary="The style image itself",
     response_class=Response,
     responses={
-        **picture_response("The painting as it is kept.", MEDIA_TYPE),
+        **picture_response("The stored image.", MEDIA_TYPE),
         **problems(NotFound, ResultExpired, LedgerUnavailable, StorageUnavailable),
     },
 )
 async def painting_picture(request: Request, style_id: PictureId) -> Response:
-    """What trainings look at, at the size that their `stroke` says."""
-    desk = StyleLibrary(service_of(request).jobs)
-    picture, _ = await desk.find(style_id)
-    return answer(request, await desk.picture(picture), MEDIA_TYPE, strong_etag(picture.sha256), FINAL)
+    """The image that trainings use, scaled to their `stroke`."""
+    library = StyleLibrary(service_of(request).jobs)
+    picture, _ = await library.find(style_id)
+    return answer(request, await library.picture(picture), MEDIA_TYPE, strong_etag(picture.sha256), FINAL)
 
 
 @router.delete(
     "/{style_id}",
-    summary="Delete a painting",
+    summary="Delete a style image",
     status_code=204,
     responses={
         204: {"description": "It is deleted."},
@@ -190,6 +190,6 @@ async def painting_picture(request: Request, style_id: PictureId) -> Response:
     },
 )
 async def discard(request: Request, style_id: PictureId) -> Response:
-    """Forget a painting that no training and no model version uses."""
+    """Delete a style image that no training and no model version uses."""
     await StyleLibrary(service_of(request).jobs).delete(style_id)
     return Response(status_code=204)

@@ -41,9 +41,9 @@ Label = Annotated[
 Weight = Annotated[float, Field(gt=0, le=100)]
 Width = Annotated[int, Field(ge=1, le=512)]
 MAX_STYLES = 64
-# Of a step, all pictures together: a quarter of it needs some gigabytes.
+# Of all images of a step: a quarter of it needs several gigabytes.
 MAX_MEGAPIXELS = 4.2
-# Members that say what becomes of a training; all others are of its recipe.
+# Members about the training; all others belong to its recipe.
 ABOUT = ("mode", "styles", "weights", "model", "name", "activate", "force", "dry_run", "priority")
 
 
@@ -53,7 +53,7 @@ class TrainingOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
     styles: list[StyleId] = Field(
-        description="Ids of paintings, as `GET /v1/admin/styles` lists them.",
+        description="Ids of style images, as `GET /v1/admin/styles` lists them.",
         examples=[["the_great_wave"]],
         min_length=1,
         max_length=MAX_STYLES,
@@ -61,29 +61,29 @@ class TrainingOptions(BaseModel):
     weights: dict[StyleId, Weight] = Field(
         {}, description="Style weight by id; 1 where a style is not named.", examples=[{"the_great_wave": 1.5}]
     )
-    seed: int | None = Field(None, ge=0, lt=2**63, description="Of weights and pictures.", examples=[0])
-    batch: int | None = Field(None, ge=1, le=64, description="Pictures a step.", examples=[2])
-    crop: int | None = Field(None, ge=64, le=1024, description="Their edge in pixels.", examples=[256])
+    seed: int | None = Field(None, ge=0, lt=2**63, description="Seed of weights and images.", examples=[0])
+    batch: int | None = Field(None, ge=1, le=64, description="Images a step.", examples=[2])
+    crop: int | None = Field(None, ge=64, le=1024, description="Edge of the training crops in pixels.", examples=[256])
     stroke: int | None = Field(
         None,
         ge=64,
         le=2048,
-        description="Longer edge of the paintings in pixels: the strokes' size.",
+        description="Longer edge of the style images in pixels: it sets the size of the strokes.",
         examples=[512],
     )
-    learning_rate: float | None = Field(None, gt=0, le=0.5, description="Of Adam.", examples=[0.05])
+    learning_rate: float | None = Field(None, gt=0, le=0.5, description="Learning rate of Adam.", examples=[0.05])
     content_weight: float | None = Field(
-        None, ge=0, le=10, description="Of the content loss: more keeps more of the photo.", examples=[0.1]
+        None, ge=0, le=10, description="Weight of the content loss: more keeps more of the photo.", examples=[0.1]
     )
     activate: bool = Field(True, description="Serve the version once it has passed the gates.", examples=[True])
     force: bool = Field(
-        False, description="With `activate`: serve it also if it has not. That is written down.", examples=[False]
+        False, description="With `activate`: serve it even if it has not. That is recorded.", examples=[False]
     )
     dry_run: bool = Field(
-        False, description="Say what would happen and what it would cost; do nothing.", examples=[False]
+        False, description="Answer with what would happen and what it would cost, and do nothing.", examples=[False]
     )
     priority: int = Field(
-        0, ge=-MAX_PRIORITY, le=MAX_PRIORITY, description="Higher ones are trained first.", examples=[0]
+        0, ge=-MAX_PRIORITY, le=MAX_PRIORITY, description="Trainings of a higher priority go first.", examples=[0]
     )
 
     @field_validator("styles")
@@ -118,19 +118,21 @@ class AddOptions(TrainingOptions):
     mode: Literal["add"]
     model: Label = Field(
         "compact",
-        description="To which, as `name` for the version that is active then, or `name@version`.",
+        description="Model to add to: `name` for the version that is active then, or `name@version`.",
         examples=["compact"],
     )
-    steps: int | None = Field(None, ge=1, le=20_000, description="How long, in steps.", examples=[240])
-    minutes: float | None = Field(None, gt=0, le=240, description="How long, in minutes, instead.", examples=[1.0])
+    steps: int | None = Field(None, ge=1, le=20_000, description="Number of steps.", examples=[240])
+    minutes: float | None = Field(
+        None, gt=0, le=240, description="Minutes to train for, in place of `steps`.", examples=[1.0]
+    )
     start: Literal["nearest", "mean"] | None = Field(
-        None, description="From the row of the style that is nearest, or from the mean of all.", examples=["nearest"]
+        None, description="Start from the row of the nearest style, or from the mean of all.", examples=["nearest"]
     )
 
     @model_validator(mode="after")
     def steps_or_minutes(self) -> AddOptions:
         if self.steps is not None and self.minutes is not None:
-            raise ValueError("`steps` and `minutes` do not go together")
+            raise ValueError("`steps` and `minutes` exclude each other")
         return self
 
     @property
@@ -139,13 +141,13 @@ class AddOptions(TrainingOptions):
 
 
 class FullOptions(TrainingOptions):
-    """A model is trained from nothing, or on from a version."""
+    """A model is trained from scratch, or from a version."""
 
     mode: Literal["full"]
-    name: ModelName = Field(description="Of the model.", examples=["impressionists"])
+    name: ModelName = Field(description="Name of the model.", examples=["impressionists"])
     architecture: ArchitectureName | None = Field(
         None,
-        description="Of the generator; `johnson` is `paper` for one style, `texture` makes textures from noise alone, "
+        description="The network; `johnson` is `paper` for one style, `texture` makes textures from noise alone, "
         "`ulyanov` is the same network for photos.",
         examples=["compact"],
     )
@@ -155,10 +157,13 @@ class FullOptions(TrainingOptions):
         examples=["instance"],
     )
     options: dict[str, Width | list[Width]] | None = Field(
-        None, description="The generator's own: widths, number of blocks.", examples=[{"blocks": 4}], max_length=8
+        None,
+        description="Options of the architecture, such as widths and number of blocks.",
+        examples=[{"blocks": 4}],
+        max_length=8,
     )
-    steps: int | None = Field(None, ge=1, le=1_000_000, description="How long.", examples=[8000])
-    base: Label | None = Field(None, description="A version to train on from, `name@version`.", examples=["compact@1"])
+    steps: int | None = Field(None, ge=1, le=1_000_000, description="Number of steps.", examples=[8000])
+    base: Label | None = Field(None, description="Version to start from, `name@version`.", examples=["compact@1"])
 
     @field_validator("base")
     @classmethod
@@ -183,10 +188,10 @@ ANY_OPTIONS: TypeAdapter[AddOptions | FullOptions] = TypeAdapter(AnyOptions)
 
 
 def check_recipe(options: AddOptions | FullOptions, base: Mapping[str, Any] | None = None) -> AddRecipe | Recipe:
-    """The recipe with what is not given as it is by default. Raises InvalidOption, such as for what cannot be built.
+    """The recipe, with defaults for what is not given. Raises InvalidOption, as for a network that cannot be built.
 
     Args:
-        base: the recipe of the model that styles are added to, whose aim they share.
+        base: the recipe of the model that styles are added to; they share its losses.
     """
     try:
         if isinstance(options, AddOptions):

@@ -1,4 +1,4 @@
-"""What a training would cost and do, as a dry run tells it."""
+"""What a training would do and cost: the response to a dry run."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ class TrainingPlan(BaseModel):
     model: str = Field(description="The model that gets a new version.", examples=["compact"])
     styles: list[str] = Field(examples=[["the_great_wave"]])
     recipe: dict[str, Any] = Field(
-        description="With all that is not given; `add` aims at what its model was trained for.",
+        description="The whole recipe; `add` takes the losses that its model was trained with.",
         examples=[{"steps": 240, "batch": 2, "crop": 256}],
     )
     photos: str = Field(description="What it would learn on.", examples=["825 photos", "the built-in pictures"])
-    steps: int | None = Field(description="None: as many as fit into `minutes`.", examples=[240])
-    estimated_seconds: float = Field(description="From its beginning to its end.", examples=[90.0])
+    steps: int | None = Field(description="Null: as many as fit into `minutes`.", examples=[240])
+    estimated_seconds: float = Field(description="Seconds from its beginning to its end.", examples=[90.0])
     estimated_from: Source = Field(
         description="`measured`: from the last training of this kind here. `stated`: for two CPU cores.",
         examples=["stated"],
     )
-    trainings_before: int = Field(description="That wait or run, and come first.", examples=[0])
+    trainings_before: int = Field(description="Queued or running trainings that come first.", examples=[0])
     would: list[str] = Field(description="Step by step.", examples=[["Train 1 style for compact."]])
 
 
 def draw_plan(
     params: TrainingParams, recipe: AddRecipe | Recipe, photos: int, trainings_before: int, past: Iterable[Job]
 ) -> TrainingPlan:
-    """Args: photos: how many there are; 0: the built-in pictures. past: trainings that are done, the newest first."""
+    """Args: photos: how many there are; 0: the built-in images. past: finished trainings, newest first."""
     minutes = recipe.minutes if isinstance(recipe, AddRecipe) else None
     seconds, source = estimate(params, recipe, past)
     return TrainingPlan(
@@ -72,7 +72,7 @@ def estimate(params: TrainingParams, recipe: AddRecipe | Recipe, past: Iterable[
 
 
 def stated(recipe: AddRecipe | Recipe) -> tuple[float, float]:
-    """Seconds of a step, which costs in proportion to its pixels, and of all that is no step."""
+    """Seconds of a step, proportional to its pixels, and of everything else."""
     usual = STATED_FULL[recipe.architecture] if isinstance(recipe, Recipe) else STATED_ADD
     return usual * pixels(recipe) / USUAL_PIXELS, STATED_REST_SECONDS
 
@@ -105,8 +105,8 @@ def steps_of(params: TrainingParams) -> list[str]:
     styles = f"{len(params.paintings)} style{'s' if len(params.paintings) > 1 else ''}"
     trained = f"Train {styles} for {params.model}" if params.mode == "add" else f"Train {params.model} with {styles}"
     would = [
-        f"{trained}, when the trainings before it on its device have ended.",
-        "Look at the gates: losses, Gatys-equivalents on unseen pictures"
+        f"{trained}, once the trainings before it on its device have ended.",
+        "Pass the gates: losses and Gatys-equivalents on unseen images"
         + (", and that no other style has changed." if params.mode == "add" else "."),
         f"Publish it as the next version of {params.name}; as a candidate with its reasons if it has not passed.",
     ]

@@ -1,4 +1,4 @@
-"""Trainings are asked for: what they would do is told, or a job is made of them. They are jobs like all others then."""
+"""Validate, dry-run or enqueue a training, which is then a job like any other."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from app.training.recipe import AddRecipe, Recipe
 
 router = APIRouter(prefix="/v1/admin/trainings", tags=["admin"])
 
-# Finished trainings that are looked at for how long one takes.
+# Finished trainings from which the duration of a new one is estimated.
 MAX_PAST = 20
 PROBLEMS = (
     EmptyBody,
@@ -74,10 +74,10 @@ PROBLEMS = (
     openapi_extra={"parameters": [idempotency_parameter()], "requestBody": training_body()},
 )
 async def train(request: Request) -> Response:
-    """`add` learns new styles for a model that stays as it is otherwise, in a minute or so; `full` learns a model.
+    """`add` trains new styles for a model that otherwise stays as it is, in about a minute; `full` trains a model.
 
     A training is a job: `/v1/jobs/{id}` has its progress, losses, sample sheets and the version that it made, and
-    cancels it. One at a time is trained on a device; the others wait.
+    cancels it. One training runs at a time on a device; the others are queued.
     """
     check_descriptor(service_of(request).settings)
     await admit(request)
@@ -91,13 +91,13 @@ async def train(request: Request) -> Response:
 
 
 def recipe_of(service: Service, model: str) -> Mapping[str, Any] | None:
-    """Of a model that is served here; of another one only the training finds it out."""
+    """For a model that is served here; for any other, only the training itself can tell."""
     served = [manifest for manifest in service.catalogue.manifests if model in (manifest.name, manifest.label)]
     return served[0].recipe if served else None
 
 
 async def prepare(request: Request, options: AddOptions | FullOptions) -> int:
-    """Look at all that it needs beside its paintings. How many photos there are; 0: the built-in pictures.
+    """Check everything but the style images. Returns the number of photos; 0: the built-in images.
 
     Raises:
         InvalidOption, StyleExists, PhotosUnavailable, LedgerUnavailable.
@@ -122,12 +122,13 @@ async def begin(request: Request, options: AddOptions | FullOptions) -> tuple[Jo
 async def plan(
     request: Request, options: AddOptions | FullOptions, recipe: AddRecipe | Recipe, photos: int
 ) -> TrainingPlan:
-    desk = service_of(request).jobs
+    gateway = service_of(request).jobs
     params = await parameters(request, options)
     waiting, running = [
-        await desk.ask(desk.ledger.page, kind=KIND, status=status) for status in (JobStatus.QUEUED, JobStatus.RUNNING)
+        await gateway.ask(gateway.ledger.page, kind=KIND, status=status)
+        for status in (JobStatus.QUEUED, JobStatus.RUNNING)
     ]
-    past = await desk.ask(desk.ledger.page, kind=KIND, status=JobStatus.DONE, limit=MAX_PAST)
+    past = await gateway.ask(gateway.ledger.page, kind=KIND, status=JobStatus.DONE, limit=MAX_PAST)
     return draw_plan(params, recipe, photos, len(waiting) + len(running), past)
 
 
@@ -135,7 +136,7 @@ async def parameters(request: Request, options: AddOptions | FullOptions) -> Tra
     """Of the job. Raises UnknownStyle."""
     found = {picture.id: picture for picture, _ in await StyleLibrary(service_of(request).jobs).all()}
     if unknown := [style for style in options.styles if style not in found]:
-        raise UnknownStyle(f"There is no painting {', '.join(unknown)}: `POST /v1/admin/styles` brings one.")
+        raise UnknownStyle(f"There is no style image {', '.join(unknown)}: upload it with `POST /v1/admin/styles`.")
     return TrainingParams(
         mode=options.mode,
         model=options.target,
@@ -148,7 +149,7 @@ async def parameters(request: Request, options: AddOptions | FullOptions) -> Tra
 
 
 async def check_base(service: Service, options: AddOptions) -> None:
-    """As far as can be told now: which version it is, the training finds out."""
+    """As far as can be told now: the training itself finds out which version it is."""
     name, version = parse_label(options.model)
     versions = await service.jobs.ask(service.jobs.model_store.versions, name)
     if not [known for known in versions if version in (None, known.version)]:
@@ -156,4 +157,4 @@ async def check_base(service: Service, options: AddOptions) -> None:
     for manifest in service.catalogue.manifests:
         known = [style for style in options.styles if style in manifest.style_ids]
         if known and options.model in (manifest.name, manifest.label):
-            raise StyleExists(f"{manifest.label} has a style {', '.join(known)} already.")
+            raise StyleExists(f"{manifest.label} already has a style {', '.join(known)}.")

@@ -140,8 +140,8 @@ def test_equal_requests_at_the_same_time_are_painted_once(caching, brush, photo)
 def test_the_first_one_may_leave_before_its_photo_is_decoded(caching, brush, photo, monkeypatch):
     """Its photo stays with the painting, which another waits for."""
     gate = threading.Event()
-    decode = pipeline.decode
-    monkeypatch.setattr(pipeline, "decode", lambda *given: gate.wait(60) and decode(*given))
+    decode_at = pipeline.decode_at
+    monkeypatch.setattr(pipeline, "decode_at", lambda *given, **named: gate.wait(60) and decode_at(*given, **named))
     with ThreadPoolExecutor(1) as crowd:
         first = asked_by_hand(caching, photo)
         wait_for(lambda: waiting(caching) == 1)
