@@ -21,7 +21,7 @@ from app.settings import Settings, unknown_variables
 
 cli = typer.Typer(
     name="pastiche",
-    help="Neural style transfer: serve it, paint with it, train it.",
+    help="Neural style transfer: serve it, stylize photos, train models.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -48,7 +48,7 @@ def options(
         bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Neural style transfer: serve it, paint with it, train it."""
+    """Neural style transfer: serve it, stylize photos, train models."""
 
 
 @cli.command()
@@ -60,6 +60,6 @@ def version() -> None:
 def main() -> None:
     give_memory_back()
     for name, nearest in unknown_variables(Settings.model_fields):
-        meant = f"do you mean {nearest}?" if nearest else "docs/configuration.md lists them."
-        warn(f"{name} is no setting; {meant}")
+        meant = f"did you mean {nearest}?" if nearest else "docs/configuration.md lists them."
+        warn(f"{name} is not a setting; {meant}")
     cli()

@@ -1,4 +1,4 @@
-"""`pastiche distill`: a slim loss network out of a large one's features."""
+"""`pastiche distill`: a slim loss network that learns the features of larger ones."""
 
 from __future__ import annotations
 
@@ -43,16 +43,19 @@ def distill(
     photos: Annotated[Path, typer.Option(help="Folder of photos.", exists=True, file_okay=False)],
     exact: Annotated[Path, typer.Option(help="VGG-19, at least conv1_1 to conv3_4; safetensors.", exists=True)],
     deep: Annotated[Path, typer.Option(help="Network with heads for relu4_1 and relu5_1; safetensors.", exists=True)],
-    run: Annotated[Path, typer.Option(help="Folder of this run; a run that is there is continued.")],
-    paintings: Annotated[Path | None, typer.Option(help="Folder of paintings to learn from too.", exists=True)] = None,
+    run: Annotated[Path, typer.Option(help="Folder of this run; an existing run is continued.")],
+    paintings: Annotated[
+        Path | None, typer.Option(help="Folder of style images to learn from as well.", exists=True)
+    ] = None,
     name: Annotated[str, typer.Option(help="Name of the loss network.", callback=check_name)] = "slim",
     models: Annotated[Path, typer.Option(help="Model repository to publish in.")] = SHIPPED_MODELS,
     exclude: Annotated[
-        Path | None, typer.Option(help="File names of photos kept out of the training, a line each.", exists=True)
+        Path | None,
+        typer.Option(help="File with the names of photos to keep out of the training, one a line.", exists=True),
     ] = None,
     recipe: Annotated[Path | None, typer.Option(help="JSON file of recipe members.", exists=True)] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps in all, also when a run is continued.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Pictures a step, over all processes.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Total number of steps, also for a continued run.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Images a step, over all processes.")] = None,
     base: Annotated[
         str | None, typer.Option(help="Loss network to start from, such as slim@2; in the repository.")
     ] = None,
@@ -73,10 +76,10 @@ def distill(
             published = read_descriptor(exact)
             teacher = unit_teacher(published.padded("reflect"), read_descriptor(deep), scale).to(place)
             trainer = DistillTrainer(chosen, teacher, pool, place)
-            course = Run(run, trainer)
-            if not course.begun:
+            training_run = Run(run, trainer)
+            if not training_run.begun:
                 start(trainer, teacher, models)
-            follow(course)
+            follow(training_run)
             if trainer.rank == 0:
                 slim = trainer.averaged()
                 pictures = [read_picture(path, COMPARED_EDGE).to(place) for path in unseen]

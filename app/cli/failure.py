@@ -1,4 +1,4 @@
-"""How a command ends that cannot do what it was asked: one sentence on stderr, and an exit code."""
+"""How a command fails: one sentence on stderr, and an exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model versions that a command speaks of: those of a folder, or those of the whole fleet."""
+"""The model versions that a command works with: those of a folder, or those of the whole fleet."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def fleet(
     """The releases, and the folder of those that shipped. What goes wrong ends the command, with a sentence.
 
     Args:
-        models_dir: speak of the versions in this folder alone, without the database.
-        to_change: make the embedded database where there is none yet.
+        models_dir: use the versions in this folder only, without the database.
+        to_change: create the embedded database if there is none yet.
     """
     from app.errors import PasticheError
     from app.model_store.store import open_shipped

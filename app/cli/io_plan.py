@@ -1,4 +1,4 @@
-"""Orders: which pictures are painted, into which files, in which format."""
+"""The I/O plan: which photos are stylized, into which files, in which format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class UnusablePlan(Exception):
 
 @dataclass(frozen=True)
 class PlannedPicture:
-    """A picture to be painted. `source` and `target` may be STREAM; `format` is a name in FORMATS."""
+    """A photo to stylize. `source` and `target` may be STREAM; `format` is a name in FORMATS."""
 
     source: Path
     target: Path
@@ -51,14 +51,14 @@ class PlannedPicture:
 
 
 def plan_pictures(inputs: Sequence[Path], output: str, format: str | None) -> list[PlannedPicture]:
-    """An order for each picture in `inputs`, which are files, folders and STREAM.
+    """An item for each photo in `inputs`, which are files, folders and STREAM.
 
     A folder stands for the photos directly in it. `output` is a file if there is one input that is no folder, unless
-    it exists as a folder or ends like one; else it is a folder, in which a painting has its photo's name. A pattern
-    that is no file's name stands for what it matches: some shells do not expand it, and none does in quotes.
+    it exists as a folder or ends like one; else it is a folder, in which each result has its photo's name. A pattern
+    that is not a file's name is expanded here: some shells do not, and none does within quotes.
 
     Args:
-        format: of all paintings; None takes it from the name of each file.
+        format: of all results; None takes it from the name of each file.
 
     Raises:
         UnusablePlan: before anything is read or written.
@@ -67,12 +67,12 @@ def plan_pictures(inputs: Sequence[Path], output: str, format: str | None) -> li
     sources = [source for given in inputs for source in expand(given)]
     alone = len(inputs) == 1 and not inputs[0].is_dir()
     if not alone and (output == "-" or STREAM in sources):
-        raise UnusablePlan("- stands for a single picture; it does not go with several.")
+        raise UnusablePlan("- stands for one photo, so it cannot be combined with others.")
     if alone and not is_folder(output):
         plan = [plan_into_file(sources[0], Path(output), format)]
     elif not is_folder(output) and not Path(output).exists() and Path(output).suffix.lower() in SUFFIXES:
         raise UnusablePlan(
-            f"{output} is the name of one file; several paintings need a folder: {output}/ if it is one."
+            f"{output} is the name of one file, but several photos need a folder: write {output}/ if it is one."
         )
     else:
         plan = [plan_into_folder(source, Path(output), format) for source in sources]
@@ -113,7 +113,7 @@ def plan_into_file(source: Path, target: Path, format: str | None) -> PlannedPic
     named = "jpeg" if target == STREAM else SUFFIXES.get(target.suffix.lower())
     if format is None and named is None:
         known = ", ".join(SUFFIXES)
-        raise UnusablePlan(f"The format is not to be told from {target}; end it in {known}, or give --format.")
+        raise UnusablePlan(f"The format is not clear from {target}: end it in {known}, or give --format.")
     if not target.parent.is_dir():
         raise UnusablePlan(f"There is no folder {target.parent}.")
     return PlannedPicture(source, target, format or named or "")
@@ -123,7 +123,7 @@ def plan_into_folder(source: Path, folder: Path, format: str | None) -> PlannedP
     if source == STREAM:
         raise UnusablePlan("A photo from standard input has no name; give the output one.")
     if folder.exists() and not folder.is_dir():
-        raise UnusablePlan(f"{folder} is a file; several paintings need a folder.")
+        raise UnusablePlan(f"{folder} is a file, but several photos need a folder.")
     named = SUFFIXES.get(source.suffix.lower())
     if named is not None and format in (None, named):
         return PlannedPicture(source, folder / source.name, named)
@@ -133,11 +133,11 @@ def plan_into_folder(source: Path, folder: Path, format: str | None) -> PlannedP
 
 
 def check_targets(plan: Sequence[PlannedPicture]) -> None:
-    """Two paintings in one file, or a painting over a photo, would lose a picture. Older paintings are replaced."""
+    """Two results in one file, or a result over a photo, would lose an image. Older results are replaced."""
     twice = [target for target, count in Counter(item.target for item in plan).items() if count > 1]
     if twice:
-        raise UnusablePlan(f"Several photos would be painted into {twice[0]}; paint them into different folders.")
+        raise UnusablePlan(f"Several photos would be written to {twice[0]}: write them to different folders.")
     sources = {item.source.resolve() for item in plan}
     for item in plan:
         if item.target.resolve() in sources and item.target != STREAM:
-            raise UnusablePlan(f"{item.target} is a photo to be painted and would be overwritten.")
+            raise UnusablePlan(f"{item.target} is one of the photos and would be overwritten.")

@@ -1,4 +1,4 @@
-"""`pastiche migrate`: the database of the jobs gets the tables of this version."""
+"""`pastiche migrate`: create or update the tables of the jobs' database."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from app.settings import load_settings
 
 
 def migrate() -> None:
-    """Bring the database of the jobs up to date. Safe to run again, and by several at once.
+    """Bring the jobs' database up to date. Safe to run again, and from several machines at once.
 
-    Exits with 2 if a setting is bad, with 1 if the database cannot be reached or is of a later version.
+    Exits with 2 if a setting is bad, with 1 if the database cannot be reached or belongs to a later version.
     """
     from app.jobs.dispatch import Dispatch, QueueUnavailable
     from app.sql.database import Database

@@ -1,4 +1,4 @@
-"""`pastiche models`: what versions there are, whether they are what was published, which is served; and as ONNX."""
+"""`pastiche models`: list, verify, activate and export model versions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 BY = "command line"
 
-models = typer.Typer(help="The models: those that shipped and those that were made since.", no_args_is_help=True)
+models = typer.Typer(help="Model versions: those that ship and those made since.", no_args_is_help=True)
 
 ModelsDir = Annotated[
     Path | None,
-    typer.Option("--models-dir", help="A folder of models, and nothing but that.", exists=True, file_okay=False),
+    typer.Option("--models-dir", help="Use this folder of models only.", exists=True, file_okay=False),
 ]
 Reference = Annotated[
     str, typer.Argument(metavar="NAME[@VERSION]", help="Without a version, the one that is served.", show_default=False)
@@ -34,7 +34,7 @@ Reference = Annotated[
 
 @models.command("list")
 def list_models(models_dir: ModelsDir = None) -> None:
-    """List the versions, a line each: name@version, the day it was made, ready or candidate, active or not, its styles.
+    """List the versions, one a line: name@version, date, ready or candidate, active or not, styles.
 
     Until one of a model is activated, the newest that shipped is the active one. Exits with 1 if a manifest cannot be
     read or the database cannot be reached.
@@ -61,9 +61,9 @@ def verify(
     ] = None,
     models_dir: ModelsDir = None,
 ) -> None:
-    """Load versions and check every file, name, shape and value, and that they paint; loss networks likewise.
+    """Load versions and check every file, name, shape and value, and their output; loss networks likewise.
 
-    Exits with 1 if one must not be used.
+    Exits with 1 if any is not valid.
     """
     invalid = False
     with fleet("models verify", models_dir) as (model_store, shipped):
@@ -82,9 +82,9 @@ def verify(
 @models.command()
 def activate(
     reference: Annotated[str, typer.Argument(metavar="NAME@VERSION", show_default=False)],
-    force: Annotated[bool, typer.Option("--force", help="Also a candidate; it is written down.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Activate a candidate, too; this is recorded.")] = False,
 ) -> None:
-    """Let every replica serve this version, a second or two from now; an older one to go back.
+    """Make every replica serve this version within a second or two; name an older one to go back.
 
     Exits with 1 if there is none, or it is a candidate or broken.
     """
@@ -102,11 +102,11 @@ def export(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.", dir_okay=False)],
     models_dir: ModelsDir = None,
 ) -> None:
-    """Write a model as ONNX, for pictures of any size and number, with the rows of their styles as further inputs.
+    """Export a model as ONNX, for images of any size and number, with the rows of the styles as further inputs.
 
     `picture` (batch, 3, height, width) is sRGB in 0..1, `painting` likewise. `gamma` and `beta` (batch, features) are
     rows of the tensors `rows.gamma` and `rows.beta` in the version's model.safetensors, in the order of its styles, or
-    weighted sums of them. Exits with 1 if the model cannot be had or the packages of the extra `export` are missing.
+    weighted sums of them. Exits with 1 if the model cannot be loaded or the packages of the extra `export` are missing.
     """
     from app.model_builds.onnx_export import ExportUnavailable, export_onnx
 

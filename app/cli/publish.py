@@ -1,4 +1,4 @@
-"""What the training commands do with a candidate: tell what the gates found, and publish it."""
+"""What the training commands do with a candidate: report what the gates found, and publish it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from app.training.gates import MIN_EQUIVALENT
 
 
 def publish_or_exit(candidate: Candidate, models: Path, command: str, *, force: bool) -> None:
-    """Publish in the model repository `models` what has passed, or is forced; exit with 1 what is not published."""
+    """Publish a candidate that has passed, or is forced, in the model repository `models`; else exit with 1."""
     show_gates(candidate, command)
     if not candidate.report.passed and not force:
-        give_up(command, "The gates have not let it pass, so it is not published; --force publishes it.")
+        give_up(command, "It has not passed the gates, so it is not published. Use --force to publish it all the same.")
     folder = candidate.publish(models)
     console.print(f"Published {candidate.manifest.name}@{folder.name} in {models}.", soft_wrap=True)
 
@@ -23,7 +23,7 @@ def show_gates(candidate: Candidate, command: str) -> None:
     for style, counts in report.figures["gatys_equivalents"].items():
         most = report.figures["gatys_evaluations"]
         shown = ", ".join(f"{count} or more" if count == most else str(count) for count in counts)
-        console.print(f"{style}: worth {shown} iterations of Gatys from noise ({MIN_EQUIVALENT} are wanted).")
+        console.print(f"{style}: worth {shown} iterations of Gatys from noise (at least {MIN_EQUIVALENT} are wanted).")
     for warning in report.warnings:
         complain(command, f"Warning: {warning}")
     for reason in report.reasons:

@@ -1,4 +1,4 @@
-"""`pastiche serve`: the service, configured by the environment and by what the command line says otherwise."""
+"""`pastiche serve`: the service, configured by options and environment variables."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from app.settings import load_settings
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on; PASTICHE_HOST.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="PASTICHE_PORT; 0 takes a free one.")] = None,
-    models_dir: Annotated[Path | None, typer.Option(help="Model repository; PASTICHE_MODELS_DIR.")] = None,
-    models: Annotated[str | None, typer.Option(help="Models to load, separated by commas; PASTICHE_MODELS.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps; PASTICHE_DEVICE.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (PASTICHE_HOST).")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on (PASTICHE_PORT); 0 takes a free one.")
+    ] = None,
+    models_dir: Annotated[Path | None, typer.Option(help="Model repository (PASTICHE_MODELS_DIR).")] = None,
+    models: Annotated[str | None, typer.Option(help="Models to load, separated by commas (PASTICHE_MODELS).")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps (PASTICHE_DEVICE).")] = None,
 ) -> None:
-    """Serve until interrupted. Every setting is a PASTICHE_* variable; options go before them.
+    """Serve until interrupted. Every setting is a PASTICHE_* variable; options override them.
 
     Exits with 0 after Ctrl-C, with 2 if a setting is bad, with 1 if a model is not valid or the jobs' database is
     another version's.

@@ -23,7 +23,7 @@ STYLE_IMAGE = "style image"
 
 
 class UnreadableStyleImage(Exception):
-    """A picture to take the style from cannot be read; the sentence says why."""
+    """A style image cannot be read; the sentence says why."""
 
 
 def read_style_images(
@@ -33,7 +33,7 @@ def read_style_images(
 
     Raises:
         InvalidModel: there is no style encoder for the model's generator.
-        UnreadableStyleImage: a file is no picture.
+        UnreadableStyleImage: a file is not an image.
     """
     found = find_encoder(settings.models_dir, model)
     reader = StyleReader(found.network, found.encoder, found.manifest.stroke)
@@ -46,7 +46,7 @@ def read_style_images(
 
 
 def read_style_image(path: Path, settings: Settings) -> Pixels:
-    """The pixels of a picture, transparency on white. Raises UnreadableStyleImage."""
+    """The pixels of a style image, transparency on white. Raises UnreadableStyleImage."""
     try:
         data = path.read_bytes()
         picture = decode(data, settings.picture_megapixels, settings.edge_pixels, max_bytes=settings.decode_bytes)

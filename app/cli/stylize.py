@@ -1,4 +1,4 @@
-"""`pastiche stylize`: photos in, paintings out, without a server."""
+"""`pastiche stylize`: photos in, stylized images out, without a server."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Painter:
     """A loaded model with the options of this call.
 
     Attributes:
-        size: longer edge of the paintings in pixels, None for the photo's own up to the settings' limit.
+        size: longer edge of the results in pixels, None for the photo's own up to the settings' limit.
     """
 
     stylizer: Stylizer
@@ -50,7 +50,7 @@ class Painter:
     settings: Settings
 
     def paint(self, photo: bytes, format: str) -> bytes:
-        """Raises PasticheError if there is no painting of it."""
+        """Raises PasticheError if it cannot be stylized."""
         settings = self.settings
         header = probe(photo, settings.picture_megapixels)
         size = working_size(header.width, header.height, self.size, largest_edge(self.stroke, settings.edge_pixels))
@@ -64,7 +64,7 @@ class Painter:
 def check_number(value: float) -> float:
     """`min` and `max` let a NaN through."""
     if value != value:
-        raise typer.BadParameter("nan is not in the range.")
+        raise typer.BadParameter("nan is out of range.")
     return value
 
 
@@ -88,10 +88,10 @@ def stylize(
     ] = None,
     style_image: Annotated[
         list[Path] | None,
-        typer.Option(help="A picture to take the style from, in place of --styles; several are blended evenly."),
+        typer.Option(help="A style image, in place of --styles; several are blended evenly."),
     ] = None,
     strength: Annotated[
-        float, typer.Option(min=0, max=1, callback=check_number, help="0 is the photo, 1 the full painting.")
+        float, typer.Option(min=0, max=1, callback=check_number, help="0 is the photo, 1 the full style.")
     ] = 1.0,
     color: Annotated[Colour, typer.Option(help="Colours of the style, or the photo's own.")] = "style",
     stroke: Annotated[
@@ -101,22 +101,22 @@ def stylize(
     size: Annotated[
         int | None,
         typer.Option(
-            min=16, help="Longer edge in pixels; larger photos are made smaller. PASTICHE_EDGE_PIXELS at most."
+            min=16, help="Longer edge of the result in pixels, at most PASTICHE_EDGE_PIXELS; by default the photo's."
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Model, as name or name@version; the first of the settings.")
+        str | None, typer.Option(help="Model, as name or name@version; by default the first of PASTICHE_MODELS.")
     ] = None,
     format: Annotated[
-        str | None, typer.Option(callback=check_format, help=f"{', '.join(FORMATS)}; told from the file's name.")
+        str | None, typer.Option(callback=check_format, help=f"{', '.join(FORMATS)}; by default from the file's name.")
     ] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = 90,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG, WebP and AVIF.")] = 90,
 ) -> None:
-    """Paint photos. Paintings that exist are replaced, photos never.
+    """Stylize photos. Existing results are replaced, photos never.
 
-    Exits with 0 if all was painted, 1 if something could not be (the rest is), 2 if the command was misused.
+    Exits with 0 if every photo was stylized, 1 if some could not be (the rest is done), 2 if the command was misused.
     """
-    # Events go beside the complaints: standard output may be the painting.
+    # Log events go to stderr: standard output may be the result.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         plan = plan_pictures(photos, output, format)
@@ -144,7 +144,7 @@ def stylize(
 
 def refuse_terminal(plan: list[PlannedPicture]) -> None:
     if plan[0].target == STREAM and sys.stdout.isatty():
-        raise UnusablePlan("Standard output is a terminal; give a file, or a pipe to another program.")
+        raise UnusablePlan("Standard output is a terminal: name a file, or pipe into another program.")
 
 
 def check_size(size: int | None, stroke: float, edge_pixels: int) -> None:
@@ -156,7 +156,7 @@ def check_size(size: int | None, stroke: float, edge_pixels: int) -> None:
 
 def check_one_of(styles: str | None, style_images: list[Path] | None) -> None:
     if (styles is None) == (not style_images):
-        raise InvalidOption("Give --styles, or --style-image with a picture to take the style from.")
+        raise InvalidOption("Give --styles, or a style image with --style-image.")
 
 
 def load_model(settings: Settings, reference: str) -> Model:
@@ -166,7 +166,7 @@ def load_model(settings: Settings, reference: str) -> Model:
 
 
 def fill(plan: list[PlannedPicture], painter: Painter) -> int:
-    """Paint everything; what fails is named on stderr and the rest goes on. How many failed."""
+    """Stylize everything; failures are named on stderr and the rest goes on. Returns how many failed."""
     failures = 0
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
@@ -181,7 +181,7 @@ def fill(plan: list[PlannedPicture], painter: Painter) -> int:
 
 
 def fill_one(item: PlannedPicture, painter: Painter) -> str | None:
-    """Paint one picture; the reason if it cannot be done."""
+    """Stylize one photo. Returns the reason if it fails."""
     try:
         photo = item.read()
     except OSError as error:
@@ -191,12 +191,12 @@ def fill_one(item: PlannedPicture, painter: Painter) -> str | None:
     except PasticheError as error:
         return error.detail
     except MemoryError:
-        return "The picture does not fit into the memory that is free."
+        return "The photo does not fit into the free memory."
     try:
         item.target.parent.mkdir(parents=True, exist_ok=True)
         item.write(painting)
     except BrokenPipeError:
-        raise  # nobody reads any more, and nobody reads why
+        raise  # the reader has gone, so nobody would read the reason
     except OSError as error:
         return f"{item.target} cannot be written: {error.strerror or error}"
     return None

@@ -1,4 +1,4 @@
-"""`pastiche texture`: a painting's texture from noise alone, in any size; a picture is learned first."""
+"""`pastiche texture`: a style image's texture from noise alone, in any size; the image is learned first."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from app.training.sheet import to_image
 
 MAX_PIXELS = 8192  # along an edge
 QUALITY = 90  # of formats that have one
-# What `train full` would have by default is for photos and for hours.
+# The defaults of `train full` are for photos, and for hours.
 QUICK = {"architecture": "texture", "steps": 400, "batch": 1, "stroke": 256, "learning_rate": 1e-2, "average": 0.98}
 
 
@@ -59,29 +59,37 @@ def check_output(output: Path) -> Path:
 
 def texture(
     source: Annotated[
-        str, typer.Argument(metavar="PAINTING|MODEL", help="A picture, or a model of textures: name or name@version.")
+        str,
+        typer.Argument(metavar="PAINTING|MODEL", help="A style image, or a model of textures: name or name@version."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.", callback=check_output)],
     size: Annotated[str, typer.Option(help="WIDTHxHEIGHT in pixels.", callback=check_size)] = "512x512",
-    seed: Annotated[int, typer.Option(help="Of the noise: another one, another texture.", min=0, max=NOISES - 1)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the noise: another seed gives another texture.", min=0, max=NOISES - 1)
+    ] = 0,
     style: Annotated[str | None, typer.Option(help="Which texture, where the model has several.")] = None,
     models: Annotated[Path, typer.Option(help="Model repository to load from and publish in.")] = SHIPPED_MODELS,
-    name: Annotated[str | None, typer.Option(help="Name of the model that is learned.", callback=check_name)] = None,
-    steps: Annotated[int | None, typer.Option(help="How long a picture is learned.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model to train.", callback=check_name)] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps for which a style image is learned.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="JSON file of recipe members.", exists=True)] = None,
     descriptor: Annotated[
-        Path | None, typer.Option(help="Loss network, a safetensors file; ours else.", exists=True, dir_okay=False)
+        Path | None,
+        typer.Option(
+            help="Loss network, a safetensors file; by default the one that ships.", exists=True, dir_okay=False
+        ),
     ] = None,
     run: Annotated[Path | None, typer.Option(help="Folder of the training, to continue it if it is stopped.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.", callback=check_device)] = "cpu",
 ) -> None:
-    """Paint a texture.
+    """Make a texture.
 
-    A picture is learned first and published as the model texture-<its name>, which takes minutes. From then on that
-    model is used for the same picture; a new --name learns it again. `pastiche train full --architecture texture` has
-    all the options of a training.
+    A style image is learned first, which takes minutes, and published as the model texture-<its name>. From then on
+    that model is used for the same image; a new --name learns it again. `pastiche train full --architecture texture`
+    has all the options of a training.
     """
-    stopped = "Stopped. The same command continues the run." if run else "Stopped. With --run it could be continued."
+    stopped = (
+        "Stopped. The same command continues the run." if run else "Stopped. With --run it could have been continued."
+    )
     with explained("texture", stopped):
         if Path(source).is_file():
             work = painting_of(Path(source))
@@ -105,7 +113,7 @@ def painting_of(path: Path) -> StyleImage:
 
 
 def learned(models: Path, name: str, work: StyleImage) -> Model | None:
-    """The newest version of `name` that was learned from that very picture. Raises InvalidModel."""
+    """The newest version of `name` that was learned from exactly that image. Raises InvalidModel."""
     repository = Repository(models)
     for version in reversed(repository.versions(name)):
         manifest = read_manifest(models / name / str(version))
@@ -141,7 +149,7 @@ def row_of(model: Model, style: str | None) -> int:
     if not isinstance(model.generator, Texture):
         raise InvalidModel(f"{label} makes no textures; `pastiche train full --architecture texture` trains what does.")
     if style is not None and style not in ids:
-        raise InvalidModel(f"{label} has no style {style}; it has {', '.join(ids)}.")
+        raise InvalidModel(f"{label} has no style {style}. It has {', '.join(ids)}.")
     return 0 if style is None else ids.index(style)
 
 

@@ -1,4 +1,4 @@
-"""`pastiche train`: photos and paintings in, a model version out."""
+"""`pastiche train`: photos and style images in, a model version out."""
 
 from __future__ import annotations
 
@@ -38,44 +38,52 @@ train.command()(encoder)
 @train.command()
 def full(
     paintings: Annotated[
-        Path, typer.Option(help="Folder of style pictures; file stems become style ids.", exists=True, file_okay=False)
+        Path, typer.Option(help="Folder of style images; file stems become style ids.", exists=True, file_okay=False)
     ],
-    run: Annotated[Path, typer.Option(help="Folder of this run; a run that is there is continued.")],
+    run: Annotated[Path, typer.Option(help="Folder of this run; an existing run is continued.")],
     photos: Annotated[
-        Path | None, typer.Option(help="Folder of photos; the built-in pictures else.", exists=True, file_okay=False)
+        Path | None,
+        typer.Option(help="Folder of photos; by default the built-in pictures.", exists=True, file_okay=False),
     ] = None,
     descriptor: Annotated[
-        Path | None, typer.Option(help="Loss network, a safetensors file; ours else.", exists=True, dir_okay=False)
+        Path | None,
+        typer.Option(
+            help="Loss network, a safetensors file; by default the one that ships.", exists=True, dir_okay=False
+        ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="Name of the model; its architecture's else.", callback=check_name)
+        str | None, typer.Option(help="Name of the model; by default its architecture's.", callback=check_name)
     ] = None,
     models: Annotated[Path, typer.Option(help="Model repository to publish in.")] = SHIPPED_MODELS,
-    style: Annotated[list[str] | None, typer.Option(help="Only this style; can be given several times.")] = None,
-    licence: Annotated[str | None, typer.Option(help="Licence of the paintings, where styles.csv has none.")] = None,
+    style: Annotated[list[str] | None, typer.Option(help="Only this style; may be given several times.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Licence of the style images, where styles.csv has none.")] = None,
     exclude: Annotated[
-        Path | None, typer.Option(help="File names of photos kept out of the training, a line each.", exists=True)
+        Path | None,
+        typer.Option(help="File with the names of photos to keep out of the training, one a line.", exists=True),
     ] = None,
     recipe: Annotated[Path | None, typer.Option(help="JSON file of recipe members.", exists=True)] = None,
     architecture: Annotated[
         str | None, typer.Option(help="compact, johnson, paper, texture (from noise alone) or ulyanov.")
     ] = None,
     norm: Annotated[str | None, typer.Option(help="instance, or batch: one style, and a batch of 4 at least.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps in all, also when a run is continued.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Total number of steps, also for a continued run.")] = None,
     base: Annotated[str | None, typer.Option(help="Model to start from, such as compact@1; in the repository.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Pictures a step, over all processes.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Images a step, over all processes.")] = None,
     crop: Annotated[int | None, typer.Option(help="Edge of the training crops in pixels.")] = None,
-    stroke: Annotated[int | None, typer.Option(help="Longer edge of the paintings in pixels.")] = None,
+    stroke: Annotated[int | None, typer.Option(help="Longer edge of the style images in pixels.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights and photos.")] = None,
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.", callback=check_device)] = "cpu",
-    compiled: Annotated[bool, typer.Option("--compile", help="Compile the networks; wants a C++ compiler.")] = False,
+    compiled: Annotated[bool, typer.Option("--compile", help="Compile the networks; needs a C++ compiler.")] = False,
     preview: Annotated[
         Path | None,
-        typer.Option(help="Photo for the previews; it must be yours to publish. One that ships else.", exists=True),
+        typer.Option(
+            help="Photo for the previews; you must have the right to publish it. By default one that ships.",
+            exists=True,
+        ),
     ] = None,
-    checkpoint_seconds: Annotated[float, typer.Option(help="How often the state is saved.", min=0)] = 120,
-    notes: Annotated[Path | None, typer.Option(help="Markdown to go into the card.", exists=True)] = None,
+    checkpoint_seconds: Annotated[float, typer.Option(help="Seconds between two checkpoints.", min=0)] = 120,
+    notes: Annotated[Path | None, typer.Option(help="Markdown for the card.", exists=True)] = None,
     publish: Annotated[bool, typer.Option(help="Publish a version at the end.")] = True,
 ) -> None:
     """Train a model and publish it. An interrupted run continues from its folder to the same result.
@@ -107,7 +115,7 @@ def full(
                 photos=list_photos(photos, excluded) if photos else (),
                 unseen=unseen_photos(photos, excluded),
                 base=Repository(models).load(chosen.base) if chosen.base else None,
-                # Read now what is needed at the end: hours later is a bad time to learn that it cannot be read.
+                # Read now what is needed at the end: hours later is a bad time to find that it cannot be read.
                 preview=preview_photo(preview),
                 notes=notes.read_text() if notes else "",
                 device=place,

@@ -1,4 +1,4 @@
-"""`pastiche train add`: a painting in, a version with one style more out."""
+"""`pastiche train add`: a style image in, a version with one more style out."""
 
 from __future__ import annotations
 
@@ -33,42 +33,53 @@ def check_id(style: str | None) -> str | None:
 
 
 def add(
-    painting: Annotated[Path, typer.Argument(help="The painting: JPEG, PNG or WebP.", exists=True, dir_okay=False)],
-    title: Annotated[str, typer.Option(help="Its title; the style's id is made from it.")],
-    artist: Annotated[str | None, typer.Option(help="Who painted it.")] = None,
+    painting: Annotated[Path, typer.Argument(help="The style image: JPEG, PNG or WebP.", exists=True, dir_okay=False)],
+    title: Annotated[str, typer.Option(help="Title of the work; the style's id is made from it.")],
+    artist: Annotated[str | None, typer.Option(help="Name of the artist.")] = None,
     year: Annotated[int | None, typer.Option(help="When.", min=-10_000, max=3000)] = None,
-    licence: Annotated[str | None, typer.Option(help="What allows to use it.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Licence of the style image.")] = None,
     style_id: Annotated[str | None, typer.Option("--id", help="The style's id.", callback=check_id)] = None,
     model: Annotated[str, typer.Option(help="Model to add to, as name or name@version.")] = "compact",
     models: Annotated[Path, typer.Option(help="Model repository, of that model and to publish in.")] = SHIPPED_MODELS,
     photos: Annotated[
-        Path | None, typer.Option(help="Folder of photos; the built-in pictures else.", exists=True, file_okay=False)
+        Path | None,
+        typer.Option(help="Folder of photos; by default the built-in pictures.", exists=True, file_okay=False),
     ] = None,
     exclude: Annotated[
-        Path | None, typer.Option(help="File names of photos kept out of the training, a line each.", exists=True)
+        Path | None,
+        typer.Option(help="File with the names of photos to keep out of the training, one a line.", exists=True),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of the training.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Its time, instead of steps.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Pictures a step.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Minutes of the training, in place of --steps.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Images a step.")] = None,
     crop: Annotated[int | None, typer.Option(help="Edge of the training crops in pixels.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
-    content_weight: Annotated[float | None, typer.Option(help="What the photo counts against the painting.")] = None,
+    content_weight: Annotated[
+        float | None, typer.Option(help="Weight of the content loss: more keeps more of the photo.")
+    ] = None,
     start: Annotated[str | None, typer.Option(help="nearest or mean: the row to start from.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the pictures.")] = None,
-    precision: Annotated[str | None, typer.Option(help="float32 or bfloat16; what is fastest else.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the photos.")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32 or bfloat16; by default the faster one.")] = None,
     descriptor: Annotated[
-        Path | None, typer.Option(help="Loss network, a safetensors file; ours else.", exists=True, dir_okay=False)
+        Path | None,
+        typer.Option(
+            help="Loss network, a safetensors file; by default the one that ships.", exists=True, dir_okay=False
+        ),
     ] = None,
     preview: Annotated[
         Path | None,
-        typer.Option(help="Photo for the preview; it must be yours to publish. One that ships else.", exists=True),
+        typer.Option(
+            help="Photo for the preview; you must have the right to publish it. By default one that ships.", exists=True
+        ),
     ] = None,
     run: Annotated[Path | None, typer.Option(help="Folder of this run, to continue it if it is stopped.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.", callback=check_device)] = "cpu",
-    force: Annotated[bool, typer.Option("--force", help="Publish also what the gates do not let pass.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Publish even if the gates are not passed.")] = False,
 ) -> None:
     """Add a style to a model and publish it as the next version. All other styles stay as they are, to the bit."""
-    stopped = "Stopped. The same command continues the run." if run else "Stopped. With --run it could be continued."
+    stopped = (
+        "Stopped. The same command continues the run." if run else "Stopped. With --run it could have been continued."
+    )
     with explained("train add", stopped):
         if steps is not None and minutes is not None:
             raise UnusableRecipe("Give steps or minutes, not both.")
@@ -110,7 +121,7 @@ def add(
 
 @contextmanager
 def folder_of(run: Path | None) -> Iterator[Path]:
-    """The run's folder; one that is deleted afterwards where none was given."""
+    """The run's folder, or a temporary one."""
     if run is not None:
         yield run
         return

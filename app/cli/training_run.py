@@ -64,7 +64,7 @@ EXPECTED = (
 
 @contextmanager
 def explained(command: str, stopped: str = "Stopped. The same command continues the run.") -> Iterator[None]:
-    """Ends the command with a sentence where its user can do something about it: 1, or 130 where it was stopped."""
+    """End the command with a sentence for errors that its user can fix: exit code 1, or 130 if it was stopped."""
     try:
         yield
     except (TrainingStopped, KeyboardInterrupt):
@@ -77,7 +77,7 @@ def explained(command: str, stopped: str = "Stopped. The same command continues 
 def check_device(device: str) -> str:
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(device):
-        raise typer.BadParameter(f"{device} is no device of this machine.")
+        raise typer.BadParameter(f"This machine has no device {device}.")
     return device
 
 
@@ -118,9 +118,9 @@ def read_recipe(
     try:
         members = json.loads(path.read_text()) if path else {}
     except ValueError as error:
-        raise UnusableRecipe(f"{path} is no JSON: {error}.") from None
+        raise UnusableRecipe(f"{path} is not valid JSON: {error}.") from None
     if not isinstance(members, dict):
-        raise UnusableRecipe(f"{path} is no JSON object.")
+        raise UnusableRecipe(f"{path} is not a JSON object.")
     try:
         members = dict(usual or {}) | members
         return kind.model_validate(members | {name: value for name, value in given.items() if value is not None})
@@ -151,7 +151,7 @@ def read_descriptor(path: Path) -> Descriptor:
     try:
         return load_descriptor(load_file(path))
     except SafetensorError as error:
-        raise UnknownLayout(f"{path} is no safetensors file ({error}).") from None
+        raise UnknownLayout(f"{path} is not a safetensors file ({error}).") from None
 
 
 def follow(run: Run) -> None:

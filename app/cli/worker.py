@@ -1,4 +1,4 @@
-"""`pastiche worker`: runs jobs until it is told to stop."""
+"""`pastiche worker`: runs jobs until it is stopped."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def worker(
     until_stdin_closes: Annotated[
         bool, typer.Option("--until-stdin-closes", help="Stop with the process that started it.")
     ] = False,
-    trainings: Annotated[bool, typer.Option("--trainings", help="Run trainings, and no other jobs.")] = False,
+    trainings: Annotated[bool, typer.Option("--trainings", help="Run trainings only.")] = False,
 ) -> None:
-    """Run jobs, one at a time, until SIGTERM: then the running one is handed over at its checkpoint.
+    """Run jobs, one at a time, until SIGTERM: then the running job is handed over at its next checkpoint.
 
-    Trainings have workers of their own, of which one at a time trains on a device.
+    Trainings have workers of their own; one of them at a time trains on a device.
 
     Exits with 2 if a setting is bad, with 1 if the database cannot be reached or has another schema.
     """

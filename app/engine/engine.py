@@ -1,4 +1,4 @@
-"""The engine thread: takes batches from the scheduler, paints them, and answers through futures."""
+"""The engine thread: takes batches from the scheduler, stylizes them, and answers through futures."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class EngineLoad:
 
 
 class Engine:
-    """One thread that paints. All methods are thread-safe.
+    """One thread that runs the networks. All methods are thread-safe.
 
     A request takes a ticket (`admit`), decodes its picture, and hands both in (`submit`). Whoever has a
     ticket must submit or cancel it, or its megapixels stay reserved for good.
 
     Args:
         stylizers: the models by name, possibly none yet.
-        queue_megapixels: bound of everything admitted and not yet painted.
+        queue_megapixels: bound of everything that is admitted and not done.
         batch_pictures: the most pictures in one batch.
         stall_seconds: how long one batch may take before `health` calls the engine dead.
         clock: monotonic, in seconds; deadlines are points on it.
@@ -87,7 +87,7 @@ class Engine:
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Take nothing new, paint what waits for up to `timeout` seconds, fail the rest."""
+        """Take nothing new, finish what waits within `timeout` seconds, fail the rest."""
         with self._wake:
             self._stopping = True
             self._wake.notify_all()
@@ -122,13 +122,13 @@ class Engine:
     def submit(self, ticket: Ticket, stylizer: Stylizer, pixels: Pixels, blend: Blend) -> Future[Pixels]:
         """Queue a decoded picture (H, W, 3). Cancelling the future drops it.
 
-        `stylizer` may have been replaced since the request began: it is painted with all the same.
+        `stylizer` may have been replaced since the request began: it is used all the same.
 
         The future of a ticket that was cancelled comes back cancelled. Otherwise it may fail with
         DeadlineExceeded, EngineFailed, OutOfMemory or ModelUnavailable.
 
         Raises:
-            ModelUnavailable, UnknownStyle, InvalidOption: if it cannot be painted at all.
+            ModelUnavailable, UnknownStyle, InvalidOption: if it cannot be done at all.
             ValueError: if the picture is not (H, W, 3) of uint8.
             Each of them ends the ticket.
         """
@@ -209,7 +209,7 @@ class Engine:
                     if self._stopping:
                         return None
                     self._wake.wait(BEAT_SECONDS)
-            fail_all(expired, DeadlineExceeded, "The picture could not be painted in time.")
+            fail_all(expired, DeadlineExceeded, "The image could not be stylized in time.")
             if batch is not None:
                 return batch
             if probe:
@@ -249,7 +249,7 @@ class Engine:
             self._vitals.note(succeeded)
 
     def _probe(self) -> bool:
-        """Whether a small picture can be painted, with the model that failed last if it is still in use."""
+        """Whether a small image can be stylized, with the model that failed last if it is still in use."""
         current = list(self._stylizers.values())
         if not current:
             return False
@@ -258,7 +258,7 @@ class Engine:
         return not isinstance(outcome, PasticheError)
 
     def _abandon(self) -> None:
-        """Fail what still waits: nobody is left to paint it."""
+        """Fail what still waits: the thread has ended."""
         with self._wake:
             waiting = self._scheduler.drain()
         fail_all(waiting, ModelUnavailable, "The service is stopping; send the request again.")
@@ -267,7 +267,11 @@ class Engine:
 def deliver(works: list[Work], outcomes: list[Outcome]) -> None:
     """Answer every future; those without an outcome were in the engine's hands when its thread died."""
     for index, work in enumerate(works):
-        outcome = outcomes[index] if index < len(outcomes) else EngineFailed("The engine stopped while painting.")
+        outcome = (
+            outcomes[index]
+            if index < len(outcomes)
+            else EngineFailed("The engine stopped while it worked on this image.")
+        )
         if isinstance(outcome, PasticheError):
             work.future.set_exception(outcome)
         else:

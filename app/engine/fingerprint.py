@@ -1,4 +1,4 @@
-"""What a model's output depends on, as hashes: equal ones paint equal pictures on one device."""
+"""What a model's output depends on, as hashes: equal hashes give equal results on one device."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from app.imaging.picture import Pixels
 
 Outcome = Pixels | PasticheError
 
-# Memory comes back when the pictures that hold it are done, which takes seconds.
+# Memory comes back when the images that hold it are done, which takes seconds.
 OUT_OF_MEMORY_RETRY_SECONDS = 5
 
 _log = structlog.get_logger(__name__)
@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 def paint_or_explain(
     stylizer: Stylizer, pictures: Sequence[Pixels], blends: Sequence[Blend], *, again: bool = True
 ) -> list[Outcome]:
-    """For each picture the painting, or the problem that its client gets.
+    """For each image the result, or the problem that its client gets.
 
     Out of memory, the batch is halved until the halves fit; a single picture is tried twice. Any other
     exception is the problem of all pictures that ran together.
@@ -35,7 +35,7 @@ def paint_or_explain(
     except Exception as error:  # noqa: BLE001 - whatever the network raises belongs to these pictures alone
         if not is_out_of_memory(error):
             _log.error("batch_failed", pictures=len(pictures), exc_info=error)
-            return [EngineFailed("The engine failed on this picture.", private=repr(error)) for _ in pictures]
+            return [EngineFailed("The engine failed on this image.", private=repr(error)) for _ in pictures]
         _log.warning("out_of_memory", pictures=len(pictures), shape=pictures[0].shape, error=str(error))
     # Out of the handler: the traceback held the tensors that have to go first.
     release_memory()

@@ -1,4 +1,4 @@
-"""One picture painted here and now, without the queue: what the command line and the jobs do."""
+"""Stylize one image directly, without the queue, as the command line and the jobs do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def render(
     color: Colour = "style",
     strength: float = 1,
 ) -> Picture:
-    """The stylized image of `content`, of its size. Raises PasticheError where it cannot be painted."""
+    """The stylized image of `content`, of its size. Raises PasticheError if it fails."""
     seen = at_size(content.rgb, *painted_size(content.width, content.height, stroke))
     [painted] = paint_or_explain(stylizer, [seen], [blend])
     if isinstance(painted, PasticheError):

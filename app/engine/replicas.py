@@ -27,13 +27,13 @@ class Replicas:
 
     def __init__(self, graphs: Sequence[OpenVinoGraph]) -> None:
         self._graphs = tuple(graphs)
-        self._threads = ThreadPoolExecutor(len(self._graphs), "lane")
+        self._threads = ThreadPoolExecutor(len(self._graphs), "replica")
 
     def __len__(self) -> int:
         return len(self._graphs)
 
     def paint(self, pictures: Sequence[Pixels], gamma: Tensor, beta: Tensor) -> list[Pixels]:
-        """Paint as many pictures (H, W, 3) as there are lanes, with gamma and beta (B, features).
+        """Paint as many images (H, W, 3) as there are replicas, with gamma and beta (B, features).
 
         Raises whatever a graph raises, once all of them have ended.
         """
@@ -45,7 +45,7 @@ class Replicas:
 
 
 def compile_replicas(generator: Generator, device: Device, gamma: Tensor, beta: Tensor) -> Replicas | None:
-    """A lane for every thread of the device, if there are a few of them and all graphs can be used.
+    """A replica for every thread of the device, if there are a few threads and all graphs can be used.
 
     Args:
         gamma, beta: as `compile_graph` has them.

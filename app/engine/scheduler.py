@@ -1,4 +1,4 @@
-"""Which picture is painted when, and which is refused: pure bookkeeping, driven by the clock handed to it.
+"""Which image is next, and which is refused: pure bookkeeping, driven by the clock that is passed in.
 
 The life of a ticket: `admit` -> (the picture is decoded) -> `submit` -> `next_batch` -> `finish`. `cancel`
 ends it at any stage before the batch, `expire` while it waits, and `drain` ends all that waits. A ticket ends
@@ -27,7 +27,7 @@ SPEED_MEMORY = 0.8
 
 @dataclass(frozen=True, eq=False)
 class Ticket:
-    """The right to have one picture painted, compared by identity; `deadline` is a point on the clock."""
+    """The right to have one image processed, compared by identity; `deadline` is a point on the clock."""
 
     pixels: int
     deadline: float
@@ -39,7 +39,7 @@ class Ticket:
 
 @dataclass(frozen=True, eq=False)
 class Submission(Generic[Payload]):
-    """A decoded picture that waits, or is painted; `most` pictures share a batch that it begins."""
+    """A decoded image that waits or runs; a batch that it begins has at most `most` images."""
 
     ticket: Ticket
     key: Hashable
@@ -95,7 +95,7 @@ class Scheduler(Generic[Payload]):
 
     @property
     def running(self) -> int:
-        """Pictures in the batch that is painted now."""
+        """Images in the batch that runs now."""
         return len(self._running.jobs) if self._running else 0
 
     @property
@@ -115,7 +115,7 @@ class Scheduler(Generic[Payload]):
         deadline: a speed estimate that had become too low could otherwise never correct itself.
 
         Args:
-            spare: seconds before the deadline by which it must be predicted to be painted, since predictions err.
+            spare: seconds before the deadline by which it must be predicted to be done, since predictions err.
 
         Raises:
             DeadlineExceeded: if the deadline is past.
@@ -144,7 +144,7 @@ class Scheduler(Generic[Payload]):
         late = painted + spare - ticket.deadline
         if late > 0:
             raise Overloaded(
-                "The queue is too long to paint this picture in time.",
+                "The queue is too long to finish this image in time.",
                 retry_after_seconds=whole_seconds(late),
             )
 
@@ -205,7 +205,7 @@ class Scheduler(Generic[Payload]):
         return self._running
 
     def finish(self, batch: Batch[Payload], seconds: float | None) -> None:
-        """End a batch that took `seconds` to paint; None if it failed, which says nothing about the speed."""
+        """End a batch that took `seconds`; None if it failed, which says nothing about the speed."""
         if batch is not self._running:
             raise ValueError("This batch is not running.")
         self._running = None
@@ -217,7 +217,7 @@ class Scheduler(Generic[Payload]):
     def cancel(self, ticket: Ticket) -> Payload | None:
         """The client left: free its room, and give back what it had submitted.
 
-        A picture that is being painted is not interrupted; a ticket that has ended is left alone.
+        An image that is being processed is not interrupted; a ticket that has ended is left alone.
         """
         if ticket in self._waiting:
             return self._drop(ticket)

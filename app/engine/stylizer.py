@@ -1,4 +1,4 @@
-"""A loaded generator on one device: 8-bit pictures and blends of styles in, 8-bit paintings out."""
+"""A loaded generator on one device: 8-bit images and blends of styles in, 8-bit stylized images out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RECORDED_BATCH = 8  # up to which batches of that size are recorded before the f
 
 
 class Stylizer:
-    """One model, ready to paint. It takes the modules over: it moves and converts them.
+    """One model, ready for use. It takes the modules over: it moves and converts them.
 
     Args:
         generator: the network, weights loaded.
@@ -71,7 +71,7 @@ class Stylizer:
         return None if self.device.gains_from_batches else 1
 
     def fingerprint(self, blend: Blend) -> list[object]:
-        """What a painting in this blend is made with: the generator, and the rows it reads with their weights.
+        """What a result in this blend depends on: the generator, and the rows that it reads with their weights.
 
         It is the same for versions of a model that differ in other styles only.
         """
@@ -81,12 +81,12 @@ class Stylizer:
         return [self._generator_fingerprint, rows]
 
     def batch_key(self, height: int, width: int) -> Hashable:
-        """Pictures of equal keys are worth a batch: of one shape, or for lanes, which should end together, one area."""
+        """Images of equal keys make a batch: of one shape, or for replicas, which should end together, of one area."""
         return height * width if self._replicas else (height, width)
 
     @torch.inference_mode()
     def paint(self, pixels: Sequence[Pixels], blends: Sequence[Blend]) -> list[Pixels]:
-        """Paint pictures, each in its own style or blend.
+        """Stylize images, each in its own style or blend.
 
         Args:
             pixels: pictures (H, W, 3) in sRGB, all of one `batch_key`.
@@ -145,7 +145,7 @@ class Stylizer:
     def warm(self, batches: int = 2) -> None:
         """Run a representative batch as often as that: the kernels are prepared by the first, the last is timed.
 
-        One is enough where the engine paints already, and knows its speed better.
+        One is enough where the engine runs already, and knows its speed better.
         """
         if self._captures:
             sizes = [Shape(batch, WARM_EDGE, WARM_EDGE) for batch in BATCHES if batch <= RECORDED_BATCH]

@@ -1,1 +1,1 @@
-"""Iterative transfer: a picture optimised until its features are those of the photo and the painting."""
+"""Iterative transfer: an image is optimised until its features are those of the photo and the style image."""

@@ -1,4 +1,4 @@
-"""Where a transfer stands, small enough to be written every few seconds."""
+"""The state of a transfer, small enough to be written every few seconds."""
 
 from __future__ import annotations
 
@@ -24,4 +24,4 @@ class GatysCheckpoint:
 
 
 class ForeignCheckpoint(Exception):
-    """The checkpoint belongs to a transfer with other options or of a picture of another size."""
+    """The checkpoint belongs to a transfer with other options or another image size."""

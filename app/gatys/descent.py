@@ -1,6 +1,6 @@
-"""The optimisers: a picture goes downhill step by step, and steps back where the loss explodes.
+"""The optimisers: they lower the loss of an image step by step, and step back where it explodes.
 
-Each is given `evaluate`, which knows loss and gradient of any picture, and changes nothing but its own state. Pictures
+Each is given `evaluate`, which returns loss and gradient of any image, and changes only its own state. Pictures
 and gradients are (1, 3, H, W) in float32.
 """
 
@@ -29,26 +29,26 @@ TRIES = 10
 
 
 class Descent(Protocol):
-    """A picture on its way down.
+    """An image that is being optimised.
 
     Attributes:
-        picture: where it is.
-        losses: what the objective says there.
+        picture: the image now.
+        losses: of the image now.
     """
 
     picture: Tensor
     losses: GatysLosses
 
     def step(self) -> bool:
-        """Go on by one iteration; False, with the picture unchanged, if no step leads down any more."""
+        """Do one iteration. False, with the image unchanged, if no step lowers the loss any more."""
         ...
 
     def state(self) -> dict[str, Tensor]:
-        """What is needed besides the picture to go on from here, by name."""
+        """What is needed besides the image to continue from here, by name."""
         ...
 
     def load(self, state: dict[str, Tensor]) -> None:
-        """Go on with `state`; a picture of the same size is there already."""
+        """Continue from `state`, with the image in place already."""
         ...
 
 
@@ -139,7 +139,7 @@ class Lbfgs:
             self.pairs = [*self.pairs, pair][-self.history :]
 
     def state(self) -> dict[str, Tensor]:
-        """Nothing: the pairs are up to twenty times the picture, and a restart without them lost no iteration."""
+        """Nothing: the pairs are up to twenty times the size of the image, and a restart without them costs nothing."""
         return {}
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -147,7 +147,7 @@ class Lbfgs:
 
 
 class Adam:
-    """Adam (Kingma & Ba, 1412.6980, algorithm 1) that steps back to the best picture when the loss explodes."""
+    """Adam (Kingma & Ba, 1412.6980, algorithm 1) that steps back to the best image when the loss explodes."""
 
     BETAS = (0.9, 0.9)  # a long second moment (0.99) ends a quarter higher after 100 iterations
     EXPLODED = 2.0  # times the best loss: Adam may go uphill a little

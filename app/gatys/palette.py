@@ -1,4 +1,4 @@
-"""The paintings' palette on the photo, as a start that has the right colours already."""
+"""The style images' palette on the photo, as a start that already has the right colours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MIN_VARIANCE = 1 / 255**2 / 12
 
 
 def recoloured(photo: Tensor, paintings: Sequence[tuple[Tensor, float]]) -> Tensor:
-    """`photo` with the mean and covariance of the paintings' colours; all (1, 3, H, W) in 0..1, weights sum to 1.
+    """`photo` with the mean and covariance of the style images' colours; all (1, 3, H, W) in 0..1, weights sum to 1.
 
     Of the linear maps that do so (1606.05897, section 5.1), the one that moves colours least: the optimal transport
     between the two as normal distributions, A = C_p^-1/2 (C_p^1/2 C_s C_p^1/2)^1/2 C_p^-1/2.
@@ -20,7 +20,7 @@ def recoloured(photo: Tensor, paintings: Sequence[tuple[Tensor, float]]) -> Tens
     mean, covariance = moments(photo)
     of_each = [(*moments(painting), weight) for painting, weight in paintings]
     wanted_mean = sum((weight * m for m, _, weight in of_each), start=torch.zeros_like(mean))
-    # The means of several paintings differ too: the law of total covariance.
+    # The means of several style images differ, too: the law of total covariance.
     wanted = sum(
         (weight * (c + torch.outer(m - wanted_mean, m - wanted_mean)) for m, c, weight in of_each),
         start=torch.zeros_like(covariance),

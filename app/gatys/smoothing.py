@@ -1,4 +1,4 @@
-"""The preconditioner: gradients weighed by frequency, so that broad strokes and fine ones grow at the same pace."""
+"""The preconditioner: gradients weighted by frequency, so that broad and fine strokes grow at the same pace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOWEST = 2.0
 class Smoothing:
     """Multiplies the spectrum of pictures like `example` (1, 3, H, W) by 1/frequency^power.
 
-    The filter is linear, symmetric and positive definite: what L-BFGS wants from a preconditioner.
+    The filter is linear, symmetric and positive definite: what L-BFGS needs of a preconditioner.
     """
 
     def __init__(self, example: Tensor, power: float) -> None:

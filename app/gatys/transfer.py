@@ -1,4 +1,4 @@
-"""The transfer: one photo repainted in one or several styles, iteration by iteration.
+"""The transfer: one photo stylized in one or several styles, iteration by iteration.
 
 Gatys, Ecker & Bethge, "A Neural Algorithm of Artistic Style" (1508.06576); coarse to fine as in Gatys et al.,
 "Controlling Perceptual Factors in Neural Style Transfer" (1611.07865, section 6).
@@ -56,21 +56,21 @@ class Iteration:
 
 
 class Transfer:
-    """Everything that changes while a picture is painted.
+    """The whole state of one optimisation.
 
     Args:
         content: the photo, (1, 3, H, W) RGB in 0..1, on the device that does the work.
-        styles: paintings, the same at any size, each with its weight; the weights are normalised.
+        styles: style images, as `content` but of any size, each with its weight; the weights are normalised.
         descriptor: the loss network, on that device. It is copied, not changed.
-        options: how to paint.
-        start: the picture to start from, of any size, for `start="picture"`.
+        options: of the method.
+        start: the image to start from, of any size, for `start="picture"`.
         clock: seconds that only grow.
 
     Attributes:
         outcome: why it ended; None before.
 
     Raises:
-        InvalidOption: no style has weight, `start` is missing or not wanted, or the descriptor lacks a layer.
+        InvalidOption: no style has weight, `start` is missing or not wanted, or the loss network lacks a layer.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Transfer:
     def first_picture(self, start: Tensor | None) -> Tensor:
         """The start at full size."""
         if (start is not None) != (self.options.start == "picture"):
-            raise InvalidOption("A picture to start from goes with start=picture, and with nothing else.")
+            raise InvalidOption("An image to start from needs start=picture, and start=picture needs one.")
         if start is not None:
             return widened(resized(start, self.size))
         if self.options.start == "content":
@@ -119,7 +119,7 @@ class Transfer:
         return self.stage.height, self.stage.width
 
     def begin_stage(self, picture: Tensor) -> None:
-        """Take up the stage `self.index` with a picture of its size."""
+        """Begin the stage `self.index` with an image of its size."""
         photo = resized(self.photo, self.stage_size())
         longer = max(1, round(self.options.stroke * self.stage.scale * max(self.size)))
         paintings = [
@@ -133,7 +133,7 @@ class Transfer:
         self.totals = [self.descent.losses.total]
 
     def run(self) -> Iterator[Iteration]:
-        """Paint to the end, yielding after every iteration. Left early, it can be run on or checkpointed."""
+        """Run to the end, yielding after every iteration. If left early, it can be continued or checkpointed."""
         before = self.clock()
         while self.outcome is None:
             if ended := self.stage_ended():
@@ -152,11 +152,11 @@ class Transfer:
                 self.done += 1
                 self.totals = [*self.totals[-WINDOW:], self.descent.losses.total]
                 yield self.report()
-                # Time that the caller took between two iterations is his own.
+                # The caller's time between two iterations does not count.
                 before = self.clock()
 
     def sharpen(self) -> None:
-        """Go on in float32: the rounding of narrow features has become larger than what is left to gain."""
+        """Continue in float32: the rounding of bfloat16 features has become larger than what is left to gain."""
         self.descriptor = prepared(self.given_descriptor, torch.float32)
         done = self.done
         self.begin_stage(self.descent.picture)
@@ -197,7 +197,7 @@ class Transfer:
 
     @property
     def eta_seconds(self) -> float | None:
-        """Seconds that are left at the pace so far, None before the first iteration."""
+        """Remaining seconds at the pace so far; None before the first iteration."""
         if self.outcome:
             return 0.0
         if not self.iteration:
@@ -205,7 +205,7 @@ class Transfer:
         return self.seconds / self.progress * (1 - self.progress)
 
     def picture(self) -> NDArray[np.uint8]:
-        """The picture of the moment at the final size, (H, W, 3) sRGB."""
+        """The current image at the final size, (H, W, 3) sRGB."""
         whole = resized(self.descent.picture, (self.photo.shape[2], self.photo.shape[3]))
         painted = pixels(crop(whole, self.size))
         if self.options.color == "style":
@@ -213,7 +213,7 @@ class Transfer:
         return keep_colour(pixels(crop(self.photo, self.size)), painted)
 
     def checkpoint(self) -> GatysCheckpoint:
-        """Where it stands; to be taken between two iterations."""
+        """The state; call it between two iterations."""
         tensors = {f"optimiser.{name}": value for name, value in self.descent.state().items()}
         tensors["picture"] = self.descent.picture
         state = {
@@ -229,7 +229,7 @@ class Transfer:
         return GatysCheckpoint({name: value.detach().cpu().clone() for name, value in tensors.items()}, state)
 
     def restore(self, checkpoint: GatysCheckpoint) -> None:
-        """Go on from `checkpoint`. The loss goes on from where it was; later iterations are not bit for bit the same.
+        """Continue from `checkpoint`. The loss continues where it was; later iterations differ in their last bits.
 
         Raises:
             ForeignCheckpoint: it belongs to other options or another size.
@@ -239,7 +239,7 @@ class Transfer:
             raise ForeignCheckpoint("The checkpoint was taken with other options.")
         self.index = state["stage"]
         if picture.shape[2:] != self.stage_size():
-            raise ForeignCheckpoint("The checkpoint is of a picture of another size.")
+            raise ForeignCheckpoint("The checkpoint is of an image of another size.")
         if state["sharpened"]:
             self.descriptor = prepared(self.given_descriptor, torch.float32)
         self.begin_stage(picture.to(self.photo))
@@ -265,7 +265,7 @@ def wanted_precision(options: GatysOptions, device: torch.device) -> torch.dtype
 
 
 def prepared(descriptor: Descriptor, dtype: torch.dtype) -> Descriptor:
-    """A copy of the descriptor that computes in `dtype`, its weights in the memory format of the pictures."""
+    """A copy of the loss network that computes in `dtype`, its weights in the memory format of the images."""
     own = copy.deepcopy(descriptor).narrow(dtype)
     for weight in own.parameters():
         if weight.ndim == 4:

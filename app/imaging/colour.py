@@ -1,4 +1,4 @@
-"""The painting's colours and strength against the photo's. All arrays are uint8 sRGB, (H, W, 3)."""
+"""Colours and strength of the stylized image against the photo's. All arrays are uint8 sRGB, (H, W, 3)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ BAND_PIXELS = 16_384
 
 
 def keep_colour(content: Pixels, painted: Pixels) -> Pixels:
-    """The painting's luma with the photo's chroma ("luminance-only transfer").
+    """The stylized image's luma with the photo's chroma ("luminance-only transfer").
 
     With I and Q of the photo kept, the transfer adds the same difference of luma to R, G and B. Where that
-    leaves the gamut, chroma is scaled down just far enough, so that luma is the painting's everywhere, to the
+    leaves the gamut, chroma is scaled down just far enough, so that luma is the stylized image's everywhere, to the
     rounding of 8 bits.
 
     Raises:
@@ -49,9 +49,9 @@ def _keep_colour(content: Pixels, painted: Pixels) -> NDArray[np.float32]:
 
 
 def lay_over(content: Pixels, painted: Pixels, strength: float) -> Pixels:
-    """The painting laid over the photo in linear light: (1 - strength) content + strength painted.
+    """The stylized image laid over the photo in linear light: (1 - strength) content + strength painted.
 
-    0 is the photo and 1 the painting, bit for bit; between them each value changes steadily.
+    0 is the photo and 1 the stylized image, bit for bit; between them each value changes steadily.
 
     Raises:
         ValueError: the shapes differ, or strength is outside 0 to 1.

@@ -1,4 +1,4 @@
-"""The stylized image from what the network painted and from the content picture: size, colours, strength."""
+"""The stylized image from the network's output and the photo: size, colours, strength."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Colour = Literal["style", "keep"]
 
 
 def compose(content: Picture, painted: Pixels, color: Colour, strength: float) -> Picture:
-    """What the network painted, laid over the content picture, whose size and alpha it gets.
+    """The network's output laid over the content image, whose size and alpha it gets.
 
     The size comes first: what `strength` and `color` take from the content is then as sharp as the content.
 

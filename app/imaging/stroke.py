@@ -1,6 +1,6 @@
-"""Larger and smaller strokes: the network paints at another size, and its painting is brought back to the picture's.
+"""Larger and smaller strokes: the network works at another size, and its output is scaled back to the image's.
 
-A generator's strokes have a size in pixels. Painted at half the resolution they are twice as large in the picture.
+A generator's strokes have a size in pixels. At half the resolution they are twice as large in the result.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ MOST = 2.0
 
 
 def largest_edge(stroke: float, edge_pixels: int) -> int:
-    """The longest edge a painting may have, so that neither it nor what the network sees is past `edge_pixels`."""
+    """The longest edge a result may have, so that neither it nor the network's input exceeds `edge_pixels`."""
     return max(1, int(edge_pixels * min(stroke, 1.0)))
 
 
 def painted_size(width: int, height: int, stroke: float) -> tuple[int, int]:
-    """Width and height at which the network paints a picture of width x height; the same for a stroke of 1."""
+    """Width and height at which the network processes an image of width x height; the same for a stroke of 1."""
     return fitted(width, height, max(1, round(max(width, height) / stroke)))
 
 

@@ -1,4 +1,4 @@
-"""What a task knows of its job, and how it tells where it is."""
+"""What a task knows about its job, and how it reports progress."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _log = structlog.get_logger(__name__)
 
 
 class JobCancelled(Exception):
-    """The client does not want it any more."""
+    """The job was cancelled."""
 
 
 class HandedOver(Exception):
-    """The worker stops; the checkpoint that was just stored is where another one goes on."""
+    """The worker stops; another one continues from the checkpoint that was just stored."""
 
 
 class JobContext:
-    """One attempt at a job: the task's thread calls the methods, the heartbeat's thread reads what they told.
+    """One attempt at a job: the task's thread calls the methods, the heartbeat's thread reads what they reported.
 
     A task calls `report` after each iteration, and `checkpoint` when `checkpoint_due`. It lets their exceptions pass.
 
@@ -80,28 +80,28 @@ class JobContext:
 
     @property
     def storage(self) -> Blobs:
-        """For blobs that are no inputs of the job."""
+        """For blobs other than the job's inputs."""
         return self._storage
 
     def input(self, name: str) -> bytes:
-        """A picture that was sent with the job. Raises InputLost, StorageUnavailable."""
+        """An image that was sent with the job. Raises InputLost, StorageUnavailable."""
         try:
             return read_sealed(self._storage, self.job.input_key(name))
         except BlobNotFound as error:
-            raise InputLost(f"The picture `{name}` of this job is not stored any more: send the job again.") from error
+            raise InputLost(f"The image `{name}` of this job is no longer stored: create the job again.") from error
         except BlobDamaged as error:
             raise InputLost(
-                f"The picture `{name}` of this job is not what was sent: send the job again.", private=str(error)
+                f"The stored image `{name}` of this job is not what was sent: create the job again.", private=str(error)
             ) from error
 
     def report(self, fraction: float, *, iteration: int, losses: LossPoint, eta_seconds: float | None = None) -> None:
-        """Tell that an iteration is done; this alone keeps the job with this worker.
+        """Report that an iteration is done; only this keeps the job with this worker.
 
         Args:
             fraction: of the whole job, 0..1.
             iteration: counts over all attempts: a task that goes on from a checkpoint goes on counting.
             losses: by name; those that are not finite are left out.
-            eta_seconds: told from the progress so far where it is None.
+            eta_seconds: None: estimated from the progress so far.
 
         Raises:
             JobCancelled, LeaseLost: stop now.
@@ -118,7 +118,7 @@ class JobContext:
         self.check()
 
     def advance(self, fraction: float) -> None:
-        """Tell of a step that has no losses. Raises as `report`.
+        """Report a step without losses. Raises as `report`.
 
         Args:
             fraction: of the whole job, 0..1.
@@ -128,7 +128,7 @@ class JobContext:
         self.check()
 
     def waits(self) -> None:
-        """Tell that the job is held up by an outage that will pass, and does not hang."""
+        """Report that the job waits for an outage to pass, and does not hang."""
         self.advanced_at = time.monotonic()
 
     def check(self) -> None:
@@ -144,7 +144,7 @@ class JobContext:
         return self.stopping.is_set() or time.monotonic() - self._checkpointed_at >= self._checkpoint_seconds
 
     def checkpoint(self, data: bytes) -> None:
-        """Store what another attempt needs to go on from here. One that cannot be stored is passed over.
+        """Store what another attempt needs to continue from here. Skipped if it cannot be stored.
 
         Raises:
             HandedOver: stop now; also where it could not be stored, since the worker stops all the same.
@@ -160,7 +160,7 @@ class JobContext:
             raise HandedOver
 
     def last_checkpoint(self) -> bytes | None:
-        """What an earlier attempt stored last. Raises StorageUnavailable."""
+        """The last checkpoint of an earlier attempt. Raises StorageUnavailable."""
         if self.job.checkpoint_key is None:
             return None
         try:
@@ -175,7 +175,7 @@ class JobContext:
         return data
 
     def last_preview(self) -> bytes | None:
-        """What was shown last, by this attempt or an earlier one. Raises StorageUnavailable."""
+        """The newest preview, of this attempt or an earlier one. Raises StorageUnavailable."""
         key = self.progress.preview_key or self.job.preview_key
         try:
             return None if key is None else read_sealed(self._storage, key)
@@ -183,7 +183,7 @@ class JobContext:
             return None
 
     def preview(self, jpeg: bytes) -> None:
-        """Show the picture as it is now. Passed over where it cannot be stored or told. Raises LeaseLost."""
+        """Publish a preview. Skipped if it cannot be stored or recorded. Raises LeaseLost."""
         key = sealed(attempt_key(self.job, "preview.jpg"), jpeg)
         try:
             self._storage.put(key, jpeg)
@@ -200,7 +200,7 @@ class JobContext:
             self._storage.delete(self._previews.pop(0))
 
     def _pace(self, iteration: int, now: float) -> float | None:
-        """Seconds an iteration, as a mean that forgets."""
+        """Seconds an iteration, as an exponential moving average."""
         if self._iteration is None or iteration <= self._iteration:
             return None
         newest = (now - self.advanced_at) / (iteration - self._iteration)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from app.jobs.job import LossPoint
 
-# A plot shows no more of a curve; all of them are in the job's JSON, and go with every heartbeat that has a new one.
+# A plot shows no more. All points are in the job's JSON, and are written by every heartbeat that has a new one.
 MAX_POINTS = 100
 # More digits than any comparison of losses needs.
 DIGITS = 5
@@ -29,7 +29,7 @@ class LossCurve:
         before = len(self._points)
         while self._points and self._points[-1]["iteration"] >= iteration:
             self._points.pop()
-        # The newest point gives way to the next one unless it is one to be kept.
+        # The next point replaces the newest one unless that is one to keep.
         if len(self._points) == before and before > 1 and self._since < self._stride:
             self._points.pop()
             self._since += 1

@@ -1,7 +1,7 @@
 """The queue: ids of jobs on their way to a worker, by priority. The ledger knows better; a message is only a hint.
 
-A message that is lost is sent again by a sweep, one that is doubled or old claims nothing, and while the queue cannot
-be reached the workers ask the ledger.
+The reaper sends a lost message again, a duplicate or old message claims nothing, and while the queue cannot be reached
+the workers ask the ledger.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from app.settings import Settings
 QUEUE = "pastiche"
 # How long a worker waits for a message before it looks whether it should stop.
 RECEIVE_SECONDS = 1
-# SQLite cannot wake anybody up.
+# SQLite cannot notify a waiting reader.
 POLL_SECONDS = 0.2
 SOCKET_SECONDS = 5
 
@@ -38,7 +38,7 @@ class Queue(Protocol):
     """How ids of jobs come to a worker."""
 
     def send(self, job_id: str, priority: int) -> None:
-        """Tell the workers of a job. May be lost."""
+        """Tell the workers about a job. The message may be lost."""
 
     def receive(self) -> str | None:
         """The id of the next job, waited for about a second; None if there is none. Raises QueueUnavailable."""
@@ -79,7 +79,7 @@ class Dispatch:
             self._ask(lambda huey, _: huey.storage.initialize_schema())
 
     def send(self, job_id: str, priority: int) -> None:
-        """Tell the workers of a job. When the queue cannot be reached, a sweep does it later."""
+        """Tell the workers about a job. If the queue cannot be reached, the reaper does it later."""
         try:
             self._ask(lambda huey, task: huey.enqueue(task.s(job_id, priority=priority)))
         except QueueUnavailable:
@@ -112,7 +112,7 @@ class Dispatch:
         try:
             answer = question(*self._open())
         except Exception as error:
-            # Each of the three has errors of its own, and none of them is worth more than this.
+            # Each of the three back ends has errors of its own; here they all mean the same.
             if self._reachable:
                 _log.warning("queue_unavailable", reason=repr(error))
             self._reachable = False

@@ -13,7 +13,7 @@ from app.sql.schema import job_events, job_tallies, jobs, now_ms
 
 
 def apply(connection: Connection, statement: Update, values: Mapping[str, Any], kind: EventKind) -> list[Job]:
-    """Run a conditional UPDATE of jobs and record its events. The jobs that it has changed, as they are now."""
+    """Run a conditional UPDATE of jobs and record its events. Returns the changed jobs."""
     changing = statement.values({**values, "events": jobs.c.events + 1}).returning(jobs)
     changed = [Job.from_row(dict(row)) for row in connection.execute(changing).mappings()]
     for job in changed:
@@ -53,7 +53,7 @@ def status_data(job: Job) -> dict[str, Any]:
 
 
 def progress_data(job: Job) -> dict[str, Any]:
-    """`losses` is the newest point alone; the whole curve is in the job."""
+    """`losses` is the newest point only; the whole curve is in the job."""
     return {
         "progress": job.progress,
         "eta_seconds": job.eta_seconds,

@@ -1,4 +1,4 @@
-"""The job of kind `gatys`: a photo optimised until it has the style of a painting."""
+"""The job of kind `gatys`: a photo is optimised until it has the style of a style image."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published, newest_
 from app.registry.error import InvalidModel
 from app.settings import Settings
 
-# Of the pictures of a job, as `JobContext.input` has it; there are style-0, style-1 and so on.
+# Names for `JobContext.input`; the style images are style-0, style-1 and so on.
 CONTENT = "content"
 STYLE = "style-{}"
-# Often enough to watch, seldom enough to cost nothing: encoding 512 x 512 px takes some milliseconds.
+# Often enough to watch, and still cheap: encoding 512 x 512 px takes a few milliseconds.
 PREVIEW_SECONDS = 1.5
 PREVIEW_QUALITY = 85
 # In the file of a checkpoint, beside its tensors.
@@ -49,7 +49,7 @@ _log = structlog.get_logger(__name__)
 
 
 class GatysStart(BaseModel):
-    """A generator's picture to start from: `model` is a label, `name@version`, and the blend's weights sum to 1."""
+    """A generator's image to start from: `model` is a label, `name@version`, and the blend's weights sum to 1."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
@@ -61,7 +61,7 @@ class GatysParams(BaseModel):
     """What the route has checked already.
 
     Attributes:
-        weights: of the style pictures style-0, style-1 and so on.
+        weights: of the style images style-0, style-1 and so on.
         start: for the option start=picture.
         format: of the result, with its quality.
     """
@@ -86,7 +86,7 @@ def check_descriptor(settings: Settings) -> None:
     given, root = settings.descriptor, settings.models_dir
     folder = None if given else newest_version(root, SHIPPED_DESCRIPTOR)
     if not (given.is_file() if given else folder):
-        raise DescriptorUnavailable("This service has no loss network, so it cannot optimise pictures.")
+        raise DescriptorUnavailable("This service has no loss network, so it cannot run this kind of job.")
     try:
         files = [given] if given else sorted(folder.iterdir()) if folder else []
         stamps = tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
@@ -147,7 +147,7 @@ class Gatys:
         )
 
     def _begin(self, context: JobContext, params: GatysParams, photo: Picture) -> Transfer:
-        """The transfer, where an earlier attempt has left it; at its beginning if that cannot be told."""
+        """The transfer, continued from an earlier attempt's checkpoint if there is a usable one."""
         transfer = self._new(context, params, photo)
         packed = context.last_checkpoint()
         if packed is None:

@@ -1,4 +1,4 @@
-"""The thread that keeps a running job with its worker, for as long as the job advances."""
+"""The thread that renews a running job's lease for as long as the job advances."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Heartbeat:
-    """Around the run of a task: tells the ledger its progress, and the task what the ledger says.
+    """Runs beside a task: tells the ledger the task's progress, and the task what the ledger answers.
 
     It ends the whole process, since no thread can be ended from outside, when the task does not advance any more, or
     does not come to a checkpoint after the worker was told to stop.
@@ -56,7 +56,7 @@ class Heartbeat:
             self.beat()
 
     def _guard(self, now: float) -> None:
-        """End the process if the task hangs, or does not stop."""
+        """End the process if the task hangs or does not stop."""
         if now - self._context.advanced_at > self._stall_seconds:
             self._give_up()
         if self._context.stopping.is_set():

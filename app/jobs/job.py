@@ -1,4 +1,4 @@
-"""A job as the ledger knows it, and what is told about it."""
+"""A job as the ledger knows it, with its events, progress and result."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class NewJob:
         principal: whose it is; idempotency keys and quotas count within it.
         params: of the task, JSON.
         priority: higher ones are run first.
-        body_hash: SHA-256 in hex of what was asked for, to tell a repetition from another request.
-        inputs: keys of the pictures by their names.
+        body_hash: SHA-256 in hex of the request, to tell a repetition from another request.
+        inputs: keys of the images by name.
     """
 
     id: str
@@ -105,7 +105,7 @@ class Job:
         return self.status in ENDED
 
     def input_key(self, name: str) -> str:
-        """Of a picture that was sent with it; jobs of earlier versions have no list of them."""
+        """Key of an image that was sent with it; jobs of earlier versions have no list of them."""
         return self.inputs.get(name) or input_key(self.id, name)
 
     @classmethod
@@ -138,7 +138,7 @@ class JobProgress:
 
 @dataclass(frozen=True)
 class Result:
-    """What a task hands back: the file, and facts about it that clients get to see (JSON)."""
+    """What a task returns: the file, and facts about it for clients (JSON)."""
 
     data: bytes
     media_type: str
@@ -158,10 +158,10 @@ def job_prefix(job_id: str) -> str:
 
 
 def input_key(job_id: str, name: str) -> str:
-    """Of a picture that was sent with the job."""
+    """Key of an image that was sent with the job."""
     return f"{job_prefix(job_id)}inputs/{name}"
 
 
 def attempt_key(job: Job, name: str) -> str:
-    """Of what one attempt makes. Owner and attempt are in it, so a worker that lost its lease overwrites nothing."""
+    """Key of a file of one attempt. With owner and attempt in it, a worker that lost its lease overwrites nothing."""
     return f"{job_prefix(job.id)}attempts/{job.attempt}-{job.owner}/{name}"

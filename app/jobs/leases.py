@@ -20,14 +20,14 @@ from app.sql.schema import jobs, now_ms
 
 # Any number: it names the lock under which jobs are chosen.
 CLAIM_LOCK = 0x70617376
-# However far each attempt comes: none that is begun so often will end.
+# However far each attempt comes: a job that needs more will never end.
 MAX_BEGINNINGS = 100
 # Pauses grow so often.
 MAX_PAUSES = 6
 
 
 class LeaseLost(Exception):
-    """The job is not this worker's any more: taken over, ended, or deleted."""
+    """The job no longer belongs to this worker: it was taken over, ended, or deleted."""
 
 
 class Leases:
@@ -91,7 +91,7 @@ class Leases:
         return claimed[0]
 
     def renew(self, job: Job) -> Job:
-        """A heartbeat with nothing to tell. Raises LeaseLost."""
+        """A heartbeat without progress. Raises LeaseLost."""
         held = self._held(job).values(lease_until=now_ms() + self._lease_ms).returning(jobs)
         with self._database.write() as connection:
             row = connection.execute(held).mappings().one_or_none()
@@ -120,11 +120,11 @@ class Leases:
         return self._write(job, values, EventKind.PROGRESS)
 
     def preview(self, job: Job, key: str) -> Job:
-        """Show another preview. Raises LeaseLost."""
+        """Publish another preview. Raises LeaseLost."""
         return self._write(job, {"preview_key": key}, EventKind.PREVIEW)
 
     def finish(self, job: Job, result_key: str, media_type: str, facts: Mapping[str, Any]) -> Job:
-        """Publish the result. To repeat it is harmless, should the answer be lost. Raises LeaseLost."""
+        """Publish the result. Safe to repeat if the answer was lost. Raises LeaseLost."""
         values = {
             "progress": 1.0,
             "eta_seconds": 0.0,
@@ -143,22 +143,22 @@ class Leases:
             return Job.from_row(dict(row))
 
     def fail(self, job: Job, error: PasticheError) -> Job:
-        """End it for a reason that trying again would not change. Raises LeaseLost."""
+        """Fail the job for a reason that another attempt would not change. Raises LeaseLost."""
         values = ended(JobStatus.FAILED, self._expiry_ms) | {"error_slug": error.slug, "error_detail": error.detail}
         return self._write(job, values, EventKind.STATUS)
 
     def cancelled(self, job: Job) -> Job:
-        """End it because it was asked for. Raises LeaseLost."""
+        """End the job as cancelled. Raises LeaseLost."""
         return self._write(job, ended(JobStatus.CANCELLED, self._expiry_ms), EventKind.STATUS)
 
     def retry(self, job: Job, error: PasticheError) -> Job:
-        """Queue it again after a pause, or fail it where this was the last attempt. Raises LeaseLost."""
+        """Queue the job again after a pause, or fail it after the last attempt. Raises LeaseLost."""
         pause_ms = self._retry_ms * 4 ** min(job.fruitless, MAX_PAUSES)
         values = waiting_or_failed(self._expiry_ms, error)
         return self._write(job, values | {"available_at": now_ms() + pause_ms}, EventKind.STATUS)
 
     def release(self, job: Job) -> Job:
-        """Give it back at once, as if this attempt had not been. Raises LeaseLost."""
+        """Queue the job again at once, without counting this attempt. Raises LeaseLost."""
         return self._write(job, waiting_again(self._expiry_ms) | {"attempt": jobs.c.attempt - 1}, EventKind.STATUS)
 
     def _write(self, job: Job, values: dict[str, Any], kind: EventKind) -> Job:

@@ -30,14 +30,14 @@ from app.sql.schema import job_events, jobs, now_ms
 
 # Any number: it names the lock under which jobs are counted and created.
 CREATE_LOCK = 0x70617374
-# With jobs of seconds to a minute, places come free about as often.
+# Jobs take seconds to a minute, so places become free about as often.
 QUOTA_RETRY_SECONDS = 10
 EVENTS_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
 class Quota:
-    """How many jobs may wait: in all, and of one principal."""
+    """How many jobs may be queued: in all, and of one principal."""
 
     waiting: int
     waiting_each: int
@@ -179,7 +179,7 @@ class Ledger:
             return Job.from_row(dict(row)) if row else None
 
     def delete(self, job_id: str) -> bool:
-        """Forget a job that has ended, with its events; False if it has not. The caller deletes its blobs before."""
+        """Delete a job that has ended, with its events; False if it has not. The caller deletes its blobs before."""
         with self._database.write() as connection:
             gone = connection.execute(
                 delete(jobs).where(jobs.c.id == job_id, jobs.c.status.in_(ENDED)).returning(jobs.c.id)
@@ -214,7 +214,7 @@ def _repeated(connection: Connection, new: NewJob) -> Job | None:
     if row is None:
         return None
     if row["body_hash"] != new.body_hash:
-        raise IdempotencyConflict("This Idempotency-Key was used before, with another body.")
+        raise IdempotencyConflict("This Idempotency-Key was used before, with another request.")
     return Job.from_row(dict(row))
 
 
@@ -222,11 +222,11 @@ def _check_quota(connection: Connection, principal: str, quota: Quota) -> None:
     mine = func.coalesce(func.sum(cast(jobs.c.principal == principal, Integer)), 0)
     waiting, own = connection.execute(select(func.count(), mine).where(jobs.c.status == JobStatus.QUEUED)).one()
     if own >= quota.waiting_each:
-        raise TooManyJobs(
-            f"{own} jobs of yours wait, which is as many as may.", retry_after_seconds=QUOTA_RETRY_SECONDS
-        )
+        raise TooManyJobs(f"You have reached your limit of {own} queued jobs.", retry_after_seconds=QUOTA_RETRY_SECONDS)
     if waiting >= quota.waiting:
-        raise TooManyJobs(f"{waiting} jobs wait, which is as many as may.", retry_after_seconds=QUOTA_RETRY_SECONDS)
+        raise TooManyJobs(
+            f"The service has reached its limit of {waiting} queued jobs.", retry_after_seconds=QUOTA_RETRY_SECONDS
+        )
 
 
 def _insert(connection: Connection, new: NewJob) -> Job:

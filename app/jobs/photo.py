@@ -1,4 +1,4 @@
-"""The photo of a job, at the size of its painting."""
+"""The photo of a job, at the size of its result."""
 
 from __future__ import annotations
 

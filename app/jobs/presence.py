@@ -1,4 +1,4 @@
-"""The workers that live, as they tell the ledger themselves every few seconds."""
+"""The live workers: each reports to the ledger every few seconds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.sql.database import Database
 from app.sql.schema import now_ms, workers
 
 TELL_SECONDS = 3
-# Two of its words may be late. One that stops says so.
+# Two reports may be late. A worker that stops says so.
 ALIVE_SECONDS = 10
 FORGET_SECONDS = 3600
 STOP_SECONDS = 2
@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Presence:
-    """The thread in which a worker tells that it lives, and how many faults its threads have survived.
+    """The thread in which a worker reports that it is alive, and how many faults its threads have survived.
 
     Args:
         kinds: of jobs that it does.
@@ -42,7 +42,7 @@ class Presence:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take the worker off the list, if the database is there."""
+        """Remove the worker from the list, if the database is there."""
         self._over.set()
         self._thread.join(STOP_SECONDS)
 

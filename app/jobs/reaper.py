@@ -1,6 +1,6 @@
-"""What every worker looks for again and again: silent workers, lost messages, results past their time.
+"""Periodic clean-up in every worker: jobs of silent workers, lost messages, expired results.
 
-All of it is safe to do in several workers at once.
+All of it is safe in several workers at once.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ LOST = WorkerLost("The job ended or hung its worker every time it was tried.")
 AT_ONCE = 100
 # A message that was sent may take so long to be received.
 MESSAGE_GRACE_SECONDS = 2
-# Nobody waits for what is only thrown away.
+# Nobody waits for a deletion.
 CLEAN_SECONDS = 60
 STOP_SECONDS = 2
-# Listing a large bucket costs; what is looked for takes no more than space.
+# Listing a large bucket is expensive, and what it finds costs only space.
 TIDY_SECONDS = 3600
 # No upload lasts so long, nor does the writing of a row.
 ABANDONED_SECONDS = 86_400
@@ -102,13 +102,13 @@ class Reaper:
             connection.execute(delete(job_events).where(job_events.c.job == job_id))
 
     def forget_history(self) -> int:
-        """Delete the rows of jobs that ended long ago. How many."""
+        """Delete the rows of jobs that ended long ago. Returns how many."""
         old = select(jobs.c.id).where(jobs.c.blobs_deleted, jobs.c.expires_at < now_ms() - self._history_ms)
         with self._database.write() as connection:
             return connection.execute(delete(jobs).where(jobs.c.id.in_(old.limit(AT_ONCE)))).rowcount
 
     def ownerless(self, job_ids: Collection[str]) -> list[str]:
-        """Those of them that there is no row of."""
+        """Those of the ids that have no row."""
         known: set[str] = set()
         listed = list(job_ids)
         with self._database.read() as connection:
@@ -207,7 +207,7 @@ class ReaperThread:
             _log.warning("blobs_not_deleted", reason=error.private)
 
     def tidy(self) -> None:
-        """Delete what no row leads to: pictures of jobs that never came to be, and files that were never whole.
+        """Delete what no row refers to: inputs of jobs that were never created, and files that were never complete.
 
         Raises:
             LedgerUnavailable.

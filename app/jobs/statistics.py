@@ -19,8 +19,8 @@ class KindStatistics:
 
     Attributes:
         waiting: how many are queued.
-        oldest_waiting_seconds: age of the oldest queued job; 0 where none waits.
-        done, cancelled: how many ever were.
+        oldest_waiting_seconds: age of the oldest queued job; 0 without any.
+        done, cancelled: how many there have been, ever.
         attempts: tries of all jobs together, those that were handed over not counted.
         seconds_per_iteration: mean over the running ones, None where none has told.
         failures: failed jobs by the slug of their error.
@@ -53,7 +53,7 @@ class Statistics:
 
 
 def measure(database: Database) -> Statistics:
-    """Looks at open jobs alone: those that have ended were counted when they did. Raises LedgerUnavailable."""
+    """Queries open jobs only: ended ones were counted when they ended. Raises LedgerUnavailable."""
     ended, failures = _ended(database)
     opened = _open(database)
     workers, faults = alive(database)

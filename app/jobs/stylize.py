@@ -1,4 +1,4 @@
-"""The job of kind `stylize`: a painting of the fast path, for a client that does not want to wait for it."""
+"""The job of kind `stylize`: `POST /v1/stylize` for a client that does not want to wait."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.model_store.store import open_model_store
 from app.registry.error import InvalidModel
 from app.settings import Settings
 
-# Of the pictures of a job, as `JobContext.input` has it.
+# Name for `JobContext.input`.
 PHOTO = "photo"
 # Loaded at once: jobs come for several models, and memory is the web server's too.
 MODELS = 2
@@ -35,7 +35,7 @@ class StylizeParams(BaseModel):
     Attributes:
         model: label, `name@version`.
         blend: style id -> weight, summing to 1.
-        stroke: size of the strokes, 1 as the network paints them.
+        stroke: size of the strokes, 1 as the network makes them.
         size: longer edge in pixels, None for the photo's own up to the limit.
     """
 
@@ -69,7 +69,7 @@ class Stylizers:
             with closing(open_model_store(settings)) as model_store:
                 return load_stylizer(model_store, label, device).stylizer
         except InvalidModel as error:
-            raise ModelUnavailable("The model of this job is not there any more.", private=str(error)) from error
+            raise ModelUnavailable("The model of this job is no longer available.", private=str(error)) from error
 
 
 class Stylize:

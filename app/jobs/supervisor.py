@@ -14,7 +14,7 @@ WORKER = (sys.executable, "-m", "app.cli", "worker", "--until-stdin-closes")
 TRAINING_WORKER = (*WORKER, "--trainings")
 FIRST_PAUSE_SECONDS = 0.5
 MAX_PAUSE_SECONDS = 30
-# Who lived so long did not fail at its start: the next end is news.
+# A worker that lived so long did not fail at its start: its next end is worth a log line.
 HEALTHY_SECONDS = 60
 # Longer than a worker takes to hand its job over.
 STOP_SECONDS = 12
@@ -75,7 +75,7 @@ class Supervisor:
             try:
                 ended: dict[str, object] = self._run_once(place)
             except Exception as error:  # noqa: BLE001 - without its watcher, a place would stay empty for good
-                # No memory or no process left for it, or a disk that does not answer: any of that may pass.
+                # Out of memory or processes, or a disk that does not answer: any of these may pass.
                 ended = {"not_started": repr(error)}
             if self._stopping.is_set():
                 return
@@ -96,7 +96,7 @@ class Supervisor:
         return {"status": status, "pid": process.pid}
 
     def _launch(self, place: int) -> subprocess.Popen[bytes] | None:
-        """None when there is to be no worker any more. Under the lock, so that `stop` misses none."""
+        """None once `stop` was called. Under the lock, so that `stop` misses no process."""
         with self._lock:
             if self._stopping.is_set():
                 return None

@@ -19,7 +19,7 @@ from app.errors import ModelUnavailable, PhotosUnavailable, TrainingFailed
 from app.jobs.context import JobContext
 from app.jobs.gatys import read_descriptor
 from app.jobs.job import Result
-from app.jobs.training_inputs import fetch_paintings, split_photos, workshop
+from app.jobs.training_inputs import fetch_style_images, split_photos, workshop
 from app.jobs.training_params import TrainingParams
 from app.jobs.training_release import BASE, Maker, facts
 from app.jobs.training_watch import TrainingWatch
@@ -41,9 +41,9 @@ from app.training.recipe import Recipe, UnusableRecipe, add_recipe
 from app.training.run import CHECKPOINT, SHEETS, UnusableRun
 from app.training.trainer import TrainingDiverged
 
-# How often a training is done again because another version has become the active one meanwhile.
+# How often a training is repeated because another version has become active meanwhile.
 MAX_BASES = 3
-RESTLESS = "The model became another one again and again while the styles were trained for it."
+RESTLESS = "The active version of the model changed again and again during the training. Try again later."
 JPEG = "image/jpeg"
 
 What = TypeVar("What")
@@ -67,7 +67,7 @@ class Training:
         return Result(json.dumps(about).encode(), "application/json", about)
 
     def _made_and_active(self, context: JobContext, maker: Maker) -> VersionState:
-        """Made again where another version became the active one first: none of its styles may be lost."""
+        """Train again if another version became active first: none of its styles may be lost."""
         for _ in range(MAX_BASES):
             version = maker.made(maker.params.name)
             if version is None or self._superseded(maker, version):
@@ -85,19 +85,19 @@ class Training:
 
     def _make(self, context: JobContext, maker: Maker, folder: Path) -> VersionState:
         params = maker.params
-        works = fetch_paintings(context.storage, params.paintings, folder / "paintings")
+        works = fetch_style_images(context.storage, params.paintings, folder / "paintings")
         if params.mode == "full":
             candidate, base = self._train_whole(context, params, works, folder), None
         else:
             candidate, base = self._add(context, params, works, folder)
         context.preview(newest_sheet(folder))
-        context.check()  # the last moment in which nothing has been made
+        context.check()  # the last moment before anything is published
         return maker.publish(candidate, folder / "version", base)
 
     def _add(
         self, context: JobContext, params: TrainingParams, works: tuple[StyleImage, ...], folder: Path
     ) -> tuple[Candidate, int | None]:
-        """To the version that is active, also when it is done: a style that came meanwhile must not be lost.
+        """Add to the version that is active, also at the end: a style that came meanwhile must not be lost.
 
         Returns:
             The number of the version that it may take the place of, too; None: of any.
@@ -181,7 +181,7 @@ class Training:
 
 
 def go_on(context: JobContext, run: Path) -> dict[str, Any]:
-    """Put an earlier attempt's checkpoint where the training looks for it; the recipe that it was begun with."""
+    """Put an earlier attempt's checkpoint where the training looks for it. Returns the recipe of that run."""
     run.mkdir()
     packed = context.last_checkpoint()
     if packed is None:
@@ -198,12 +198,12 @@ def go_on(context: JobContext, run: Path) -> dict[str, Any]:
 
 
 def precision_of(begun: dict[str, Any]) -> dict[str, Any]:
-    """A training goes on in the precision that it has begun in, wherever it does."""
+    """A training continues in the precision that it began with, on any machine."""
     return {name: begun[name] for name in ("precision",) if name in begun}
 
 
 def trained(train: Callable[[What, Path, Watch], Made], what: What, run: Path, watch: Watch) -> Made:
-    """Train from the checkpoint, or from the beginning where it is not this training's."""
+    """Train from the checkpoint, or from the beginning if it belongs to another training."""
     try:
         return train(what, run, watch)
     except UnusableRun as error:
@@ -213,13 +213,13 @@ def trained(train: Callable[[What, Path, Watch], Made], what: What, run: Path, w
 
 
 def newest_sheet(folder: Path) -> bytes:
-    """What the training drew at its end."""
+    """The sample sheet that the training drew at its end."""
     return max(folder.glob(f"run*/{SHEETS}/*.jpg")).read_bytes()
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """What a training raises, as reasons for clients. Sentences with paths in them are for the log alone."""
+    """Turn what a training raises into reasons for clients. Sentences with paths are for the log only."""
     try:
         yield
     except (UnusableAddition, UnusableRecipe, MissingLayer, TrainingDiverged) as error:
@@ -227,8 +227,8 @@ def explained() -> Iterator[None]:
     except ValidationError as error:
         raise TrainingFailed("The options cannot be used together.", private=str(error)) from error
     except UnreadablePicture as error:
-        raise TrainingFailed("A painting cannot be read.", private=str(error)) from error
+        raise TrainingFailed("A style image cannot be read.", private=str(error)) from error
     except NoPhotos as error:
-        raise PhotosUnavailable("The photos cannot be trained on.", private=str(error)) from error
+        raise PhotosUnavailable("The photos cannot be used for training.", private=str(error)) from error
     except InvalidModel as error:
-        raise ModelUnavailable("The model cannot be trained on.", private=str(error)) from error
+        raise ModelUnavailable("The model cannot be used for training.", private=str(error)) from error

@@ -1,4 +1,4 @@
-"""What a training is made from: the paintings out of the storage, the photos, and the folder that it works in."""
+"""The inputs of a training: style images from the storage, photos, and a folder to work in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.training.paintings import StyleImage
 def workshop(settings: Settings) -> Iterator[Path]:
     """An empty folder, deleted at the end.
 
-    It is the device's: what a killed training has left in it goes with the next one.
+    There is one for each device: the next training deletes what a killed one has left in it.
     """
     folder = settings.data_dir / "trainings" / f"{socket.gethostname()[:40]}-{device_id(settings)}"
     shutil.rmtree(folder, ignore_errors=True)
@@ -34,8 +34,8 @@ def workshop(settings: Settings) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def fetch_paintings(storage: Blobs, wanted: list[StyleImageRef], folder: Path) -> tuple[StyleImage, ...]:
-    """Write the paintings into `folder`.
+def fetch_style_images(storage: Blobs, wanted: list[StyleImageRef], folder: Path) -> tuple[StyleImage, ...]:
+    """Write the style images into `folder`.
 
     Raises:
         TrainingFailed: one of them has been deleted, or is not what it was.
@@ -49,15 +49,15 @@ def _fetch(storage: Blobs, ref: StyleImageRef, path: Path) -> StyleImage:
     try:
         data = storage.get(ref.blob_key)
     except BlobNotFound:
-        raise TrainingFailed(f"The painting {ref.id} has been deleted.") from None
+        raise TrainingFailed(f"The style image {ref.id} has been deleted.") from None
     if hashlib.sha256(data).hexdigest() != ref.sha256:
-        raise TrainingFailed(f"The painting {ref.id} is not the one that was brought.")
+        raise TrainingFailed(f"The stored style image {ref.id} is not the one that was uploaded.")
     path.write_bytes(data)
     return StyleImage(ref.id, path, ref.title, ref.artist, ref.year, ref.licence)
 
 
 def split_photos(settings: Settings) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """Photos to train on, and some others to judge by; none where the built-in pictures are to be used.
+    """Photos to train on, and others to judge by; none where the built-in pictures are used.
 
     Raises:
         PhotosUnavailable.

@@ -14,7 +14,7 @@ KIND = "training"
 
 
 class StyleImageRef(BaseModel):
-    """A painting as it was when the training was asked for; its picture is the blob that has this hash."""
+    """A style image as it was when the training was created; the blob has this hash."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,4 +1,4 @@
-"""How trainings come to their workers: so rare and so long that the ledger itself may be asked for the next one."""
+"""How workers get trainings: these are so rare and long that workers ask the ledger itself for the next one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TrainingQueue:
         self._turn = DeviceTurn(settings)
 
     def send(self, job_id: str, priority: int) -> None:
-        """Nothing: the ledger has it already."""
+        """Nothing to do: the ledger has it already."""
 
     def receive(self) -> str | None:
         """The id of the training that waits longest, of those with the highest priority. Raises LedgerUnavailable."""

@@ -1,4 +1,4 @@
-"""What becomes of a trained version: published with what the gates say, and made active if it may be."""
+"""Publishing a trained version with the gates' report, and activating it if allowed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.model_store.store import ModelStore
 from app.model_store.version import VersionState, VersionStatus
 
 # Members of a version's report: the job that made it, the number of the version that it may take the place of, and the
-# SHA-256 of each painting that it is made from by its id.
+# SHA-256 by id of each style image that it is made from.
 JOB = "job"
 BASE = "base"
 PAINTINGS = "paintings"
@@ -34,7 +34,7 @@ class Maker:
     params: TrainingParams
 
     def made(self, name: str) -> VersionState | None:
-        """What an earlier attempt has published."""
+        """The version that an earlier attempt has published."""
         made = [version for version in self.model_store.versions(name) if version.report.get(JOB) == self.job_id]
         return made[-1] if made else None
 
@@ -64,7 +64,7 @@ class Maker:
         )
 
     def activate(self, version: VersionState) -> VersionState:
-        """If that was asked for, and the gates or the operator's `force` allow it; the version as it is then.
+        """Activate the version if that was requested, and the gates or `force` allow it. Returns its new state.
 
         Raises:
             BaseSuperseded: it would take away what the version that is active by now has.
@@ -89,7 +89,7 @@ class Maker:
 
 
 def facts(version: VersionState) -> dict[str, Any]:
-    """What clients get to see of it in the job."""
+    """The facts about the version in the job."""
     report = version.report
     return {
         "model": version.label,

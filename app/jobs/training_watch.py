@@ -1,4 +1,4 @@
-"""What a training tells its job: progress, losses, sample sheets and checkpoints."""
+"""What a training reports to its job: progress, losses, sample sheets and checkpoints."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class TrainingWatch:
         if progress.losses:
             self._context.report(progress.fraction, iteration=progress.step, losses=progress.losses)
         else:
-            # One that goes on after a death has been further already.
+            # A training that continues after a crash has been further already.
             self._context.advance(max(progress.fraction, self._context.progress.fraction))
         if self._context.stopping.is_set():
             self._hand_over(progress.run)
@@ -74,7 +74,7 @@ class TrainingWatch:
             self._context.preview(to_jpeg(run.draw_samples()))
 
     def _hand_over(self, run: Run | None) -> None:
-        """Where there is nothing to go on from yet, another worker begins anew."""
+        """If there is no checkpoint yet, another worker starts from the beginning."""
         if run is not None or (self._folder / CHECKPOINT).exists():
             self._store(run)
         raise HandedOver

@@ -77,7 +77,7 @@ class Worker:
         self._stopping.set()
 
     def run(self) -> None:
-        """Raises SchemaOutdated or LedgerUnavailable if it cannot even begin."""
+        """Raises SchemaOutdated or LedgerUnavailable if it cannot start."""
         with closing(self._database), closing(self._dispatch):
             prepare(self._database)
             self._reaper.start()
@@ -120,7 +120,7 @@ class Worker:
             except LeaseLost:
                 _log.warning("late_write_refused")
             except LedgerUnavailable as error:
-                # Only when the worker stops, or it would have gone on trying: the lease ends by itself.
+                # Happens only when the worker stops, else it would have kept trying: the lease expires by itself.
                 _log.warning("job_left", reason=error.private)
         # The next job may be a small one, and a worker lives for weeks.
         release_memory()
@@ -173,7 +173,7 @@ class Worker:
         _log.info("job_ended", status=ended.status)
 
     def _store(self, context: JobContext, key: str, data: bytes) -> None:
-        """Of a finished job: an outage of the storage is waited for, for as long as the settings say.
+        """Store a finished job's result; wait for an outage of the storage as long as the settings say.
 
         Raises:
             StorageUnavailable: it lasts longer, so the attempt has failed.
@@ -211,14 +211,12 @@ class Worker:
 
 
 def as_failure(error: Exception) -> PasticheError:
-    """The public reason of an attempt's end that another attempt may not meet."""
+    """The public reason why an attempt failed; another attempt may succeed."""
     if isinstance(error, PasticheError):
         return error
     if is_out_of_memory(error):
-        return OutOfMemory(
-            "The job does not fit into the memory that is free; ask for a smaller `size`.", private=repr(error)
-        )
-    return PasticheError("The job failed in a way that it should not.", private=repr(error))
+        return OutOfMemory("The job does not fit into the free memory: use a smaller `size`.", private=repr(error))
+    return PasticheError("The job failed unexpectedly.", private=repr(error))
 
 
 def run_worker(

@@ -1,4 +1,4 @@
-"""Adding styles to a model: from paintings to a candidate version, for the command line and the jobs alike.
+"""Adding styles to a model: from style images to a candidate version, for the command line and the jobs.
 
     recipe = add_recipe(base.manifest.recipe, {"minutes": 1, "precision": fitting_precision(device)})
     addition = Addition(base, works, descriptor, "slim", recipe, photos=None)
@@ -7,7 +7,7 @@
         folder = candidate.publish(models_root)          # or publish(scratch, version=7)
 
 `add_styles` raises TrainingStopped when `stop` said so. Called again with the same addition and folder, here or
-wherever the folder's `checkpoint.safetensors` was carried to, it goes on from there to the same result.
+wherever the folder's `checkpoint.safetensors` was copied to, it continues from there to the same result.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from app.training.sheet import draw_sheet
 CPU = torch.device("cpu")
 CARD = "card.md"
 CHECKPOINT_SECONDS, SHEET_SECONDS = 10, 15
-# However little time there is: a row that hardly moved would be the neighbour's style under a new name.
+# However little time there is: a row that hardly moved is still the neighbour's style.
 MIN_STEPS = 40
 
 
@@ -64,11 +64,11 @@ class Addition:
 
     Attributes:
         base: the model that the styles are appended to, with its verified files.
-        works: the paintings; ids that the base does not have.
+        works: the style images; their ids are new to the base.
         descriptor, descriptor_name: the loss network; best the one that the base was trained with.
         photos: a folder of photos; None: the built-in pictures.
         exclude: file names in it that are kept out of the training, and scored on.
-        preview: the photo (1, 3, H, W) in 0..1 that the previews of the new styles are painted from.
+        preview: the photo (1, 3, H, W) in 0..1 for the previews of the new styles.
     """
 
     base: Model
@@ -87,18 +87,18 @@ class Addition:
 
 
 def fitting_precision(device: torch.device) -> Literal["bfloat16", "float32"]:
-    """What a training is fastest in on that device."""
+    """The precision in which a training is fastest on that device."""
     return "bfloat16" if supports_bfloat16(device.type) else "float32"
 
 
 def add_styles(addition: Addition, folder: Path, watch: Watch, stop: Stop = lambda: False) -> Candidate:
-    """Train the rows in `folder`, which a stopped or killed training goes on from, score them and pass the gates.
+    """Train the rows, score them and run the gates. A stopped or killed training continues from `folder`.
 
     Raises:
         TrainingStopped: `stop` said so.
         TrainingDiverged: the losses became infinite again and again.
         UnusableRun: the folder holds another training.
-        NoPhotos, UnreadablePicture, MissingLayer, UnusableAddition, UnusableRecipe: what cannot be used, in a sentence.
+        NoPhotos, UnreadablePicture, MissingLayer, UnusableAddition, UnusableRecipe: an input cannot be used.
         InvalidModel: the base has changed on disk, or what was learned is not finite.
     """
     check_styles(addition)
@@ -121,7 +121,7 @@ def add_styles(addition: Addition, folder: Path, watch: Watch, stop: Stop = lamb
 
 def check_styles(addition: Addition) -> None:
     if not addition.works:
-        raise UnusableAddition("There is no painting to add.")
+        raise UnusableAddition("There is no style image to add.")
     if addition.base.generator.one_style:
         raise UnusableAddition(f"{addition.base.manifest.label} is a network for one style, and has it.")
     if known := sorted(set(addition.ids) & set(addition.base.manifest.style_ids)):
@@ -131,7 +131,7 @@ def check_styles(addition: Addition) -> None:
 
 
 def beginning(addition: Addition, watch: Watch) -> Callable[[float], None]:
-    """Tells the share of the work before the first step that is done as progress of the whole."""
+    """Reports how much of the work before the first step is done, as progress of the whole."""
     return lambda fraction: watch(BuildProgress("start", STEPS_BEGIN * fraction, 0, addition.recipe.steps, {}))
 
 
@@ -153,7 +153,7 @@ def build_objective(addition: Addition, descriptor: Descriptor) -> Objective:
 
 
 def plan_steps(trainer: RowTrainer, folder: Path) -> None:
-    """Where the recipe has minutes, as many steps as fit; a run that is continued keeps the number it began with."""
+    """If the recipe has minutes, as many steps as fit; a continued run keeps the number that it began with."""
     minutes = trainer.recipe.minutes
     if minutes is None:
         return
@@ -173,7 +173,7 @@ def finish(addition: Addition, pictures: Pictures, trainer: RowTrainer, watch: G
     """The candidate that a training has led to."""
     watch(0)
     rows = trainer.averaged()
-    # Not the training's own, which may be narrowed: the gates compute in float32.
+    # Not the training's own, which may be in bfloat16: the gates compute in float32.
     objective = build_objective(addition, addition.descriptor).to(addition.device)
     scores = score(objective, trainer.generator, rows, addition.ids, pictures.unseen, addition.device)
     watch(0.2)

@@ -1,4 +1,4 @@
-"""A candidate: a version that a training has made, with what the gates say of it, not yet in any repository."""
+"""A candidate: a version that a training has made, with the gates' report, not yet in any repository."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Candidate:
     def publish(self, root: Path, version: int | None = None) -> Path:
         """Write it as `<root>/<name>/<version>/` and return that folder; it appears whole or not at all.
 
-        It is written whether or not it has passed: whoever calls decides what becomes of it.
+        It is written whether or not it has passed the gates: that is the caller's decision.
 
         Args:
             version: its number; the next one that is free in `root` else.
@@ -48,7 +48,7 @@ def pass_gates(draft: Draft, findings: Findings, painted: Painted, watch: Callab
 
     Args:
         findings: of the gates before.
-        watch: told the fraction of all the gates' work that is done; may raise.
+        watch: called with the fraction of all the gates' work that is done; may raise.
     """
     means = mean_losses(painted.objective, painted.generator, painted.rows, [*painted.styles], painted.pictures)
     judge_losses(findings, means)

@@ -1,4 +1,4 @@
-"""The card: how a version was made, what it scored, and what its maker says of it."""
+"""The card: how a version was made, its scores, and its maker's notes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def write_card(
     content = "" if textures else f"; content {recipe.content_layer} with weight {recipe.content_weight}"
     made = (
         f"A `{recipe.architecture}` generator with {counted(len(styles), 'style')}, trained for {recipe.steps} steps "
-        f"of {counted(recipe.batch, 'crop')} of {recipe.crop} px, paintings at a longer edge of {recipe.stroke} px, "
+        f"of {counted(recipe.batch, 'crop')} of {recipe.crop} px, style images at a longer edge of {recipe.stroke} px, "
         f"against the loss network `{descriptor}` ({', '.join(recipe.style_layers)}{content}), "
         f"{'from noise alone' if textures else f'on {pictures}'}."
     )

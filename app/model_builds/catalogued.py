@@ -1,4 +1,4 @@
-"""The paintings of a training as a manifest lists them."""
+"""The style images of a training as a manifest lists them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training a whole model: from photos and paintings to a candidate version, for the command line and the jobs alike.
+"""Training a whole model: from photos and style images to a candidate version, for the command line and the jobs.
 
 training = FullTraining("mine", works, descriptor, "slim", Recipe(steps=8000), photos=inspect_photos(folder).usable)
 candidate = train_full(training, folder, watch=lambda progress: ..., stop=lambda: False)
@@ -54,7 +54,7 @@ class FullTraining:
         photos: to train on; none: the built-in pictures.
         unseen: photos to score on.
         base: the model that `recipe.base` names, where it names one.
-        preview, notes: a photo (1, 3, H, W) to paint the previews from, and Markdown for the card.
+        preview, notes: a photo (1, 3, H, W) in 0..1 for the previews, and Markdown for the card.
     """
 
     name: str
@@ -77,14 +77,14 @@ class FullTraining:
 
 
 def train_full(training: FullTraining, folder: Path, watch: Watch, stop: Stop = lambda: False) -> Candidate | None:
-    """Train in `folder`, which a stopped or killed training goes on from, score and pass the gates.
+    """Train, score and run the gates. A stopped or killed training continues from `folder`.
 
     Returns:
         None in all processes but the first, where several train together.
 
     Raises:
         TrainingStopped: `stop` said so.
-        UnusableRecipe: it does not go with the paintings or the base.
+        UnusableRecipe: it does not fit the style images or the base.
         TrainingDiverged, UnusableRun, NoPhotos, UnreadablePicture, MissingLayer, InvalidModel: as in `add_styles`.
     """
     trainer, gates_watch = learn(training, folder, watch, stop)
@@ -112,7 +112,7 @@ def build_trainer(training: FullTraining) -> StyleTrainer:
     """Everything of a training but its folder."""
     recipe = training.recipe
     if unknown := sorted({*recipe.style_weights, *recipe.style_shares}.difference(training.ids)):
-        raise UnusableRecipe(f"The recipe weighs a style that is no painting here: {', '.join(unknown)}.")
+        raise UnusableRecipe(f"The recipe weighs a style without a style image: {', '.join(unknown)}.")
     styles, shares = len(training.works), [recipe.style_shares.get(style, 1.0) for style in training.ids]
     photos = (
         Photos(training.photos, styles, recipe, shares) if training.photos else BuiltInPictures(styles, recipe, shares)
@@ -150,7 +150,7 @@ def finish(training: FullTraining, trainer: StyleTrainer, watch: GatesWatch) -> 
     """The candidate that a training has led to."""
     watch(0)
     generator, rows = trainer.averaged()
-    # Not the training's own, which may be narrowed: scores and gates are computed in float32.
+    # Not the training's own, which may be in bfloat16: scores and gates are computed in float32.
     objective = build_objective(training, training.descriptor).to(training.device)
     scores = score(objective, generator, rows, training.ids, training.unseen, training.device)
     watch(0.2)

@@ -1,4 +1,4 @@
-"""The pictures of a training that is to become a version: what it learns on, and what it is judged on."""
+"""The photos of a training: those that it learns from, and those that it is judged by."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def preview_name(style: str) -> str:
 
 
 def preview_photo(path: Path | None = None) -> Tensor:
-    """What previews are painted from, (1, 3, H, W) in 0..1: this photo, or one that ships. Raises UnreadablePicture."""
+    """The photo for previews, (1, 3, H, W) in 0..1: this one, or one that ships. Raises UnreadablePicture."""
     return read_picture(path or SAMPLE_PHOTOS[0], PREVIEW_EDGE)
 
 

@@ -1,4 +1,4 @@
-"""Where a training that is to become a version stands."""
+"""The progress of a training, from its start to its gates."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ STEPS_BEGIN, STEPS_END = 0.05, 0.85
 
 
 class TrainingStopped(Exception):
-    """`stop` said so; the run's folder holds the state and the same call goes on from there."""
+    """`stop` said so; the run's folder holds the state, and the same call continues from there."""
 
 
 @dataclass(frozen=True)
 class BuildProgress:
-    """Told after every step of the training, and several times in the stages before and after it.
+    """Reported after every step of the training, and several times in the stages before and after it.
 
     Attributes:
         fraction: of the whole, 0..1; never falls, but for a training that the guard set back.
@@ -43,7 +43,7 @@ Stop = Callable[[], bool]
 
 
 def train_to_the_end(run: Run, watch: Watch, stop: Stop) -> None:
-    """Go on from where the run's folder stands.
+    """Continue from the state in the run's folder.
 
     Raises:
         TrainingStopped, UnusableRun, TrainingDiverged.
@@ -62,7 +62,7 @@ def train_to_the_end(run: Run, watch: Watch, stop: Stop) -> None:
 
 @dataclass(frozen=True)
 class GatesWatch:
-    """Tells the fraction of the gates that is done as progress of the whole; raises TrainingStopped."""
+    """Reports how much of the gates is done, as progress of the whole; raises TrainingStopped."""
 
     run: Run
     watch: Watch

@@ -1,4 +1,4 @@
-"""The photographs that ship: the page offers them, previews and sample sheets are painted from them."""
+"""The photographs that ship: for the page, for previews and for sample sheets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a trained model scores on pictures that its training never saw."""
+"""Scores of a trained model on photos that its training never saw."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def score(
     unseen: Sequence[Path],
     device: torch.device,
 ) -> Scores:
-    """Scores of `rows`, which are those of `styles` in the order of the objective's paintings."""
+    """Scores of `rows`, which are those of `styles` in the order of the objective's style images."""
     photos = [read_picture(path, SCORED_EDGE).to(device) for path in unseen]
     losses = mean_losses(objective, generator, rows, styles, photos) if photos else {}
     return Scores(tuple(path.name for path in unseen), losses)

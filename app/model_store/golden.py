@@ -1,4 +1,4 @@
-"""The golden picture: small, fixed, and painted by every version before it serves."""
+"""The golden image: a small fixed input whose results every version must reproduce before it serves."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def golden_stylizer(model: Model) -> Stylizer:
 
 
 def paint_golden(stylizer: Stylizer) -> dict[str, list[float]]:
-    """Every style's painting of the picture, in figures. Raises InvalidModel if one of them is no painting."""
+    """Figures of the golden image in every style. Raises InvalidModel if one of the results is not an image."""
     styles = stylizer.style_ids
     try:
         paintings = _paint(stylizer, styles)
@@ -54,13 +54,13 @@ def paint_golden(stylizer: Stylizer) -> dict[str, list[float]]:
 
 
 def check_golden(stylizer: Stylizer, recorded: Any = None) -> None:
-    """Paint it in every style.
+    """Stylize it in every style.
 
     Args:
-        recorded: the `Golden` of when the version was published. None: there is none, and that it paints must do.
+        recorded: the `Golden` of the publication. None: without a record, only check that the output is valid.
 
     Raises:
-        InvalidModel: a painting is not finite, or of one colour, or another than it was.
+        InvalidModel: a result is not finite, or of one colour, or differs from the record.
     """
     painted = paint_golden(stylizer)
     if recorded is None:

@@ -1,4 +1,4 @@
-"""A version made ready to paint, wherever it has to come from."""
+"""A version made ready to serve, wherever it comes from."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from app.registry.repository import Model
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A version, and what paints it: cold, but with the golden pictures behind it."""
+    """A version and its stylizer: not warmed up, but checked with the golden image."""
 
     model: Model
     stylizer: Stylizer
 
 
 def load_stylizer(model_store: ModelStore, label: str, device: Device) -> Loaded:
-    """Download `name@version` where it is not here, verify it, and paint its golden pictures.
+    """Download `name@version` if it is not here, verify it, and check its golden image.
 
     Raises:
-        InvalidModel: there is none, or it is not what was published, or does not paint what it painted then.
+        InvalidModel: there is none, it is not what was published, or its results differ from those of then.
         LedgerUnavailable, StorageUnavailable: it cannot be had now.
         OSError: the disk has no room for it.
     """

@@ -30,7 +30,7 @@ from app.sql.schema import metadata
 from app.storage.blobs import Blobs, open_storage
 from app.storage.folder import Folder
 
-# Of a version's report: its golden pictures, as `publish` painted them.
+# In a version's report: its golden image's figures, as of `publish`.
 GOLDEN = "golden"
 # No training takes so long from the reservation of its number to its end.
 
@@ -175,7 +175,7 @@ class ModelStore:
         return self.version(name, version)
 
     def activate(self, name: str, version: int, *, by: str, force: bool = False, base: int | None = None) -> Activation:
-        """Let every replica serve this version. It is loaded and painted with first, here.
+        """Make every replica serve this version. It is loaded and tried here first.
 
         Args:
             force: also if it is a candidate, which is written down. Never if it is broken.

@@ -20,7 +20,7 @@ MEDIA_TYPE = "image/png"
 
 @dataclass(frozen=True)
 class NewStylePicture:
-    """A painting that has been stored.
+    """A stored style image.
 
     Attributes:
         id: as app.style_id.StyleId has it.
@@ -44,7 +44,7 @@ class NewStylePicture:
 
 @dataclass(frozen=True)
 class StylePicture(NewStylePicture):
-    """A painting that can be trained on."""
+    """A style image that can be trained from."""
 
     created_at: datetime
 

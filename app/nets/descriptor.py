@@ -1,4 +1,4 @@
-"""The descriptor (loss network): VGG features by layer name, from any of the weight layouts that exist.
+"""The loss network (`Descriptor`): VGG features by layer name, from any of the weight layouts that exist.
 
 A layer `reluB_I` is the rectified output of convolution I in block B, as in Simonyan & Zisserman (1409.1556). Pictures
 go in as RGB in 0..1; each layout's own colour order and scale are folded into a 1x1 convolution at the entry.
@@ -93,7 +93,7 @@ class Descriptor(nn.Module):
         """
         wanted = set(layers)
         if missing := wanted.difference(self.layers):
-            raise KeyError(f"The descriptor has no layer {', '.join(sorted(missing))}.")
+            raise KeyError(f"The loss network has no layer {', '.join(sorted(missing))}.")
         features: dict[str, Tensor] = {}
         # Pictures enter in float32; the layers compute in whatever type the convolutions have been given.
         h = self.entry(x.float()).to(self.dtype)
@@ -142,7 +142,7 @@ def frozen_convolution(weight: Tensor, bias: Tensor, padding_mode: Padding = "ze
 
 
 def load_descriptor(tensors: Mapping[str, Tensor]) -> Descriptor:
-    """Build the descriptor from a state dict, whichever layout it has.
+    """Build the loss network from a state dict in any known layout.
 
     Known layouts: our own `slim` (the state dict of `Descriptor`, mirror padding), torchvision's VGG-16 and VGG-19
     (`features.0.weight`), the original one (`conv1_1.weight`, BGR in 0..255), and Collaborative Distillation's

@@ -1,4 +1,4 @@
-"""Feed-forward generators: a photo and the style rows in, a painting of the same size out, in one pass.
+"""Feed-forward generators: a photo and style rows in, a stylized image of the same size out, in one pass.
 
 `Paper` is the network of Dumoulin et al. (1610.07629), table 1, and `Johnson` the same for one style. `Compact` moves
 its work to a quarter of the resolution to stay under 20 GFLOP at 512 x 512, where `Paper` needs 81.
@@ -142,7 +142,7 @@ class Generator(nn.Module):
     Attributes:
         multiple: what the strides need height and width to be divisible by, in pixels.
         smallest: edge in pixels to which smaller pictures are enlarged.
-        margin: pixels by which the picture is mirrored on every side and the painting is cut off again.
+        margin: pixels by which the image is mirrored on every side; the result is cropped by as much.
         features: values of gamma (and of beta) that a style has.
         one_style: whether it is for one style only, whose row it has all the same.
         memory_format: of its weights, and so of all that it computes, with which a CPU learns it soonest.

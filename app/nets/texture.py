@@ -1,6 +1,6 @@
 """The multi-scale generators of Ulyanov et al. (1603.03417): noise at every scale, joined from coarse to fine.
 
-`Texture` makes a painting's texture from noise alone, in any size; `Ulyanov` has the photo at every scale beside the
+`Texture` makes a style image's texture from noise alone, in any size; `Ulyanov` has the photo at every scale beside the
 noise, and paints it. Blocks, joins and widths are the paper's. Otherwise than there, the joined scales are narrowed to
 colours by a layer with a norm and a sigmoid, as in all generators here, and `Ulyanov` mirrors at the borders: the
 paper pads circularly, which would let a photo's sky bleed into its ground. `Texture` does pad circularly: where its
@@ -118,7 +118,7 @@ class Texture(MultiScale):
 
 
 class Ulyanov(MultiScale):
-    """A photo in the style of a painting, with the photo in half, quarter and so on beside the noise of each scale."""
+    """A photo in the style of a style image, with the photo in half, quarter and so on beside each scale's noise."""
 
     has_photo = True
     padding = "reflect"

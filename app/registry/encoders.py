@@ -44,7 +44,7 @@ class MissingEncoder(MissingModel):
 
 
 class OtherGenerator(InvalidModel):
-    """The style encoder is for another generator; its rows would paint something, but not the style."""
+    """The style encoder is for another generator, whose rows mean something else."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def find_encoder(root: Path, model: Model) -> Encoder:
     ]
     if not fitting:
         raise MissingEncoder(
-            f"There is no style encoder for {model.manifest.label}, so it paints in its own styles only; "
+            f"There is no style encoder for {model.manifest.label}, so it has its own styles only; "
             "`pastiche train encoder` trains one."
         )
     return load_encoder(max(fitting)[1])

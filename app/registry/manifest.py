@@ -43,7 +43,7 @@ class StyleLosses(Part):
 
 
 class Style(Part):
-    """A style that the model offers, and where its painting comes from."""
+    """A style of the model, and where its style image comes from."""
 
     id: StyleId
     title: str = Field(min_length=1, max_length=200)
@@ -66,7 +66,7 @@ class Origin(Part):
     """Where an appended row comes from.
 
     Attributes:
-        painting_sha256: of the painting's file.
+        painting_sha256: of the style image's file.
         started_from: id of the style whose row it was before the first step; None: the mean of all rows.
     """
 

@@ -82,7 +82,7 @@ class Server(uvicorn.Server):
             await asyncio.sleep(TICK_SECONDS)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._service.jobs.feed.close()
+        self._service.jobs.event_hub.close()
         # Not after `run`: uvicorn lets the signal that ended it end the process there.
         await asyncio.gather(super().shutdown(sockets), asyncio.to_thread(self._workers.stop))
         self._watching.cancel()

@@ -29,7 +29,7 @@ class Preview:
 
 @dataclass(frozen=True, eq=False)
 class ServedModel:
-    """One version of one model as it is offered: what it is, what paints it, and the previews by their styles' ids."""
+    """A served version of a model: its manifest, its stylizer, and its previews by style id."""
 
     manifest: Manifest
     stylizer: Stylizer
@@ -95,7 +95,7 @@ class Catalogue:
         return self._served[manifest.label].previews.get(style.id)
 
     def stylizer(self, manifest: Manifest) -> Stylizer:
-        """What paints this model; whoever holds it can finish with it."""
+        """The stylizer of this model; a request that holds it can finish with it."""
         return self._served[manifest.label].stylizer
 
 

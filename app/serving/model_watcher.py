@@ -1,4 +1,4 @@
-"""Following the active versions: a thread loads what has become active, and then puts it in the old one's place.
+"""The model watcher: a thread loads versions that have become active, and swaps them for the old ones.
 
 Requests go on meanwhile, and those that began on the old version finish on it. Whatever goes wrong leaves the old one.
 """
@@ -82,7 +82,7 @@ class ModelWatcher:
         Args:
             show: takes each new catalogue, once the engine has its models.
         """
-        self._thread = threading.Thread(target=self._run, args=(engine, show), name="following", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(engine, show), name="model-watcher", daemon=True)
         self._thread.start()
         self._limited.wait()
 

@@ -1,1 +1,1 @@
-"""Training: photos and paintings in, a generator and its style rows out."""
+"""Training: photos and style images in, a generator and its style rows out."""

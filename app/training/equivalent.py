@@ -64,7 +64,7 @@ def gatys(
 
     Args:
         photo, start: (1, 3, H, W).
-        style: the painting's place in the objective.
+        style: index of the style image in the objective.
     """
     picture = start.clone(memory_format=torch.contiguous_format).requires_grad_()  # L-BFGS flattens its gradient
     optimiser = torch.optim.LBFGS(

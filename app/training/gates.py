@@ -68,7 +68,7 @@ class Painted:
     """A version's styles that are judged: its networks, and where a style stands in its rows and in the objective.
 
     Attributes:
-        styles: id -> (row, painting).
+        styles: id -> (row, index of the style image).
         pictures: (1, 3, H, W), which no training has seen.
     """
 
@@ -129,7 +129,7 @@ def judge_paintings(findings: Findings, painted: Painted, watch: Callable[[float
 
 
 def equivalent(painted: Painted, style: str, photo: Tensor) -> int:
-    """Iterations of Gatys from noise that one painting is worth, `EVALUATIONS` at the most."""
+    """Iterations of Gatys from noise that one stylized image is worth, at most `EVALUATIONS`."""
     row, painting = painted.styles[style]
     picture = eight_bit(paint_sample(painted.generator, painted.rows, photo, row)).clone()
     total = judged(painted.objective, picture, photo, painting).total.item()
@@ -157,7 +157,7 @@ def begins_with(after: Mapping[str, Tensor], before: Mapping[str, Tensor], name:
 def judge_golden(
     findings: Findings, before: tuple[nn.Module, StyleRows], after: tuple[nn.Module, StyleRows], styles: Sequence[str]
 ) -> None:
-    """Gate: the styles that were there paint the golden pictures as before, bit for bit.
+    """Gate: the older styles give the same golden images as before, bit for bit.
 
     Args:
         before, after: generator and rows, on the same device.

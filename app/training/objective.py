@@ -1,4 +1,4 @@
-"""The objective: how far a painted batch is from its paintings and from its photos."""
+"""The objective: how far a stylized batch is from its style images and its photos."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ FLAT = 0.02
 # by at least, as a share of all brightness.
 PLAIN = 0.04
 STRONG = 0.15
-# Of the paintings' energy at the content layer. Photos have more than this; a flat one can have a millionth, of which
-# every error would be a million times as much, and the only thing that is learned.
+# Of the style images' energy at the content layer. Photos have more than this; a flat one can have a millionth, and
+# its relative error would be a million times as large and drown all others.
 MIN_ENERGY = 0.1
 # Of the energy of noise in the detail features: as much as a photo with little in it has.
 MIN_DETAIL = 0.25
@@ -102,7 +102,7 @@ def check_layers(descriptor: Descriptor, recipe: Aim) -> None:
 
 
 class Objective(nn.Module):
-    """The balanced losses against fixed paintings.
+    """The balanced losses against fixed style images.
 
     Args:
         descriptor: the loss network.
@@ -201,7 +201,7 @@ class Objective(nn.Module):
         return features
 
     def distances(self, painted: Tensor, contents: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
-        """Style and content, each (B,), against features of the photos, which many paintings of them can share."""
+        """Style and content, each (B,), against features of the photos, which several styles can share."""
         features = self.descriptor(painted, {*self.style_layers, self.content_layer})
         return self.style_by_layer(features, styles).mean(dim=0), self.content(features, contents)
 

@@ -1,4 +1,4 @@
-"""The paintings of a training: picture files, their ids, and what is known of them."""
+"""The style images of a training: files, ids, and what is known about them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CATALOGUE = "styles.csv"
 
 
 class UnusablePaintings(Exception):
-    """The folder has no painting, lacks one that was named, or has one that cannot become a style."""
+    """The folder has no style image, lacks one that was named, or has one that cannot become a style."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class StyleImage:
 
 
 def list_paintings(folder: Path, wanted: Sequence[str] = (), licence: str | None = None) -> tuple[StyleImage, ...]:
-    """The paintings of `folder`, sorted by id; only those in `wanted` where it names any.
+    """The style images of `folder`, sorted by id; only those in `wanted` if it names any.
 
     Titles, artists, years and licences come from `styles.csv` (columns file, title, artist, year, licence) where the
     folder has one; `licence` is that of all others.
@@ -44,11 +44,11 @@ def list_paintings(folder: Path, wanted: Sequence[str] = (), licence: str | None
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     files = {path.stem: path for path in paths}
     if twice := sorted(style for style, count in Counter(path.stem for path in paths).items() if count > 1):
-        raise UnusablePaintings(f"There are several paintings {', '.join(twice)} in {folder}.")
+        raise UnusablePaintings(f"There are several style images {', '.join(twice)} in {folder}.")
     if missing := sorted(set(wanted) - files.keys()):
-        raise UnusablePaintings(f"There is no painting {', '.join(missing)} in {folder}.")
+        raise UnusablePaintings(f"There is no style image {', '.join(missing)} in {folder}.")
     if not files:
-        raise UnusablePaintings(f"There is no JPEG, PNG or WebP painting in {folder}.")
+        raise UnusablePaintings(f"There is no JPEG, PNG or WebP style image in {folder}.")
     known = read_catalogue(folder / CATALOGUE)
     return tuple(
         describe(files[style], known.get(files[style].name, {}), licence) for style in sorted(set(wanted or files))

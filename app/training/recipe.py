@@ -73,9 +73,9 @@ class Schedule(BaseModel):
 
 
 class Aim(Schedule):
-    """A training towards paintings: what it wants to reach."""
+    """A training towards style images: its targets and losses."""
 
-    # The paintings: longer edge in pixels. It sets the size of the strokes, in pixels of the output.
+    # The style images: longer edge in pixels. It sets the size of the strokes, in pixels of the output.
     stroke: int = Field(512, ge=64, le=2048)
 
     # The losses, all balanced (relative to the target's own energy; see app.losses).
@@ -88,7 +88,7 @@ class Aim(Schedule):
     # things, which the content layer does not see.
     detail_layer: str = "relu3_1"
     detail_weight: float = Field(0.0, ge=0, le=100)
-    # Against what the network leaves of itself: a grid of its enlargements, a grain that the painting does not have,
+    # Against what the network leaves of itself: a grid of its enlargements, a grain that the style image does not have,
     # borders of flat places, rings around strong edges (see app.losses).
     grid_weight: float = Field(100.0, ge=0, le=10_000)
     spectrum_weight: float = Field(0.03, ge=0, le=10_000)
@@ -102,7 +102,7 @@ class Aim(Schedule):
 
 
 class Recipe(Aim):
-    """The training of a generator; of a `texture`, towards the painting's style alone, for it has no content."""
+    """The training of a generator; of a `texture`, towards the style alone, for it has no content."""
 
     # The network: a name of app.nets.architectures.ARCHITECTURES, and its own arguments.
     architecture: ArchitectureName = "compact"
@@ -141,15 +141,15 @@ class Recipe(Aim):
     @model_validator(mode="after")
     def enough_for_statistics(self) -> Recipe:
         if self.norm == "batch" and self.batch < MIN_BATCH:
-            raise ValueError(f"batch normalisation wants a batch of {MIN_BATCH} pictures at least, not {self.batch}")
+            raise ValueError(f"batch normalisation needs a batch of at least {MIN_BATCH} images, not {self.batch}")
         return self
 
 
 class AddRecipe(Aim):
     """The training of new rows on a generator that stays as it is."""
 
-    # What is added to what: `name@version`, and the SHA-256 of each painting by style id. A run of another addition is
-    # not continued.
+    # What is added to what: `name@version`, and the SHA-256 of each style image by style id. A run of another addition
+    # is not continued.
     base: str | None = None
     paintings: dict[StyleId, str] = {}
 
@@ -164,7 +164,7 @@ class AddRecipe(Aim):
     average: Decay = 0.98
     content_weight: float = Field(0.1, ge=0, le=10)
 
-    # What a new row starts from: the existing row whose pictures are nearest to the painting, or the mean of all.
+    # What a new row starts from: the existing row whose results are nearest to the style image, or the mean of all.
     start: Literal["nearest", "mean"] = "nearest"
 
 

@@ -38,7 +38,7 @@ class RowStart:
 
     Attributes:
         row: number of the existing row; None: the mean of all.
-        total: mean loss of its pictures against the new painting.
+        total: mean loss of its results against the new style image.
         gamma, beta: (features,).
     """
 
@@ -53,7 +53,7 @@ class RowTrainer(Trainer):
 
     Args:
         generator, rows: the model that is added to; neither is changed.
-        styles: ids of the new styles, in the order of the objective's paintings.
+        styles: ids of the new styles, in the order of the objective's style images.
         tell: is called with the share (0..1) of the starts that have been measured; with many rows that takes a while.
 
     Attributes:
@@ -100,7 +100,7 @@ class RowTrainer(Trainer):
 
     @torch.no_grad()
     def choose_starts(self, rows: StyleRows, tell: Callable[[float], None] = lambda _: None) -> list[RowStart]:
-        """Where every new style starts: the existing rows, or their mean, paint the same photos; the best one is it."""
+        """The start of every new style: the best of the existing rows, or their mean, on the same photos."""
         steps = range(math.ceil(START_PHOTOS / self.recipe.batch))
         photos = torch.cat([self.photos.sample(step, START_SALT).photos for step in steps]).to(self.device)
         starts = [RowStart(row, math.inf, rows.gamma[row], rows.beta[row]) for row in range(len(rows.gamma))]
@@ -113,7 +113,7 @@ class RowTrainer(Trainer):
         return [min(of_style, key=lambda start: start.total) for of_style in zip(*measured, strict=True)]
 
     def measure(self, start: RowStart, photos: Tensor) -> list[RowStart]:
-        """The same start with its loss against each of the paintings."""
+        """The same start with its loss against each of the style images."""
         count = len(photos)
         painted = self.paint(photos, start.gamma.expand(count, -1), start.beta.expand(count, -1))
         totals = (

@@ -66,7 +66,7 @@ class StyleTrainer(Trainer):
         try:
             check_styles(generator, len(styles))
         except ValueError as error:
-            raise UnusableRecipe(f"The recipe does not go with the paintings: {error}.") from None
+            raise UnusableRecipe(f"The recipe does not fit the style images: {error}.") from None
         return generator, StyleRows(len(styles), generator.features)
 
     @torch.no_grad()

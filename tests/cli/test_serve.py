@@ -77,4 +77,6 @@ def test_a_variable_that_is_no_setting_is_warned_of(shell, monkeypatch: pytest.M
     monkeypatch.setenv("PASTICHE_PORT", "tcp://10.0.0.7:8000")
     done = shell("version")
     assert done.returncode == 0
-    assert done.stderr.decode() == "pastiche: warning: PASTICHE_WORKER is no setting; do you mean PASTICHE_WORKERS?\n"
+    assert (
+        done.stderr.decode() == "pastiche: warning: PASTICHE_WORKER is not a setting; did you mean PASTICHE_WORKERS?\n"
+    )

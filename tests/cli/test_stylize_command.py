@@ -203,7 +203,7 @@ def test_a_file_name_is_not_read_as_markup(pastiche: Pastiche) -> None:
         ([*STYLE, "--format", "gif"], "gif is not one of"),
         ([*STYLE, "--nonsense"], "--nonsense"),
         ([], "--styles"),
-        ([*STYLE, "--style-image", "photo.png"], "Give --styles, or --style-image"),
+        ([*STYLE, "--style-image", "photo.png"], "Give --styles, or a style image with --style-image"),
     ],
 )
 def test_misuse_ends_with_2_and_paints_nothing(

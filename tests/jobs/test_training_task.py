@@ -268,7 +268,7 @@ def test_paintings_must_be_those_that_were_asked_for(house) -> None:
     gone, other = house.ask("gone"), house.ask("other")
     house.storage.delete(gone.params["paintings"][0]["blob_key"])
     house.storage.put(other.params["paintings"][0]["blob_key"], b"another picture")
-    for job, said in ((gone, "has been deleted"), (other, "is not the one that was brought")):
+    for job, said in ((gone, "has been deleted"), (other, "is not the one that was uploaded")):
         with pytest.raises(TrainingFailed, match=said):
             house.task(house.claim(job))
 

@@ -134,7 +134,7 @@ def running(host: str, settings: Settings) -> Iterator[Running]:
     warm = asyncio.Event()
     warm.set()
     service: Any = SimpleNamespace(
-        warmed=warm.wait, draining=False, jobs=SimpleNamespace(feed=SimpleNamespace(close=lambda: None))
+        warmed=warm.wait, draining=False, jobs=SimpleNamespace(event_hub=SimpleNamespace(close=lambda: None))
     )
     server = Server(ServerConfig(application, settings), service, Supervisor(0, {}))  # type: ignore[arg-type]
     thread = threading.Thread(target=server.run, args=([listening],))

@@ -132,7 +132,7 @@ def test_a_model_is_named_like_its_architecture_where_it_is_not_named(root, tmp_
 def test_a_small_batch_is_refused(root, tmp_path):
     result = invoke(*command(root, tmp_path / "run", batch=3))
     assert result.exit_code == 1
-    assert "batch normalisation wants a batch of 4 pictures at least, not 3" in result.output
+    assert "batch normalisation needs a batch of at least 4 images, not 3" in result.output
 
 
 @pytest.mark.parametrize(("architecture", "norm"), [("johnson", "instance"), ("paper", "batch")])

@@ -53,10 +53,10 @@ def test_a_catalogue_that_is_none_is_refused(folder, content):
 
 
 def test_what_cannot_become_a_style_is_refused_by_name(folder):
-    with pytest.raises(UnusablePaintings, match="no painting waves in"):
+    with pytest.raises(UnusablePaintings, match="no style image waves in"):
         list_paintings(folder, ["photo1", "waves"])
     write_pictures(folder, 1, suffix=".png")
-    with pytest.raises(UnusablePaintings, match="several paintings photo0 in"):
+    with pytest.raises(UnusablePaintings, match="several style images photo0 in"):
         list_paintings(folder)
     (folder / "photo0.png").rename(folder / "Not an Id.png")
     with pytest.raises(UnusablePaintings, match=r"Not an Id\.png is no style id"):
@@ -64,5 +64,5 @@ def test_what_cannot_become_a_style_is_refused_by_name(folder):
 
 
 def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(UnusablePaintings, match="no JPEG, PNG or WebP painting"):
+    with pytest.raises(UnusablePaintings, match="no JPEG, PNG or WebP style image"):
         list_paintings(tmp_path)

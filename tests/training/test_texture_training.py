@@ -85,7 +85,7 @@ def test_only_models_of_textures_paint_them(root, learned, tmp_path):
         assert words in result.output
         assert "Traceback" not in result.output
     result = texture(root, "texture-dots", tmp_path / "x.png", "--style", "waves")
-    assert "has no style waves; it has dots" in result.output
+    assert "has no style waves. It has dots" in result.output
     assert not (tmp_path / "x.png").exists()
 
 

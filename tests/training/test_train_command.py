@@ -166,10 +166,10 @@ def test_inputs_that_cannot_be_used_are_named(root, tmp_path):
     empty.mkdir()
     run = tmp_path / "run"
     refused(invoke(*command(root, run, photos=empty)), "no JPEG, PNG or WebP photo", str(empty))
-    refused(invoke(*command(root, run, paintings=empty)), "no JPEG, PNG or WebP painting")
-    refused(invoke(*command(root, run, style="waves")), "no painting waves")
+    refused(invoke(*command(root, run, paintings=empty)), "no JPEG, PNG or WebP style image")
+    refused(invoke(*command(root, run, style="waves")), "no style image waves")
     (tmp_path / "text").write_text("no weights")
-    refused(invoke(*command(root, run, descriptor=tmp_path / "text")), "text is no safetensors file")
+    refused(invoke(*command(root, run, descriptor=tmp_path / "text")), "text is not a safetensors file")
     save_file({"layer": torch.zeros(1)}, tmp_path / "other.safetensors")
     refused(invoke(*command(root, run, descriptor=tmp_path / "other.safetensors")), "not those of a VGG")
     shallow = {name: tensor for name, tensor in random_vgg().items() if name.startswith("conv1")}
@@ -185,11 +185,11 @@ def test_inputs_that_cannot_be_used_are_named(root, tmp_path):
         ({"stepz": 3}, ["stepz", "Extra inputs are not permitted"]),
         ({"crop": 5, "batch": 0}, ["crop", "batch"]),
         ({"options": {"depth": 3}}, ["the options do not fit"]),
-        ({"style_weights": {"waves": 2.0}}, ["no painting here: waves"]),
-        ({"style_shares": {"waves": 2.0}}, ["no painting here: waves"]),
-        ([1], ["no JSON object"]),
-        ("text", ["no JSON object"]),
-        (None, ["no JSON object"]),
+        ({"style_weights": {"waves": 2.0}}, ["without a style image: waves"]),
+        ({"style_shares": {"waves": 2.0}}, ["without a style image: waves"]),
+        ([1], ["not a JSON object"]),
+        ("text", ["not a JSON object"]),
+        (None, ["not a JSON object"]),
     ],
 )
 def test_a_recipe_that_cannot_be_used_is_explained(root, tmp_path, recipe, words):
@@ -199,7 +199,7 @@ def test_a_recipe_that_cannot_be_used_is_explained(root, tmp_path, recipe, words
 
 def test_a_recipe_that_is_no_json_is_explained(root, tmp_path):
     (tmp_path / "recipe.json").write_text("{")
-    refused(invoke(*command(root, tmp_path / "run", recipe=tmp_path / "recipe.json")), "no JSON")
+    refused(invoke(*command(root, tmp_path / "run", recipe=tmp_path / "recipe.json")), "not valid JSON")
 
 
 def test_a_folder_of_another_run_is_not_overwritten(root, undisturbed):

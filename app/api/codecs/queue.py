@@ -138,7 +138,7 @@ class CodecQueue(Generic[Payload]):
             Overloaded: it would not be done in time; `retry_after_seconds` is when it would, if nothing else came.
         """
         if deadline <= now:
-            raise DeadlineExceeded("The time for this request was over before its picture arrived.")
+            raise DeadlineExceeded("The request's time limit was over before its image had arrived.")
         line = self._line_of(costs)
         place = Place(line, list(costs), deadline, (deadline - now) / CAUTION)
         if line.reserved:
@@ -219,5 +219,5 @@ def microseconds(costs: Sequence[Cost]) -> int:
 def overloaded(seconds: float) -> Overloaded:
     """Come back in so many seconds."""
     return Overloaded(
-        "Too many pictures wait to be decoded and encoded.", retry_after_seconds=max(1, math.ceil(seconds))
+        "Too many images are waiting to be decoded or encoded.", retry_after_seconds=max(1, math.ceil(seconds))
     )

@@ -91,12 +91,12 @@ class CodecThreads:
             return CodecWork(self, self._queue.admit(self._clock(), costs, deadline))
 
     async def probe(self, data: bytes, max_megapixels: float, deadline: float, stages: Stages) -> Header:
-        """What `probe` returns and raises, and what `admit` raises."""
+        """Returns and raises as `probe`; also raises as `admit`."""
         with self.admit([PROBING], deadline) as work:
             return await work.run(stages, probe, data, max_megapixels)
 
     def submit(self, place: Place, call: Callable[[], Any]) -> Future[Any]:
-        """Cancelled before its turn, it never begins."""
+        """If it is cancelled before its turn, it never begins."""
         task = Task(call)
         with self._lock:
             step = self._queue.submit(place, task)

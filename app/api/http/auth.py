@@ -1,7 +1,7 @@
-"""Who sent a request: anybody, one with a key of the public routes, or the operator, to whom some routes belong.
+"""Who sent a request: anybody, the holder of an API key, or the operator.
 
-With PASTICHE_API_KEYS the public routes want one of the keys. The token in PASTICHE_ADMIN_TOKEN opens them as well, and
-the admin routes with them.
+With PASTICHE_API_KEYS the public routes require one of the keys. The token in PASTICHE_ADMIN_TOKEN opens them as well,
+and the admin routes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from app.errors import Unauthorized
 
 bearer = HTTPBearer(auto_error=False, description="One of the keys in PASTICHE_API_KEYS.")
 admin_bearer = HTTPBearer(auto_error=False, scheme_name="Admin", description="The token in PASTICHE_ADMIN_TOKEN.")
-# Networks give each of their machines many addresses of IPv6, so that one is told by its network.
+# A machine may have many IPv6 addresses of its network, so the network identifies it.
 IPV6_NETWORK = 64
-# Whose the operator's jobs are: not the token's, which may be changed while they run.
+# The principal of the operator's jobs: not the token, which may change while they run.
 ADMIN = "admin"
 FINGERPRINT_CHARACTERS = 12
 
@@ -41,9 +41,9 @@ def require_key(keyring: Keyring) -> Check:
         if credentials is None:
             raise Unauthorized("Send one of the service's keys as `Authorization: Bearer <key>`.")
         given = sent(credentials)
-        # All keys, also after a match: the time must not tell which one it was.
+        # Compare with all keys, even after a match: the time must not tell which one it was.
         if not any([hmac.compare_digest(given, key) for key in keyring.api_keys]):  # noqa: C419
-            raise Unauthorized("The key is not one of the service's.")
+            raise Unauthorized("The key is not valid.")
         # A part of its hash tells keys apart, and may lie in a database.
         request.state.principal = f"key-{hashlib.sha256(given).hexdigest()[:32]}"
 
@@ -65,10 +65,10 @@ def require_admin(keyring: Keyring) -> Check:
 
     async def check(request: Request, credentials: AdminCredentials) -> None:
         if credentials is None:
-            raise Unauthorized("Send the operator's token as `Authorization: Bearer <token>`.")
+            raise Unauthorized("Send the admin token as `Authorization: Bearer <token>`.")
         request.state.fingerprint = fingerprint(credentials)
         if not recognised(request, credentials, keyring):
-            raise Unauthorized("The token is not the operator's.")
+            raise Unauthorized("The admin token is not valid.")
 
     return check
 
@@ -91,7 +91,7 @@ def sent(credentials: HTTPAuthorizationCredentials) -> bytes:
 
 
 def fingerprint(credentials: HTTPAuthorizationCredentials) -> str:
-    """Tells tokens apart in a log, and says nothing of them."""
+    """Tells tokens apart in a log without revealing them."""
     return hashlib.sha256(sent(credentials)).hexdigest()[:FINGERPRINT_CHARACTERS]
 
 
@@ -105,7 +105,7 @@ def is_admin(request: Request) -> bool:
 
 
 def principal_of(request: Request) -> str:
-    """Whose the request is, for jobs and quotas: the operator's, the API key's, or without keys the address's."""
+    """The principal, for jobs and quotas: the operator, the API key, or without keys the address."""
     if (known := getattr(request.state, "principal", None)) is not None:
         return str(known)
     return address_of(request)

@@ -1,7 +1,7 @@
 """Reading the body: bounded for each request and over all of them, raw or multipart alike.
 
-Where the bound over all is reached, bodies that come too slowly make room for others: otherwise some clients that stop
-in the middle of a large body would keep everybody out until their deadlines.
+When the bound over all is reached, bodies that arrive too slowly make room for others: otherwise a few clients that
+stop in the middle of a large body would lock everybody out until their deadlines.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app.api.http.disconnect import ClientGone
 from app.errors import BodyTooLarge, Overloaded
 
 RETRY_SECONDS = 1
-# Who sends less than this in that time may be cut off where others need the room: 8 kB/s, less than any phone has.
+# A client that sends less than this in that time may be cut off when others need the room: 8 kB/s, less than any phone.
 STEP_BYTES = 16_384
 STALL_SECONDS = 2.0
 
@@ -43,19 +43,19 @@ class UploadBudget:
         while self.held_bytes + count > self.limit_bytes and (stalled := self._stalled()) is not None:
             stalled.cut_off()
         if self.held_bytes + count > self.limit_bytes:
-            raise Overloaded("Too many uploads at once.", retry_after_seconds=RETRY_SECONDS)
+            raise Overloaded("Too many uploads are in progress.", retry_after_seconds=RETRY_SECONDS)
         self.held_bytes += count
 
     def give_back(self, count: int) -> None:
         self.held_bytes -= count
 
     def note_step(self, body: Body) -> None:
-        """The body has begun to come, or has come a step further."""
+        """The body has begun to arrive, or more of it has arrived."""
         self._receiving[body] = self._clock()
         self._receiving.move_to_end(body)
 
     def forget(self, body: Body) -> None:
-        """The body has come to its end, whichever it was. May be called again."""
+        """The body has ended, in whichever way. May be called again."""
         self._receiving.pop(body, None)
 
     def _stalled(self) -> Body | None:
@@ -156,8 +156,8 @@ class Body:
         self._held = 0
 
     def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"The body has more than the {self._limit / 1e6:g} megabytes that are read.")
+        return BodyTooLarge(f"The body has more than the allowed {self._limit / 1e6:g} megabytes.")
 
 
 def too_slow() -> Overloaded:
-    return Overloaded("The body came too slowly while others needed the room.", retry_after_seconds=RETRY_SECONDS)
+    return Overloaded("The body arrived too slowly while others needed the room.", retry_after_seconds=RETRY_SECONDS)

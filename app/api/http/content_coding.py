@@ -25,7 +25,7 @@ def inflater_of(headers: Headers) -> Inflater | None:
     if others or first not in CODINGS:
         named = ", ".join(codings)[:40]
         raise UnsupportedCoding(
-            f"The body comes with `Content-Encoding: {named}`, which is not read. Send it as it is, or with one of "
+            f"`Content-Encoding: {named}` is not supported. Send the body uncompressed, or with one of "
             f"{', '.join(CODINGS)}."
         )
     return Inflater(first)
@@ -48,14 +48,14 @@ class Inflater:
             if self._whole and self._coding == "gzip":  # one member after another, as RFC 1952 allows
                 self._state, self._whole = zlib.decompressobj(GZIP_BITS), False
             if self._whole:
-                raise MalformedBody("Bytes come after the end of the deflated body.")
+                raise MalformedBody("There are bytes after the end of the deflated body.")
             if self._state is None:
                 self._state = zlib.decompressobj(deflate_bits(data))
             try:
                 piece = self._state.decompress(data, PIECE_BYTES)
             except zlib.error as error:
                 raise MalformedBody(
-                    f"The body is not what its `Content-Encoding: {self._coding}` says.", private=repr(error)
+                    f"The body is not valid {self._coding}, as its `Content-Encoding` says.", private=repr(error)
                 ) from None
             self._whole = self._state.eof
             data = self._state.unused_data if self._whole else self._state.unconsumed_tail
@@ -64,7 +64,7 @@ class Inflater:
     def end(self) -> None:
         """The body has come to its end. Raises MalformedBody where more was to come."""
         if not self._whole and self._state is not None:
-            raise MalformedBody(f"The body ends before its {self._coding} data do.")
+            raise MalformedBody(f"The body ends before its {self._coding} data does.")
 
 
 def deflate_bits(data: bytes) -> int:

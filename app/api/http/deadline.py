@@ -12,7 +12,7 @@ from app.errors import DeadlineExceeded
 
 @asynccontextmanager
 async def finished_by(deadline: float) -> AsyncIterator[None]:
-    """Cancel whatever step the body is at when the deadline comes, be it the client's own slow upload.
+    """Cancel whatever the request is doing when the deadline comes, even the client's own slow upload.
 
     Args:
         deadline: on the monotonic clock.
@@ -25,5 +25,5 @@ async def finished_by(deadline: float) -> AsyncIterator[None]:
             yield
     except TimeoutError:
         if limit.expired():
-            raise DeadlineExceeded("The time for this request was over before it was done.") from None
+            raise DeadlineExceeded("The request was not finished within its time limit.") from None
         raise

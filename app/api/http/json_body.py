@@ -1,4 +1,4 @@
-"""JSON as the operator's routes take it: one small object, without what JSON does not have, and each member once."""
+"""JSON bodies of the admin routes: one small object, strict JSON, each member once."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ async def receive_json(request: Request, kind: TypeAdapter[Options]) -> Options:
     """The body, checked against a schema.
 
     Raises:
-        EmptyBody, MalformedBody, BodyTooLarge: it is no JSON object.
-        InvalidOption: the object is not what it should be.
+        EmptyBody, MalformedBody, BodyTooLarge: it is not a JSON object.
+        InvalidOption: the object does not match the schema.
         Overloaded, ClientGone: as reading any body.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
@@ -38,7 +38,7 @@ async def receive_json(request: Request, kind: TypeAdapter[Options]) -> Options:
         body.drop()
     check_json(data)
     try:
-        # Strictly: a number is none in quotes.
+        # Strict: quoted numbers are rejected.
         return kind.validate_json(data, strict=True)
     except ValidationError as error:
         raise invalid_options([{**found, "loc": member_of(found["loc"])} for found in error.errors()]) from None
@@ -47,13 +47,13 @@ async def receive_json(request: Request, kind: TypeAdapter[Options]) -> Options:
 def check_json(data: bytes) -> None:
     """Raises EmptyBody, MalformedBody, InvalidOption."""
     if not data.strip():
-        raise EmptyBody("There are no bytes where JSON was expected.")
+        raise EmptyBody("The body is empty: send a JSON object.")
     try:
         found = json.loads(data.decode(), object_pairs_hook=each_once, parse_constant=no_number)
     except (ValueError, RecursionError) as error:
-        raise MalformedBody("The body is no JSON that can be read.", private=repr(error)) from None
+        raise MalformedBody("The body is not valid JSON.", private=repr(error)) from None
     if not isinstance(found, dict):
-        raise MalformedBody("The body is no JSON object.")
+        raise MalformedBody("The body must be a JSON object.")
 
 
 def each_once(members: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -65,10 +65,10 @@ def each_once(members: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def no_number(name: str) -> NoReturn:
-    raise InvalidOption(f"{name} is no number.")
+    raise InvalidOption(f"{name} is not a JSON number.")
 
 
 def member_of(path: tuple[str | int, ...]) -> tuple[str, ...]:
-    """The member of the object in which the error is, without the tag of a union before it."""
+    """The member with the error, without the tag of a union before it."""
     named = [part for part in path if isinstance(part, str)]
     return tuple(named[1:2] if path and path[0] in ("add", "full") else named[:1])

@@ -1,4 +1,4 @@
-"""The service's secrets: those it was started with, or what their files hold now."""
+"""The service's secrets: those it was started with, or the current content of their files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from app.settings import Settings, SettingsError
 
-# How old may be what is known of the files.
+# How often the files are looked at, at most.
 LOOK_SECONDS = 1.0
 
 Signature = tuple[int, int, int]
@@ -23,8 +23,8 @@ _log = structlog.get_logger(__name__)
 class Keyring:
     """The API keys and the operator's token. Safe for threads.
 
-    Files are looked at when a request needs a secret, once a second at most; one whose new content is no secret leaves
-    the old one standing, and the log says why. Which routes there are does not change: that is decided at the start.
+    Files are checked when a request needs a secret, at most once a second. If the new content is not valid, the old
+    secret stays and the log says why. Which routes exist is decided at the start.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:

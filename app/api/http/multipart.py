@@ -1,4 +1,4 @@
-"""multipart/form-data (RFC 7578) as a stream: pictures and options, nothing on disk."""
+"""multipart/form-data (RFC 7578) as a stream: images and options, nothing on disk."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ async def parse_form(
     except FormParserError as error:
         raise MalformedBody("The form cannot be parsed.", private=repr(error)) from error
     if preamble.only:
-        raise MalformedBody("The form cannot be parsed: the boundary that its Content-Type names does not stand in it.")
+        raise MalformedBody("The form cannot be parsed: the boundary that its Content-Type names is not in it.")
     if not form.ended:
         raise MalformedBody("The form ends before its closing boundary.")
     found = form.pictures

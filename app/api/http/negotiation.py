@@ -1,4 +1,4 @@
-"""Which picture format the client wants: `Accept` with its q-values (RFC 9110, sections 12.4.2 and 12.5.1)."""
+"""Which image format the client prefers: `Accept` with its q-values (RFC 9110, sections 12.4.2 and 12.5.1)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from app.errors import NotAcceptable
 
 DEFAULT_FORMAT = "jpeg"
-# Between formats that the client likes as much: the default, then the smaller file for the same processor time.
+# Between formats that the client likes equally: the default, then the smaller file for the same processor time.
 PREFERENCE = (DEFAULT_FORMAT, "webp", "png", "avif")
 # What clients call a format that has another name.
 ALIASES = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg"}
@@ -52,11 +52,11 @@ def negotiate(accept: str, formats: Mapping[str, str]) -> str:
         closest = max(ranges, key=lambda r: (r.specificity(formats[name]), r.q))
         specificity = closest.specificity(formats[name])
         if specificity and closest.q > 0:
-            # Of equal weights the one that the client took the trouble to name wins.
+            # Of equal weights, the most specific one wins.
             ranked.append((closest.q, specificity, -rank, name))
     if not ranked:
         written = ", ".join(formats.values())
-        raise NotAcceptable(f"`Accept` allows none of the formats that are written: {written}.")
+        raise NotAcceptable(f"`Accept` allows none of the formats that can be written: {written}.")
     return max(ranked)[-1]
 
 

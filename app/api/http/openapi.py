@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond what FastAPI reads off the routes' signatures."""
+"""What the OpenAPI document says beyond what FastAPI takes from the routes' signatures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Responses = dict[int | str, Document]
 
 PICTURE: Document = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or AVIF, one frame."}
 REQUEST_ID: Document = {
-    "description": "The request's id: the one that was sent, or a new one.",
+    "description": "The request's id: the one that was sent, else a new one.",
     "schema": {"type": "string"},
 }
 RETRY_AFTER: Document = {
@@ -95,7 +95,7 @@ def stylize_parameters() -> list[Document]:
 
 
 def stylize_body() -> Document:
-    """The picture itself, or a form."""
+    """The photo itself, or a form."""
     form = {
         "type": "object",
         "required": [IMAGE_FIELD],
@@ -106,8 +106,8 @@ def stylize_body() -> Document:
     example = {"value": {"styles": "starry_night:0.7,great_wave:0.3", "strength": 0.8}}
     return {
         "required": True,
-        "description": "The picture itself with the options in the query, or a form with both. What the picture is, "
-        "its first bytes tell.",
+        "description": "The photo itself with the options in the query, or a form with both. The format is "
+        "recognised by its first bytes.",
         "content": {
             **{media_type: {"schema": PICTURE} for media_type in raw},
             "multipart/form-data": {"schema": form, "examples": {"a blend": example}},
@@ -115,19 +115,19 @@ def stylize_body() -> Document:
     }
 
 
-def painting_response() -> Document:
-    """The painting, in each format that can be written."""
+def stylized_image_response() -> Document:
+    """The stylized image, in each format that can be written."""
     headers = {
-        "Cache-Control": "`private, no-cache`: worth keeping for the client alone, with `If-None-Match`.",
-        "Cache-Status": "Whether it was painted now, kept, or painted for an equal request (`collapsed`), RFC 9211.",
-        "ETag": "Of the photo, the model and the options; strong on a processor, weak on a GPU.",
-        "Pastiche-Model": "The model that painted, `name@version`.",
+        "Cache-Control": "`private, no-cache`: the client may keep it, and revalidates with `If-None-Match`.",
+        "Cache-Status": "Whether it was computed now, cached, or computed for an equal request (`collapsed`).",
+        "ETag": "Of the photo, the weights and the options; weak where images are batched.",
+        "Pastiche-Model": "The model that was used, `name@version`.",
         "Server-Timing": "Milliseconds by stage: upload, queue, decode, engine, colour, encode, total.",
         "Vary": "`Accept`, which may choose the format.",
     }
     described = {name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()}
     return {
-        "description": "The painting.",
+        "description": "The stylized image.",
         "headers": {**described, "X-Request-ID": REQUEST_ID},
         "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in FORMATS.values()},
     }

@@ -14,13 +14,13 @@ from app.errors import NotFound, PasticheError, RequestError, ServiceError
 
 router = APIRouter(include_in_schema=False)
 
-# Of what stands in backquotes in a description.
+# Code in a description, in backquotes.
 CODE = re.compile("`([^`]+)`")
 CACHE = {"Cache-Control": "public, max-age=3600"}
 
 
 def kinds(error: type[PasticheError] = PasticheError) -> Iterator[type[PasticheError]]:
-    """The class and all below it that are of the service itself."""
+    """The class and all its subclasses that belong to the service itself."""
     if error.__module__ == PasticheError.__module__:
         yield error
     for kind in error.__subclasses__():
@@ -33,7 +33,7 @@ async def index(request: Request) -> Response:
         f'<li><a href="{root(request)}/problems/{kind.slug}">{kind.slug}</a> ({kind.status}): {escape(kind.title)}</li>'
         for kind in sorted(kinds(), key=lambda kind: (kind.status, kind.slug))
     )
-    return page("Problems", f"<p>Errors are answered as problems (RFC 9457), of these kinds.</p><ul>{rows}</ul>")
+    return page("Problems", f"<p>Errors are problems (RFC 9457) of these kinds.</p><ul>{rows}</ul>")
 
 
 @router.get("/problems/{slug}")
@@ -45,7 +45,7 @@ async def problem(request: Request, slug: str) -> Response:
         found.title,
         f"<p>{marked_up(meaning(found))}</p>"
         f"<p>{escape(advice(found))}</p>"
-        f"<p>Status {found.status}, type <code>{root(request)}/problems/{found.slug}</code>. The answer's own "
+        f"<p>Status {found.status}, type <code>{root(request)}/problems/{found.slug}</code>. The response's own "
         "<code>detail</code> says what it was this time, and its <code>instance</code> is the request's id in the log."
         f'</p><p><a href="{root(request)}/problems">All kinds of problems</a></p>',
     )
@@ -58,7 +58,7 @@ def root(request: Request) -> str:
 def meaning(kind: type[PasticheError]) -> str:
     """Its description, as the code has it."""
     if kind is PasticheError:
-        return "Something that nobody expected happened in the service. The log has it, under the request's id."
+        return "Something unexpected happened in the service. The log has it, under the request's id."
     return " ".join((kind.__doc__ or kind.title).split())
 
 
@@ -68,9 +68,9 @@ def marked_up(text: str) -> str:
 
 
 def advice(kind: type[PasticheError]) -> str:
-    """What to do about it, which is alike for most kinds."""
+    """What to do about it, the same for most kinds."""
     if kind.status in (408, 429, 503, 504):
-        return "Send the request again later: after the seconds in Retry-After, where the answer has that header."
+        return "Send the request again later: after the seconds in Retry-After, where the response has that header."
     if issubclass(kind, ServiceError) or not issubclass(kind, RequestError):
         return "The same request may succeed later. If it does not, tell whoever runs the service the instance."
     return "Change the request as the detail says: sent again unchanged, it will fail again."

@@ -34,7 +34,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def problem_response(scope: Scope, error: PasticheError) -> Response:
-    """The answer that tells of `error`; the scope keeps it for the request's log line."""
+    """The response for `error`; the scope keeps it for the request's log line."""
     scope["state"]["problem"] = error
     body = Problem(
         type=f"{scope.get('root_path', '')}/problems/{error.slug}",
@@ -51,15 +51,15 @@ def problem_response(scope: Scope, error: PasticheError) -> Response:
     if isinstance(error, UnsupportedCoding):
         headers["Accept-Encoding"] = ", ".join(CODINGS)
     if isinstance(error, DeadlineExceeded):
-        # The body may still be trickling in; its client gets no more of the server's patience.
+        # The body may still be trickling in; the server waits no longer for it.
         headers["Connection"] = "close"
     members = body.model_dump()
-    # Once more at the end: `extra` may add to the standard members, not replace them.
+    # Again at the end: `extra` may add to the standard members, not replace them.
     return JSONResponse(members | error.extra | members, error.status, headers, MEDIA_TYPE)
 
 
 def answer_errors_as_problems(app: FastAPI, unauthorized: RateLimit) -> None:
-    """Every error that the framework or a route raises; what nobody expected is the request log's to catch.
+    """Handle every error that the framework or a route raises; the request log catches the unexpected ones.
 
     Args:
         unauthorized: of requests without a right key, by address.
@@ -79,19 +79,19 @@ def answer_errors_as_problems(app: FastAPI, unauthorized: RateLimit) -> None:
 
 
 def counted(request: Request, error: Unauthorized, unauthorized: RateLimit) -> PasticheError:
-    """The error itself, until its address has had as many as it may. A right key opens the routes all the same."""
+    """The error itself, until its address has reached the limit. A right key still opens the routes."""
     try:
         unauthorized.hit(address_of(request))
     except TooManyRequests as limit:
         return TooManyRequests(
-            "Too many requests without a right key came from this address. Come back later, or with a key.",
+            "Too many requests without a valid key came from this address. Try again later, or with a key.",
             retry_after_seconds=limit.retry_after_seconds,
         )
     return error
 
 
 async def framework_error(request: Request, error: Any) -> Response:
-    """The router's own: no such route, or not with this method; OPTIONS is answered with what there is."""
+    """The router's own: no such route, or not with this method; OPTIONS gets the list of methods."""
     if error.status_code == MethodNotAllowed.status:
         return wrong_method(request, methods_of(request))
     if error.status_code == NotFound.status:
@@ -101,7 +101,7 @@ async def framework_error(request: Request, error: Any) -> Response:
 
 
 def methods_of(request: Request) -> set[str]:
-    """Of all routes with this path: the router names those of the first one alone."""
+    """The methods of all routes with this path: the router names those of the first one only."""
     return {
         method
         for method in METHODS
@@ -115,6 +115,6 @@ def wrong_method(request: Request, methods: set[str]) -> Response:
     if request.method == "OPTIONS":
         response = Response(status_code=204)
     else:
-        response = problem_response(request.scope, MethodNotAllowed(f"This route takes {', '.join(allowed)}."))
+        response = problem_response(request.scope, MethodNotAllowed(f"This route allows {', '.join(allowed)}."))
     response.headers["Allow"] = ", ".join(allowed)
     return response

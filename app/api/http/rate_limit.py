@@ -1,4 +1,4 @@
-"""How often one principal may ask for a job: a moving window, in this process or in a Redis that all share."""
+"""How often one principal may create jobs: a moving window, in this process or in a Redis that all share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from redis.retry import Retry
 
 from app.errors import TooManyRequests
 
-# A Redis that is slower than this is passed over.
+# A Redis that is slower than this is ignored.
 SOCKET_SECONDS = 1
 
 _log = structlog.get_logger(__name__)
@@ -36,17 +36,17 @@ class RateLimit:
         self._limiter = MovingWindowRateLimiter(storage)
 
     def hit(self, principal: str) -> None:
-        """Count one. Raises TooManyRequests, with the time until the window has room again."""
+        """Count one request. Raises TooManyRequests, with the time until the window has room again."""
         try:
             if self._limiter.hit(self._item, principal):
                 return
             reset = self._limiter.get_window_stats(self._item, principal).reset_time
         except StorageError as error:
-            # Better too many jobs for a while, which the quotas still bound, than none.
+            # Rather too many jobs for a while, which the quotas still bound, than none.
             _log.warning("rate_limit_passed_over", reason=repr(error))
             return
         raise TooManyRequests(
-            f"At most {self._item.amount} jobs may be asked for within a minute.",
+            f"You have reached your limit of {self._item.amount} new jobs a minute.",
             retry_after_seconds=max(1, math.ceil(reset - time.time())),
         )
 

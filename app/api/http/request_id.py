@@ -1,4 +1,4 @@
-"""The name of a request: taken from `X-Request-ID` or made, in every log line and in every answer."""
+"""The id of a request: taken from `X-Request-ID` or generated; in every log line and every response."""
 
 from __future__ import annotations
 

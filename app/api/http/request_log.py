@@ -1,4 +1,4 @@
-"""One log line and one count for every request, and an answer for what nobody expected."""
+"""One log line and one count for every request, and a response for unexpected errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.errors import PasticheError
 # nginx's word for "the client closed the connection first".
 CLIENT_GONE = 499
 FAILED = 500
-# Probes and scrapes come every few seconds for ever.
+# Probes and scrapes come every few seconds.
 QUIET = frozenset({"/healthz/live", "/healthz/ready", "/metrics"})
 PATH_LENGTH = 200
 

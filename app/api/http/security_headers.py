@@ -1,4 +1,4 @@
-"""Headers that keep a browser from taking an answer for more than it is."""
+"""Headers that keep a browser from taking a response for more than it is."""
 
 from __future__ import annotations
 

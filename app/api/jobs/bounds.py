@@ -24,10 +24,10 @@ def own_size(options: GatysOptions, photo_edge: int, style_images: int, settings
 
 
 def check_bounds(options: GatysOptions, style_images: int, settings: Settings, *, operator: bool) -> None:
-    """The operator is trusted with time, and nobody with more memory than there is.
+    """Check one job's options. The operator's jobs are bounded in memory only.
 
     Raises:
-        InvalidOption: with what is asked for, what is allowed, and what to change.
+        InvalidOption: saying what was requested, what is allowed, and what to change.
     """
     if not operator:
         check_work(options, settings)
@@ -52,18 +52,18 @@ def check_work(options: GatysOptions, settings: Settings) -> None:
 
 
 def check_priority(priority: int, settings: Settings, *, operator: bool) -> None:
-    """Raises InvalidOption for one that only the operator may give."""
+    """Raises InvalidOption for a priority that only the operator may give."""
     if priority > settings.job_priority and not operator:
         raise InvalidOption(f"`priority` is at most {settings.job_priority} here.")
 
 
 def work_of(options: GatysOptions) -> float:
-    """Megapixels times iterations, for a square picture."""
+    """Megapixels times iterations, for a square image."""
     return options.size**2 / 1e6 * options.iterations
 
 
 def memory_megabytes(options: GatysOptions, style_images: int) -> float:
-    """Of the worker, beside its models, for a square picture."""
+    """Of the worker, beside its models, for a square image."""
     pairs = options.history if options.optimiser == "lbfgs" else 0
     of_picture = options.size**2 * (PIXEL_BYTES + PAIR_BYTES * pairs)
     of_styles = (options.size * options.stroke) ** 2 * STYLE_BYTES * style_images

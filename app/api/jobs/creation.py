@@ -1,4 +1,4 @@
-"""Jobs are made: `POST /v1/jobs`, and the fast path for clients that do not want to wait for it."""
+"""Creating jobs: `POST /v1/jobs`, and `POST /v1/stylize` for clients that do not want to wait."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 KEY_CHARACTERS = 255
-# Problems that every way to make a job has.
+# Problems of every way to create a job.
 MAKING = (IdempotencyConflict, TooManyRequests, TooManyJobs, LedgerUnavailable, StorageUnavailable)
 PROBLEMS = (
     EmptyBody,
@@ -80,20 +80,20 @@ PROBLEMS = (
 
 @router.post(
     "",
-    summary="Paint slowly and well",
+    summary="Create a job",
     status_code=202,
     response_class=JSONResponse,
     responses={202: accepted_response(), **problems(*PROBLEMS)},
     openapi_extra={"parameters": [idempotency_parameter()], "requestBody": creation_body()},
 )
 async def create(request: Request) -> Response:
-    """Send a photo and any painting; a job repaints the photo until it has the painting's style.
+    """Send a photo and any style image; a job optimises the photo until it has the image's style.
 
-    `curl -F content=@photo.jpg -F style=@painting.jpg -F size=384 /v1/jobs`
+    `curl -F content=@photo.jpg -F style=@style.jpg -F size=384 /v1/jobs`
 
-    The pictures are checked before the job is accepted. A request that is repeated with the same `Idempotency-Key` and
-    the same contents gets the same job and the same 202, so that a client that heard no answer need only send it again;
-    `Idempotent-Replayed: true` tells it apart.
+    The images are checked before the job is accepted. A request that is repeated with the same `Idempotency-Key` and
+    the same contents gets the same job and the same 202, so a client that got no response can simply send it again;
+    `Idempotent-Replayed: true` marks the repetition.
     """
     service = service_of(request)
     await asyncio.to_thread(check_descriptor, service.settings)
@@ -178,7 +178,7 @@ async def admit(request: Request) -> None:
 async def receive_form(request: Request, body: Body) -> tuple[dict[str, list[bytes]], list[tuple[str, str]]]:
     """Pictures by the name of their field, and the other fields."""
     if request.query_params:
-        raise InvalidOption("The options of a job are fields of its form, not of the query.")
+        raise InvalidOption("Send the options of a job as fields of its form, not in the query.")
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != FORM:
         came = f"{quoted(content_type)} came" if content_type else "no Content-Type came"
@@ -202,7 +202,7 @@ async def check_pictures(
     edges: Mapping[str, int],
     deadline: float,
 ) -> None:
-    """Decode each as the worker will, at its longer edge of `edges`. Raises as `read_headers`."""
+    """Decode each image as the worker will, at its longer edge in `edges`. Raises as `read_headers`."""
     most, most_bytes = service.settings.picture_megapixels, service.settings.decode_bytes
     costs = {name: headers[name].cost(edges[name]) for name in pictures}
     for name, cost in costs.items():
@@ -227,7 +227,7 @@ def naming(picture: str) -> Iterator[None]:
 async def make_job(
     request: Request, kind: str, params: dict[str, Any], pictures: Mapping[str, bytes], priority: int, *, asked: Any
 ) -> tuple[JobEntry, bool]:
-    """Make the job, unless the idempotency key has one already; the job, and whether it was made now.
+    """Create the job, unless the idempotency key has one already. Returns the job, and whether it is new.
 
     Args:
         asked: `params` without what this service has chosen, such as the version of a model, which may be another one
@@ -263,7 +263,7 @@ def hash_of(kind: str, asked: Any, pictures: Mapping[str, bytes], priority: int)
 
 
 def idempotency_key(request: Request) -> str | None:
-    """Raises InvalidOption for a key that is no short printable text."""
+    """Raises InvalidOption unless the key is short printable text."""
     key = request.headers.get(IDEMPOTENCY_KEY)
     if key is not None and not (0 < len(key) <= KEY_CHARACTERS and key.isascii() and key.isprintable()):
         raise InvalidOption(f"`{IDEMPOTENCY_KEY}` must have 1 to {KEY_CHARACTERS} printable ASCII characters.")

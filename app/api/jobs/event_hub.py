@@ -1,7 +1,7 @@
 """Events of jobs for any number of readers: one poll of the ledger for all of them, in bounded memory.
 
-A reader asks for what comes after the last event that it has sent. Mostly that is still at hand; a reader that is
-slower than the job, or joins late, is sent to the ledger, which has all of them.
+A reader asks for the events after the last one that it has sent. Mostly these are in memory; a reader that is slower
+than the job, or joins late, reads them from the ledger.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from app.errors import LedgerUnavailable, Overloaded, TooManyRequests
 from app.jobs.job import Event, Job
 from app.jobs.ledger import Ledger, News
 
-# A heartbeat comes about every second: nobody waits noticeably longer, and a poll is one query.
+# A heartbeat comes about every second, so this adds no noticeable delay; a poll is one query.
 POLL_SECONDS = 0.25
-# Events at hand for each job that has readers.
+# Events in memory for each job that has readers.
 RECENT = 64
 RETRY_SECONDS = 5
 
@@ -32,7 +32,7 @@ class Watch:
 
     Attributes:
         seq: number of the newest event that is known.
-        over: nothing comes after it.
+        over: whether nothing comes after it.
     """
 
     def __init__(self, seq: int, over: bool) -> None:
@@ -43,7 +43,7 @@ class Watch:
         self._changed = asyncio.Event()
 
     def after(self, seq: int) -> Sequence[Event] | None:
-        """The events after that one, None where not all of them are at hand."""
+        """The events after that one; None if not all of them are in memory."""
         if seq >= self.seq:
             return ()
         if self._recent and self._recent[0].seq <= seq + 1:
@@ -83,7 +83,7 @@ class Room:
         self.taken: dict[str, int] = {}
 
     def enter(self, principal: str) -> Callable[[], None]:
-        """Take a place; the answer gives it back, however often it is called.
+        """Take a place. Returns a function that gives it back, and may be called more than once.
 
         Raises:
             TooManyRequests: this principal has as many as it may.
@@ -91,11 +91,11 @@ class Room:
         """
         if self.taken.get(principal, 0) >= self._each:
             raise TooManyRequests(
-                f"At most {self._each} streams of events may be open at once: close one of yours, or poll the jobs.",
+                f"You have reached your limit of {self._each} open event streams: close one, or poll the jobs.",
                 retry_after_seconds=RETRY_SECONDS,
             )
         if sum(self.taken.values()) >= self._streams:
-            raise Overloaded("Too many streams of events are open.", retry_after_seconds=RETRY_SECONDS)
+            raise Overloaded("Too many event streams are open.", retry_after_seconds=RETRY_SECONDS)
         self.taken[principal] = self.taken.get(principal, 0) + 1
         left = False
 
@@ -152,14 +152,14 @@ class EventHub:
                 news = await self._backend.call(self._ledger.news, seen)
             except LedgerUnavailable as error:
                 if reachable:
-                    _log.warning("feed_interrupted", reason=error.private or error.detail)
+                    _log.warning("event_poll_failed", reason=error.private or error.detail)
                 reachable = False
                 continue
             except Exception:  # noqa: BLE001 - without its poll every stream would be silent and look alive
-                _log.exception("feed_interrupted")
+                _log.exception("event_poll_failed")
                 continue
             reachable = True
             for job_id, new in news.items():
-                # Its last reader may have gone meanwhile, and another one come.
+                # Its last reader may have left meanwhile, and another one may have come.
                 if (watch := self._watches.get(job_id)) is not None and watch.seq == seen[job_id]:
                     watch.add(new)

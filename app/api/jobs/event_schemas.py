@@ -20,12 +20,12 @@ class EventFailure(BaseModel):
 
 
 class StatusData(BaseModel):
-    """The job has another status now."""
+    """The status of the job has changed."""
 
     model_config = ConfigDict(extra="forbid")
 
     status: JobStatus
-    attempt: int = Field(description="How often it was begun.", examples=[1])
+    attempt: int = Field(description="Number of the attempt.", examples=[1])
     cancel_requested: bool = Field(examples=[False])
     error: EventFailure | None = Field(default=None, description="Only in a job that failed.")
 
@@ -37,13 +37,15 @@ class EndData(StatusData):
 
 
 class ProgressData(BaseModel):
-    """How far it is."""
+    """How far the job is."""
 
     model_config = ConfigDict(extra="forbid")
 
     progress: float = Field(description="0 to 1.", examples=[0.5])
-    eta_seconds: float | None = Field(description="Until it is done, once that can be told.", examples=[14.2])
-    attempt: int = Field(description="How often it was begun.", examples=[1])
+    eta_seconds: float | None = Field(
+        description="Seconds until it is done, once that can be predicted.", examples=[14.2]
+    )
+    attempt: int = Field(description="Number of the attempt.", examples=[1])
     losses: dict[str, float] | None = Field(description="The newest point of the loss curve.", examples=[EXAMPLE_POINT])
 
 

@@ -96,24 +96,25 @@ async def events(
     request: Request,
     job_id: JobId,
     last_event_id: Annotated[
-        str | None, Header(description="Number of the last event that came: what follows it is sent.", examples=["3"])
+        str | None,
+        Header(description="Number of the last event received: the events after it are sent.", examples=["3"]),
     ] = None,
 ) -> Response:
-    """Everything that happened to the job from its beginning or from `Last-Event-ID` on, and what happens from now.
+    """Everything that happened to the job since its beginning or since `Last-Event-ID`, and everything from now on.
 
     `curl -N /v1/jobs/{id}/events`, or an `EventSource`, which reconnects by itself and misses nothing.
     """
-    desk = service_of(request).jobs
+    gateway = service_of(request).jobs
     job = await find(request, job_id)
     after = number(last_event_id)
     if job.ended and after >= job.events:
         return Response(status_code=204, headers=HEADERS)
-    leave = desk.feed.room.enter(principal_of(request))
+    leave = gateway.event_hub.room.enter(principal_of(request))
     if request.scope["state"].get("head"):
         leave()
         return Response(media_type=MEDIA_TYPE, headers=HEADERS)
-    # Numbers beyond the newest one are none of ours; from there on nothing can be missed.
-    stream = follow(desk, job, min(after, job.events), job_path(request, job.id))
+    # A number beyond the newest event is not one of ours: begin at the newest.
+    stream = follow(gateway, job, min(after, job.events), job_path(request, job.id))
     return EventStream(stream, leave)
 
 
@@ -126,17 +127,17 @@ def number(last_event_id: str | None) -> int:
     return int(last_event_id)
 
 
-async def follow(desk: JobGateway, job: Job, after: int, path: str) -> AsyncIterator[str]:
-    """Every event after that number, as text; it ends with the job, or with the server, or without the ledger."""
+async def follow(gateway: JobGateway, job: Job, after: int, path: str) -> AsyncIterator[str]:
+    """Every event after that number, as text; ends with the job, with the server, or when the ledger is unavailable."""
     yield RETRY
     if job.blobs_deleted:  # and its events with them
         yield text(Event(job.id, job.events, EventKind.STATUS, status_data(job), 0), path)
         return
-    with desk.feed.watch(job) as watch:
-        while not desk.feed.closed:
+    with gateway.event_hub.watch(job) as watch:
+        while not gateway.event_hub.closed:
             known = watch.seq
             try:
-                coming = await unsent(desk, watch, job, after)
+                coming = await unsent(gateway, watch, job, after)
             except LedgerUnavailable:
                 return  # the client comes back for the rest
             for event in coming:
@@ -144,11 +145,11 @@ async def follow(desk: JobGateway, job: Job, after: int, path: str) -> AsyncIter
                 after = event.seq
             if watch.over and not coming:
                 return
-            # Nothing happens between the look at `seq` and the wait that would not be seen.
+            # Nothing can change unseen between this comparison and the wait.
             if not coming and watch.seq == known and not await watch.change(KEEP_ALIVE_SECONDS):
                 yield ": still here\n\n"
 
 
-async def unsent(desk: JobGateway, watch: Watch, job: Job, after: int) -> list[Event]:
+async def unsent(gateway: JobGateway, watch: Watch, job: Job, after: int) -> list[Event]:
     recent = watch.after(after)
-    return list(recent) if recent is not None else await desk.ask(desk.ledger.events, job.id, after)
+    return list(recent) if recent is not None else await gateway.ask(gateway.ledger.events, job.id, after)

@@ -28,23 +28,23 @@ class JobFields(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
-    method: Literal["gatys"] = Field("gatys", description="How to paint.", examples=["gatys"])
+    method: Literal["gatys"] = Field("gatys", description="The method.", examples=["gatys"])
     weights: str | None = Field(
         None,
-        description="Of the `style` pictures, in their order, separated by commas; they are divided by their sum. "
-        "Without it all weigh the same.",
+        description="Weights of the `style` images in their order, separated by commas; they are divided by their sum. "
+        "Without it, all weigh the same.",
         examples=["0.7,0.3"],
         max_length=500,
     )
     styles: str | None = Field(
         None,
-        description="With `start=picture`: the styles in which a generator paints the picture to start from, as in "
+        description="With `start=picture`: the styles with which a generator makes the image to start from, as in "
         "`POST /v1/stylize`.",
         examples=["starry_night:0.7,great_wave:0.3"],
         max_length=2000,
     )
     model: str | None = Field(
-        None, description="The generator for `styles`. Without it the service's first.", examples=["compact"]
+        None, description="The generator for `styles`. Without it, the service's first.", examples=["compact"]
     )
     priority: int = Field(
         0,
@@ -54,9 +54,9 @@ class JobFields(BaseModel):
         examples=[5],
     )
     format: str = Field(
-        "jpeg", description="Of the result.", examples=["png"], json_schema_extra={"enum": list(FORMATS)}
+        "jpeg", description="Format of the result.", examples=["png"], json_schema_extra={"enum": list(FORMATS)}
     )
-    quality: int = Field(90, ge=1, le=100, description="Of the encoder; PNG ignores it.", examples=[90])
+    quality: int = Field(90, ge=1, le=100, description="Quality of the encoder; PNG ignores it.", examples=[90])
 
     @field_validator("format")
     @classmethod
@@ -134,12 +134,12 @@ def read_layers(name: str, text: str) -> dict[str, str]:
 
 
 def read_weights(text: str | None, style_pictures: int) -> list[float]:
-    """One for each picture, summing to 1."""
+    """One for each style image, summing to 1."""
     if text is None:
         return [1 / style_pictures] * style_pictures
     words = [word.strip() for word in text.split(",")]
     if len(words) != style_pictures:
-        raise InvalidOption(f"`weights` has {len(words)} numbers for {style_pictures} `{STYLE_FIELD}` pictures.")
+        raise InvalidOption(f"`weights` has {len(words)} numbers for {style_pictures} `{STYLE_FIELD}` images.")
     weights = [parse_weight(f"`{STYLE_FIELD}` {index}", word) for index, word in enumerate(words, start=1)]
     return [weight / sum(weights) for weight in weights]
 
@@ -147,9 +147,9 @@ def read_weights(text: str | None, style_pictures: int) -> list[float]:
 def read_start(fields: JobFields, options: GatysOptions, catalogue: Catalogue) -> GatysStart | None:
     if options.start != "picture":
         if fields.styles is not None or fields.model is not None:
-            raise InvalidOption("`styles` and `model` go with `start=picture`.")
+            raise InvalidOption("`styles` and `model` need `start=picture`.")
         return None
     if fields.styles is None:
-        raise InvalidOption("`start=picture` needs `styles`, in which a generator paints that picture.")
+        raise InvalidOption("`start=picture` needs `styles`, with which a generator makes the image to start from.")
     manifest = catalogue.model(fields.model)
     return GatysStart(model=manifest.label, blend=blend_of(fields.styles, manifest))

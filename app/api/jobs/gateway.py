@@ -1,4 +1,4 @@
-"""Jobs as the routes see them: the ledger, the blobs and the queue, none of which may hold the event loop up."""
+"""Jobs as the routes see them: the ledger, the blobs and the queue, none of which may block the event loop."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ from app.storage.seal import BlobDamaged, read_sealed, sealed
 
 LEDGER_THREADS = 8
 STORAGE_THREADS = 8
-# A database that is there answers in milliseconds.
+# A healthy database answers in milliseconds.
 LEDGER_SECONDS = 5
-# A picture of some megabytes to a bucket elsewhere, tried again by its client.
+# An image of some megabytes to a remote bucket, with the retries of its client.
 STORAGE_SECONDS = 30
-# The message is a hint: nobody waits for a queue that is slow, and the sweep sends what it lost.
+# The message is only a hint: nobody waits for a slow queue, and the reaper sends lost messages again.
 QUEUE_SECONDS = 1
-# A version that is downloaded and painted with, or a folder of many thousand photos that is looked through.
+# Downloading and trying a version, or checking a folder of many thousand photos.
 WORK_SECONDS = 120
 STATISTICS_SECONDS = 1
 # A health probe does not wait for a database that hangs.
 GLANCE_SECONDS = 0.5
 
-DAMAGED = "What is stored of this picture is not what was written. It cannot be had any more: make it again."
+DAMAGED = "The stored image is not what was written, so it is lost: create the job again."
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -86,11 +86,11 @@ class JobGateway:
         self.ledger = Ledger(self.database, expiry_seconds=settings.job_expiry_hours * 3600)
         self.model_store = ModelStore(self.database, self._blobs, settings.models_dir, settings.model_cache_dir)
         streams = Room(settings.event_streams, settings.event_streams_each)
-        self.feed = EventHub(self.ledger, self._ledger_threads, streams)
+        self.event_hub = EventHub(self.ledger, self._ledger_threads, streams)
         self.plots = Plots()
 
     def prepare(self) -> None:
-        """Check the schema, or make it where the database is embedded. Raises SchemaOutdated, LedgerUnavailable."""
+        """Check the schema, or create it where the database is embedded. Raises SchemaOutdated, LedgerUnavailable."""
         prepare(self.database)
         self._prepared = True
 
@@ -143,7 +143,7 @@ class JobGateway:
         except (RequestError, StorageUnavailable):
             await self._forget_pictures(new.id)
             raise
-        # After LedgerUnavailable the pictures stay: the job may have been written although nobody could tell.
+        # After LedgerUnavailable the images stay: the job may have been written all the same.
         if not made:
             await self._forget_pictures(new.id)
         elif job.kind != TRAINING:  # whose workers ask the ledger
@@ -193,7 +193,7 @@ class JobGateway:
             _log.warning("blob_not_deleted", key=key, reason=error.private or error.detail)
 
     async def work(self, task: Callable[Given, Answer], *args: Given.args, **kwargs: Given.kwargs) -> Answer:
-        """Something of the operator's that takes a while, one at a time and with one of torch's threads."""
+        """Run a slow task of the operator, one at a time and with one of torch's threads."""
 
         def limited() -> Answer:
             if not self._limited:
@@ -204,7 +204,7 @@ class JobGateway:
         return await self._work_thread.call(limited)
 
     async def delete(self, job: Job) -> None:
-        """Forget a job that has ended. Its pictures go first: without its row nobody would find them."""
+        """Delete a job that has ended. Its images go first: without its row nobody would find them."""
         await self._storage_threads.call(self._blobs.delete_prefix, job_prefix(job.id))
         await self.ask(self.ledger.delete, job.id)
 
@@ -228,7 +228,7 @@ class JobGateway:
         return found
 
     async def stop(self) -> None:
-        self.feed.close()
+        self.event_hub.close()
         for threads in (self._ledger_threads, self._storage_threads, self._queue_thread, self._work_thread):
             threads.stop()
         self.plots.stop()

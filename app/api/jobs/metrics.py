@@ -1,4 +1,4 @@
-"""The queue of jobs for Prometheus, as the ledger had it a moment ago."""
+"""The queue of jobs for Prometheus, as of the ledger's last answer."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from prometheus_client.registry import Collector
 
 from app.jobs.statistics import KindStatistics, Statistics
 
-# None of them lacks its series before its first worker: alerts read it.
+# Each has a series even before its first worker, for alerts.
 KINDS = ("gatys", "stylize", "training")
 
 FIGURES: dict[str, tuple[str, Callable[[KindStatistics], float | None]]] = {
-    "waiting": ("Jobs that wait.", lambda kind: kind.waiting),
+    "waiting": ("Queued jobs.", lambda kind: kind.waiting),
     "oldest_waiting_seconds": ("Age of the oldest queued job.", lambda kind: kind.oldest_waiting_seconds),
-    "running": ("Jobs that run.", lambda kind: kind.running),
-    "done": ("Jobs that were ever done.", lambda kind: kind.done),
-    "cancelled": ("Jobs that were ever cancelled.", lambda kind: kind.cancelled),
-    "attempts": ("How often jobs were begun.", lambda kind: kind.attempts),
-    "seconds_per_iteration": ("Mean over the running jobs.", lambda kind: kind.seconds_per_iteration),
+    "running": ("Running jobs.", lambda kind: kind.running),
+    "done": ("Jobs that have been done, ever.", lambda kind: kind.done),
+    "cancelled": ("Jobs that have been cancelled, ever.", lambda kind: kind.cancelled),
+    "attempts": ("Attempts of all jobs, ever.", lambda kind: kind.attempts),
+    "seconds_per_iteration": (
+        "Mean seconds of an iteration over the running jobs.",
+        lambda kind: kind.seconds_per_iteration,
+    ),
 }
 
 
@@ -34,7 +37,7 @@ class JobCollector(Collector):
         self._statistics = statistics
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        up = GaugeMetricFamily("pastiche_ledger_up", "1 while the database of the jobs answers.")
+        up = GaugeMetricFamily("pastiche_ledger_up", "1 while the jobs' database answers.")
         up.add_metric((), float(self._statistics is not None))
         yield up
         kinds = self._statistics.kinds if self._statistics else ()
@@ -44,7 +47,7 @@ class JobCollector(Collector):
                 if (value := look(kind)) is not None:
                     family.add_metric((kind.kind,), value)
             yield family
-        failed = GaugeMetricFamily("pastiche_jobs_failed", "Jobs that ever failed.", labels=["kind", "slug"])
+        failed = GaugeMetricFamily("pastiche_jobs_failed", "Jobs that have failed, ever.", labels=["kind", "slug"])
         for statistics in kinds:
             for slug, number in statistics.failures.items():
                 failed.add_metric((statistics.kind, slug), number)
@@ -53,12 +56,12 @@ class JobCollector(Collector):
 
     def _workers(self) -> Iterator[GaugeMetricFamily]:
         known = self._statistics
-        workers = GaugeMetricFamily("pastiche_workers", "Worker processes that live.", labels=["kind"])
+        workers = GaugeMetricFamily("pastiche_workers", "Live worker processes.", labels=["kind"])
         if known is not None:
             for kind in sorted({*KINDS, *known.workers}):
                 workers.add_metric((kind,), known.workers.get(kind, 0))
         yield workers
-        faults = GaugeMetricFamily("pastiche_worker_faults", "Errors that the threads of these workers have survived.")
+        faults = GaugeMetricFamily("pastiche_worker_faults", "Errors that these workers' threads have survived.")
         if known is not None:
             faults.add_metric((), known.worker_faults)
         yield faults

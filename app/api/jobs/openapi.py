@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of making jobs."""
+"""What the OpenAPI document says about creating jobs."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from app.api.jobs.form import CONTENT_FIELD, LAYERS, MAX_STYLES, STYLE_FIELD, Jo
 from app.api.jobs.schemas import EXAMPLE_ID, JobEntry
 from app.gatys.options import GatysOptions
 
-# What each option of the method means to a client, and a value that it might have.
+# The description of each option of the method, and an example.
 GATYS_OPTIONS: dict[str, tuple[str, Any]] = {
     "recipe": ("`paper` takes Gatys' own values (arXiv 1508.06576) for what is not given.", "paper"),
-    "size": ("Longer edge of the painting in pixels. Without it, the photo's own up to what is allowed.", 384),
-    "color": ("`style` takes the painting's colours, `keep` the photo's own.", "keep"),
-    "start": ("From the photo, from noise, or from a generator's `picture` of it.", "content"),
-    "seed": ("Of the noise.", 7),
-    "palette": ("Whether the photo that it starts from gets the painting's colours first.", True),
-    "stroke": ("Size of the strokes: 2 looks at the painting at twice the size.", 1.5),
+    "size": ("Longer edge of the result in pixels. Without it, the photo's own up to what is allowed.", 384),
+    "color": ("`style` takes the style image's colours, `keep` the photo's own.", "keep"),
+    "start": ("Start from the photo, from noise, or from a generator's `picture` of it.", "content"),
+    "seed": ("Seed of the noise.", 7),
+    "palette": ("Whether the photo that it starts from first gets the style image's colours.", True),
+    "stroke": ("Size of the strokes: 2 uses the style image at twice the size.", 1.5),
     "losses": ("`balanced`: relative to the target's own energy; `paper`: the paper's sums.", "balanced"),
     "style_layers": ("Layers of the style loss, each with its weight.", "relu1_1:0.5,relu2_1:0.5"),
     "content_layers": ("Layers of the content loss, each with its weight.", "relu4_2:1"),
-    "style_weight": ("Of the style loss.", 1.0),
-    "content_weight": ("Of the content loss: more keeps more of the photo.", 0.05),
+    "style_weight": ("Weight of the style loss.", 1.0),
+    "content_weight": ("Weight of the content loss: more keeps more of the photo.", 0.05),
     "scales": ("Coarse to fine: each scale doubles the edges of the one before.", 3),
-    "detail": ("How much of the start's finest detail is added where a scale begins.", 1.0),
-    "iterations": ("Most iterations.", 180),
-    "seconds": ("Most seconds.", 60),
+    "detail": ("How much of the start's finest detail is added when a scale begins.", 1.0),
+    "iterations": ("Largest number of iterations.", 180),
+    "seconds": ("Largest number of seconds.", 60),
     "tolerance": ("Stop when the loss fell by a smaller share over ten iterations; 0 never does.", 0.005),
     "optimiser": ("L-BFGS or Adam.", "lbfgs"),
     "history": ("Steps that L-BFGS remembers.", 10),
-    "learning_rate": ("Of Adam.", 0.02),
-    "smoothness": ("Power of 1/frequency that gradients are weighed with.", 0.5),
-    "bounded": ("Keep every pixel within the range of colours all the time.", True),
-    "precision": ("Of the loss network.", "auto"),
+    "learning_rate": ("Learning rate of Adam.", 0.02),
+    "smoothness": ("Power of 1/frequency by which gradients are weighted.", 0.5),
+    "bounded": ("Keep every pixel within the range of colours at every step.", True),
+    "precision": ("Precision of the loss network.", "auto"),
 }
 EXAMPLE_FORM = {"size": 384, "weights": "0.7,0.3", "stroke": 1.5, "color": "keep", "format": "png"}
 
@@ -46,7 +46,7 @@ def creation_body() -> Document:
         "required": [CONTENT_FIELD, STYLE_FIELD],
         "properties": {
             CONTENT_FIELD: {**PICTURE, "description": "The photo."},
-            STYLE_FIELD: {**several, "description": "The painting; given again, several of them."},
+            STYLE_FIELD: {**several, "description": "The style image; may be given several times."},
             **fields(),
             **gatys_fields(),
         },
@@ -55,8 +55,8 @@ def creation_body() -> Document:
     example = {"value": EXAMPLE_FORM}
     return {
         "required": True,
-        "description": "Pictures are JPEG, PNG, WebP or AVIF; what they are, their first bytes tell.",
-        "content": {"multipart/form-data": {"schema": form, "examples": {"two paintings": example}}},
+        "description": "Images are JPEG, PNG, WebP or AVIF, recognised by their first bytes.",
+        "content": {"multipart/form-data": {"schema": form, "examples": {"two style images": example}}},
     }
 
 
@@ -82,7 +82,7 @@ def idempotency_parameter() -> Document:
         "name": "Idempotency-Key",
         "in": "header",
         "required": False,
-        "description": "Any text of your own: the same key with the same contents gets the job that it made before.",
+        "description": "Any text of yours: the same key with the same contents gets the job that it created before.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255},
         "examples": {"a UUID": {"value": "8e03978e-40d5-43dd-bc93-6894a57f9324"}},
     }
@@ -93,17 +93,17 @@ def prefer_parameter() -> Document:
         "name": "Prefer",
         "in": "header",
         "required": False,
-        "description": "`respond-async` (RFC 7240): make a job of it and answer at once.",
+        "description": "`respond-async` (RFC 7240): create a job and respond at once.",
         "schema": {"type": "string"},
         "examples": {"later": {"value": "respond-async"}},
     }
 
 
 def accepted_response(**further: str) -> Document:
-    """A job was made, or had been made before. `further` headers by name, with underscores for hyphens."""
+    """A job was created, now or before. `further` headers by name, with underscores for hyphens."""
     texts = {
         "Location": f"The job, such as `/v1/jobs/{EXAMPLE_ID}`.",
-        "Idempotent-Replayed": "`true` where the `Idempotency-Key` had made this job before.",
+        "Idempotent-Replayed": "`true` where the `Idempotency-Key` had created this job before.",
         **{name.replace("_", "-"): text for name, text in further.items()},
     }
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in texts.items()}

@@ -1,4 +1,4 @@
-"""Plots of losses: drawn once, kept for those who ask for the same one, one at a time beside everything else."""
+"""Loss plots: drawn one at a time, and cached."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from app.jobs.job import LossPoint
 
 # Of 20 KB each.
 KEPT = 64
-# The first one in a process loads the library that draws.
+# The first plot of a process loads the plotting library.
 DRAW_SECONDS = 20
-# That wait or are drawn: two seconds' worth.
+# Queued or being drawn: two seconds' worth.
 MAX_WAITING = 16
 RETRY_SECONDS = 2
 
@@ -36,9 +36,9 @@ class Plots:
             return kept
         if key not in self._drawing:
             if len(self._drawing) >= MAX_WAITING:
-                raise Overloaded("Too many plots wait to be drawn.", retry_after_seconds=RETRY_SECONDS)
+                raise Overloaded("Too many loss plots are waiting to be drawn.", retry_after_seconds=RETRY_SECONDS)
             self._drawing[key] = asyncio.create_task(self._draw(key, losses))
-        # Others may wait for the same one, and this client may leave.
+        # Others may wait for the same plot, and this client may leave.
         return await asyncio.shield(self._drawing[key])
 
     async def _draw(self, key: tuple[str, str], losses: Sequence[LossPoint]) -> bytes:

@@ -1,4 +1,4 @@
-"""The pictures of a job: its result, the preview on the way, and the plot of its losses."""
+"""The images of a job: its result, its preview, and the plot of its losses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from app.storage.blobs import BlobNotFound
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 RETRY_SECONDS = 1
-# A result never changes, and is its principal's own; the others change with every second.
+# A result never changes, and belongs to its principal; the others change every second.
 FINAL = "private, max-age=3600"
 CHANGING = "private, no-cache"
 
@@ -40,7 +40,7 @@ def picture_response(description: str, *media_types: str) -> dict[int | str, dic
         200: {
             "description": description,
             "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in media_types},
-            "headers": {"ETag": {"description": "Of these very bytes.", "schema": {"type": "string"}}},
+            "headers": {"ETag": {"description": "Of exactly these bytes.", "schema": {"type": "string"}}},
         },
         304: {"description": "The client has it already (`If-None-Match`)."},
     }
@@ -51,12 +51,12 @@ PROBLEMS = problems(NotFound, NoResult, ResultExpired, PictureDamaged, LedgerUna
 
 @router.get(
     "/{job_id}/result",
-    summary="The painting",
+    summary="The stylized image",
     response_class=Response,
-    responses={**picture_response("The painting.", *FORMATS.values()), **PROBLEMS},
+    responses={**picture_response("The stylized image.", *FORMATS.values()), **PROBLEMS},
 )
 async def result(request: Request, job_id: JobId) -> Response:
-    """What the job has made, once it is done."""
+    """The result of the job, once it is done."""
     job = await find(request, job_id)
     if job.status is not JobStatus.DONE or job.result_key is None:
         raise none_of(job, "result")
@@ -66,12 +66,12 @@ async def result(request: Request, job_id: JobId) -> Response:
 
 @router.get(
     "/{job_id}/preview",
-    summary="The painting as it is now",
+    summary="The image as it is now",
     response_class=Response,
     responses={**picture_response("The newest preview.", "image/jpeg"), **PROBLEMS},
 )
 async def preview(request: Request, job_id: JobId) -> Response:
-    """A small picture of where the job is; the events tell when there is another one."""
+    """A small image of the state of the job; an event tells when there is a newer one."""
     job = await find(request, job_id)
     if job.preview_key is None:
         raise none_of(job, "preview")
@@ -87,7 +87,7 @@ async def preview(request: Request, job_id: JobId) -> Response:
 
 @router.get(
     "/{job_id}/loss.png",
-    summary="The loss curve as a picture",
+    summary="The loss curve as an image",
     response_class=Response,
     responses={
         **picture_response("The losses over the iterations.", "image/png"),
@@ -107,7 +107,7 @@ async def loss(request: Request, job_id: JobId) -> Response:
 
 
 def none_of(job: Job, what: str) -> NoResult:
-    """The problem of a job that does not have it, with what a client can do about it."""
+    """The problem to raise where a job lacks it, with what the client can do."""
     if not job.ended:
         return NoResult(
             f"The job is {job.status}; there is no {what} yet.",
@@ -118,8 +118,8 @@ def none_of(job: Job, what: str) -> NoResult:
 
 
 async def stored(request: Request, job: Job, key: str) -> bytes:
-    """Raises ResultExpired when the picture has been deleted."""
-    gone = ResultExpired("The pictures of this job have been deleted, as they are some time after its end.")
+    """Raises ResultExpired when the image has been deleted."""
+    gone = ResultExpired("The images of this job have been deleted, as they are some time after its end.")
     if job.blobs_deleted:
         raise gone
     try:

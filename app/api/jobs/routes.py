@@ -1,4 +1,4 @@
-"""The jobs of a principal: listed, read, cancelled and deleted. They are made in app.api.jobs.creation."""
+"""List, read, cancel and delete the jobs of a principal. They are created in app.api.jobs.creation."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 @router.get("", summary="Your jobs, newest first", responses=problems(Forbidden, InvalidOption, LedgerUnavailable))
 async def jobs(request: Request, response: Response, query: Annotated[JobsQuery, Query()]) -> JobList:
-    """The jobs of the API key that asks, or all of them for the operator's token.
+    """The jobs of the request's API key; all jobs for the admin token.
 
-    Where no keys are configured, nobody's: whoever knows a job's id reads it.
+    Without configured keys it is forbidden: jobs then belong to nobody, and whoever knows a job's id can read it.
     """
     service = service_of(request)
     everybody = is_admin(request)
     if not service.settings.api_keys and not everybody:
-        raise Forbidden("Without API keys jobs belong to nobody, and are found by their ids alone.")
-    desk = service.jobs
-    page = await desk.ask(
-        desk.ledger.listing,
+        raise Forbidden("Without API keys, jobs belong to nobody and are found by their ids only.")
+    gateway = service.jobs
+    page = await gateway.ask(
+        gateway.ledger.listing,
         principal=None if everybody else principal_of(request),
         status=query.status,
         before=query.cursor,
@@ -50,7 +50,7 @@ async def jobs(request: Request, response: Response, query: Annotated[JobsQuery,
 
 @router.get("/{job_id}", summary="One job", responses=problems(NotFound, LedgerUnavailable))
 async def job(request: Request, response: Response, job_id: JobId) -> JobEntry:
-    """Where it is: status, progress, place in the queue, losses so far, and what there is to get."""
+    """Its status, progress, place in the queue, losses so far, and links."""
     found = await find(request, job_id)
     response.headers.update(NO_STORE)
     return await described(request, found)
@@ -60,23 +60,23 @@ async def job(request: Request, response: Response, job_id: JobId) -> JobEntry:
     "/{job_id}",
     summary="Cancel or delete a job",
     responses={
-        200: {"description": "It waited, and is cancelled.", "model": JobEntry},
-        202: {"description": "It runs, and its worker ends it within a second or two.", "model": JobEntry},
-        204: {"description": "It had ended, and is deleted with its pictures."},
+        200: {"description": "It was queued, and is cancelled.", "model": JobEntry},
+        202: {"description": "It is running, and its worker will end it within a second or two.", "model": JobEntry},
+        204: {"description": "It had ended, and is deleted with its images."},
         **problems(NotFound, LedgerUnavailable, StorageUnavailable),
     },
 )
 async def delete(request: Request, job_id: JobId) -> Response:
-    """Cancels a job that waits or runs; a job that has ended is deleted, with everything that belongs to it.
+    """Cancels a job that is queued or running; deletes a job that has ended, with everything that belongs to it.
 
-    A cancelled job stays to be read until it expires, or is deleted by a second call.
+    A cancelled job can be read until it expires or is deleted by a second call.
     """
-    desk = service_of(request).jobs
+    gateway = service_of(request).jobs
     found = await find(request, job_id)
     if found.ended:
-        await desk.delete(found)
+        await gateway.delete(found)
         return Response(status_code=204)
-    cancelled = await desk.ask(desk.ledger.cancel, job_id)
+    cancelled = await gateway.ask(gateway.ledger.cancel, job_id)
     if cancelled is None:
         raise NotFound("There is no such job.")
     status = 202 if cancelled.status is JobStatus.RUNNING else 200
@@ -84,29 +84,29 @@ async def delete(request: Request, job_id: JobId) -> Response:
 
 
 async def find(request: Request, job_id: str) -> Job:
-    """The job, if whoever sent the request may see it. Raises NotFound."""
+    """The job, if the request's principal may see it. Raises NotFound."""
     return await service_of(request).jobs.find(job_id, principal_of(request))
 
 
 async def described(request: Request, job: Job) -> JobEntry:
-    """The job with its place in the queue, and what keeps it there."""
+    """The job with its place in the queue, and a notice if no worker can run it."""
     return entry(request, job, (await positions(request, job)).get(job.id), notice=await notice_of(request, job))
 
 
 async def notice_of(request: Request, job: Job) -> str | None:
-    """Of a job that waits for a worker that is not there."""
+    """What to say about a queued job that has no worker."""
     if job.status is not JobStatus.QUEUED:
         return None
     workers = await service_of(request).jobs.workers()
     if workers is None or workers.get(job.kind):
         return None
-    return f"No worker that does {job.kind} jobs is running: the job waits until one is started."
+    return f"No worker for {job.kind} jobs is running: the job stays queued until one is started."
 
 
 async def positions(request: Request, *shown: Job) -> dict[str, int]:
-    desk = service_of(request).jobs
+    gateway = service_of(request).jobs
     waiting = [job.id for job in shown if job.status is JobStatus.QUEUED]
-    return await desk.ask(desk.ledger.queue_positions, waiting) if waiting else {}
+    return await gateway.ask(gateway.ledger.queue_positions, waiting) if waiting else {}
 
 
 def next_page(request: Request, query: JobsQuery, last: str) -> str:

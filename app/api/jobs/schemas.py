@@ -1,4 +1,4 @@
-"""Jobs as they go over the wire, and as the OpenAPI document shows them."""
+"""Jobs as responses and the OpenAPI document show them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXAMPLE_POINT = {"iteration": 90.0, "total": 0.61, "style": 0.43, "content": 0.1
 
 
 class JobLinks(BaseModel):
-    """Paths. None where there is nothing to get."""
+    """Paths; null where there is nothing to get."""
 
     self: str = Field(examples=[f"/v1/jobs/{EXAMPLE_ID}"])
     events: str = Field(examples=[f"/v1/jobs/{EXAMPLE_ID}/events"])
@@ -25,7 +25,7 @@ class JobLinks(BaseModel):
 
 
 class JobFailure(BaseModel):
-    """Why it failed, in the words of a problem."""
+    """Why the job failed, as a problem."""
 
     type: str = Field(examples=["/problems/worker-lost"])
     detail: str = Field(examples=["The job ended or hung its worker every time it was tried."])
@@ -35,28 +35,30 @@ class JobEntry(BaseModel):
     """A job at this moment."""
 
     id: str = Field(examples=[EXAMPLE_ID])
-    kind: str = Field(description="What it does: `gatys`, `stylize` or `training`.", examples=["gatys"])
+    kind: str = Field(description="`gatys`, `stylize` or `training`.", examples=["gatys"])
     status: JobStatus = Field(description="`done`, `failed` and `cancelled` are final.", examples=["running"])
     progress: float = Field(description="0 to 1.", examples=[0.5])
-    eta_seconds: float | None = Field(description="Until it is done, once that can be told.", examples=[14.2])
-    queue_position: int | None = Field(description="1 is run next; null when it does not wait.", examples=[None])
+    eta_seconds: float | None = Field(
+        description="Seconds until it is done, once that can be predicted.", examples=[14.2]
+    )
+    queue_position: int | None = Field(description="1 is next; null when it is not queued.", examples=[None])
     notice: str | None = Field(
-        description="Why it waits, where that is not for its turn: no worker is running.", examples=[None]
+        description="Why it stays queued although its turn may have come: no worker is running.", examples=[None]
     )
     priority: int = Field(examples=[0])
-    attempt: int = Field(description="How often it was begun.", examples=[1])
+    attempt: int = Field(description="Number of the attempt.", examples=[1])
     max_attempts: int = Field(examples=[3])
     cancel_requested: bool = Field(examples=[False])
     losses: list[dict[str, float]] = Field(
-        description="The loss curve so far, the newest point last; in a list of jobs that one alone.",
+        description="The loss curve so far, newest point last; in a list of jobs, the newest point only.",
         examples=[[EXAMPLE_POINT]],
     )
-    facts: dict[str, Any] = Field(description="What is known of the result.", examples=[{}])
+    facts: dict[str, Any] = Field(description="Facts about the result.", examples=[{}])
     error: JobFailure | None = Field(examples=[None])
     created_at: datetime = Field(examples=["2026-01-05T10:00:00Z"])
     started_at: datetime | None = Field(examples=["2026-01-05T10:00:01Z"])
     finished_at: datetime | None = Field(examples=[None])
-    expires_at: datetime | None = Field(description="When its pictures are deleted.", examples=[None])
+    expires_at: datetime | None = Field(description="When its images are deleted.", examples=[None])
     links: JobLinks
 
 
@@ -70,16 +72,16 @@ class JobList(BaseModel):
 class JobsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    status: Annotated[JobStatus | None, Field(description="Only jobs in this status.", examples=["running"])] = None
+    status: Annotated[JobStatus | None, Field(description="Only jobs with this status.", examples=["running"])] = None
     limit: Annotated[int, Field(ge=1, le=100, description="Jobs on a page.", examples=[20])] = 20
     cursor: Annotated[
         Annotated[str, StringConstraints(pattern=f"^{JOB_ID.pattern}$")] | None,
-        Field(description="Where the page before ended; `next` has it.", examples=[EXAMPLE_ID]),
+        Field(description="Where the previous page ended; taken from `next`.", examples=[EXAMPLE_ID]),
     ] = None
 
 
 def job_path(request: Request, job_id: str) -> str:
-    """As the client sees it, behind a proxy that serves us below a path."""
+    """As the client sees it, also behind a proxy with a path prefix."""
     return f"{request.scope.get('root_path', '')}/v1/jobs/{job_id}"
 
 
@@ -98,7 +100,7 @@ def links(request: Request, job: Job) -> JobLinks:
 def entry(
     request: Request, job: Job, position: int | None, *, whole: bool = True, notice: str | None = None
 ) -> JobEntry:
-    """What a client gets to see of a job.
+    """The public view of a job.
 
     Args:
         position: in the queue.

@@ -1,4 +1,4 @@
-"""The options of one painting: read once, from a query and a form alike, and checked against what the service has."""
+"""The options of one request: read once, from a query or a form, and checked against what the service has."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ Pairs = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Options:
-    """How to paint.
+    """How to stylize a photo.
 
     Attributes:
         model: label of a loaded model, `name@version`.
         blend: style id -> weight; positive, summing to 1.
-        strength: 0 the photo to 1 the painting.
-        color: whose colours the answer has, as `compose` takes it.
-        stroke: size of the strokes, 1 as the network paints them.
-        size: longer edge of the answer in pixels, None for the photo's own.
+        strength: from 0, the photo, to 1, the full style.
+        color: whose colours the result has, as `compose` takes it.
+        stroke: size of the strokes, 1 as the network makes them.
+        size: longer edge of the result in pixels, None for the photo's own.
         format: a name in imaging's FORMATS.
         quality: 1 to 100.
         asked_model: the option as it was sent.
-        stylizer: what the model was when the request came; a later swap changes nothing for it.
+        stylizer: the model's when the request came; a later swap does not affect the request.
     """
 
     model: str
@@ -58,7 +58,7 @@ def read_options(pairs: Pairs, accept: str, catalogue: Catalogue, edge_pixels: i
 
     Args:
         accept: value of the `Accept` header, empty where there is none.
-        edge_pixels: the longest edge that is painted.
+        edge_pixels: the longest edge that is allowed.
 
     Raises:
         InvalidOption: and UnknownStyle below it.
@@ -98,7 +98,7 @@ def check_size(size: int | None, stroke: float, edge_pixels: int) -> None:
 
 
 def check_names(pairs: Pairs) -> None:
-    """Every name known and there once: a misspelt option must not be passed over in silence."""
+    """Every name is known and given once: a misspelt option must not be ignored silently."""
     seen: set[str] = set()
     for name, _ in pairs:
         if name not in OptionFields.model_fields:

@@ -1,4 +1,4 @@
-"""One photo on its way to a painting: probe, admission, decode, engine, colour, encode."""
+"""From a photo to a stylized image: probe, admission, decode, engine, colour, encode."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from app.imaging.encode import encode
 from app.imaging.picture import Picture, Pixels
 from app.imaging.stroke import at_size, largest_edge, painted_size
 
-# Shares of the time that a request has. What the network begins in the last of it would be encoded for nobody; and what
-# is not predicted to be painted with the other to spare might come too late, and its client learn it late.
+# Shares of a request's time. What the network begins within the first one of the end would be encoded for nobody; what
+# is predicted to end within the other might come too late, so it is refused at once.
 FINISHING = 0.03
 SPARE = 0.1
 
 
 async def paint(service: Service, photo: Photo, options: Options, deadline: float, stages: Stages) -> StylizedImage:
-    """Paint and encode. The photo's bytes are dropped as soon as they are decoded.
+    """Stylize and encode. The photo's bytes are dropped as soon as they are decoded.
 
     Args:
         deadline: on the monotonic clock.
 
     Raises:
         PictureError: and below it, for bytes that cannot be read.
-        ServiceError: and below it, for a service that cannot paint it now.
+        ServiceError: and below it, if the service cannot do it now.
         asyncio.CancelledError: the client has left or the deadline is past; nothing is left behind.
     """
     settings = service.settings
@@ -61,7 +61,7 @@ async def paint(service: Service, photo: Photo, options: Options, deadline: floa
 
 
 def costs(header: Header, size: tuple[int, int], network_size: tuple[int, int], options: Options) -> tuple[Cost, Cost]:
-    """Of what comes before the network and what comes after it, at these widths and heights."""
+    """The costs before and after the network, at these widths and heights."""
     pixels = size[0] * size[1]
     resized = 0 if network_size == size else max(pixels, network_size[0] * network_size[1])
     enlarged = pixels if max(size) > max(header.width, header.height) else 0
@@ -74,7 +74,7 @@ def read(
     service: Service, data: bytes, size: tuple[int, int], network_size: tuple[int, int], stages: Stages
 ) -> tuple[Picture, Pixels]:
     """The photo at width x height `size`, made smaller while decoding or enlarged after it, and what the network sees
-    of it. For a codec thread."""
+    of it. Runs in a codec thread."""
     settings = service.settings
     with stages.measure("decode"):
         picture = decode_at(data, *size, settings.picture_megapixels, settings.decode_bytes)
@@ -82,13 +82,13 @@ def read(
 
 
 def unpainted(service: Service, data: bytes, size: tuple[int, int], options: Options, stages: Stages) -> StylizedImage:
-    """The photo itself. In one step, so that no pixels of it wait for a thread. For a codec thread."""
+    """The photo itself. In one step, so that no pixels of it wait for a thread. Runs in a codec thread."""
     content, _ = read(service, data, size, size, stages)
     return finish(content, content.rgb, options, stages)
 
 
 def finish(content: Picture, painted: Pixels, options: Options, stages: Stages) -> StylizedImage:
-    """Size, colours, strength, and the encoder. For a codec thread."""
+    """Size, colours, strength, and the encoder. Runs in a codec thread."""
     with stages.measure("colour"):
         stylized = compose(content, painted, options.color, options.strength)
     with stages.measure("encode"):

@@ -1,4 +1,4 @@
-"""Paintings that were made before, and one painting for all equal requests in the air."""
+"""Results of earlier requests, and one computation for all equal requests in flight."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Source = Literal["hit", "miss", "shared"]
 
 @dataclass(frozen=True)
 class StylizedImage:
-    """The encoded answer, and how many megapixels it has."""
+    """The encoded image, and its megapixels."""
 
     data: bytes
     megapixels: float
@@ -29,17 +29,17 @@ class StylizedImage:
 
 @dataclass(eq=False)
 class Flight:
-    """A painting under way, and how many requests wait for it. Nobody's own: it ends when the last one leaves."""
+    """A computation in flight, and how many requests wait for it. It is cancelled when the last one leaves."""
 
     task: asyncio.Task[StylizedImage]
     waiting: int = 0
 
 
 class ResultCache:
-    """Bounded in bytes; what nobody has asked for the longest goes first. Of the event loop's thread alone.
+    """Bounded in bytes, least recently used first out. For the event loop's thread only.
 
     Args:
-        limit_bytes: of all that is kept. With 0 nothing is kept and nothing shared.
+        limit_bytes: of all entries. With 0, nothing is cached and nothing shared.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -53,16 +53,16 @@ class ResultCache:
     async def get(
         self, key: Hashable, begin: Callable[[], asyncio.Task[StylizedImage]]
     ) -> tuple[StylizedImage, Source]:
-        """The painting of that key: kept, under way for somebody else, or begun now.
+        """The result for that key: cached, in flight for another request, or begun now.
 
         Args:
-            begin: starts the painting; called once at the most.
+            begin: starts the computation; called once at most.
 
         Raises:
-            What the painting raises: always if it was begun here, and of somebody else's what is wrong with the
-                request itself. Where the service was at fault, the deadline of the other request included, it is
-                begun here instead.
-            asyncio.CancelledError: the caller is cancelled; the painting goes on for those who still wait.
+            What the computation raises: always if it was begun here; of another request's, only what is wrong with
+                the request itself. Where the service was at fault, including the deadline of the other request, it
+                is begun here instead.
+            asyncio.CancelledError: the caller is cancelled; the computation goes on for those who still wait.
         """
         if not self._kept.maxsize:
             key = object()
@@ -87,26 +87,26 @@ class ResultCache:
     async def _landed(self, key: Hashable, flight: Flight) -> StylizedImage:
         flight.waiting += 1
         try:
-            # Not awaited itself: whoever is cancelled would take the painting along.
+            # Not awaited itself: a cancelled caller would cancel it for the others.
             await asyncio.wait({flight.task})
         finally:
             flight.waiting -= 1
             if not flight.waiting and not flight.task.done():
                 self._forget(key, flight)
                 flight.task.cancel()
-                # Until it has cleaned up behind itself.
+                # Until it has cleaned up.
                 await asyncio.gather(flight.task, return_exceptions=True)
         return flight.task.result()
 
     def _end(self, key: Hashable, flight: Flight, task: asyncio.Task[StylizedImage]) -> None:
         self._forget(key, flight)
-        # Looked at here in any case: those who waited may all have left in the meantime.
+        # Retrieved here in any case: all who waited may have left meanwhile.
         if not task.cancelled() and task.exception() is None:
             with suppress(ValueError):  # larger than the cache
                 self._kept[key] = task.result()
 
     def _forget(self, key: Hashable, flight: Flight) -> None:
-        """Nobody joins it from now on; another may have taken its place."""
+        """Nobody joins it from now on; another one may have taken its place."""
         if self._flights.get(key) is flight:
             del self._flights[key]
 

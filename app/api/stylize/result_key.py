@@ -1,4 +1,4 @@
-"""What an answer of the fast path is made of, as one hash: equal keys have equal bytes."""
+"""Everything that a result depends on, as one hash: equal keys have equal bytes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from importlib.metadata import PackageNotFoundError, version
 from app import __version__
 from app.api.stylize.options import Options
 
-# Whose rounding is in the bytes, besides the device's: another one may paint or encode a last bit otherwise.
+# Their rounding is in the bytes, besides the device's: another version may compute or encode a last bit differently.
 PACKAGES = ("torch", "openvino", "pillow", "numpy")
 
 
 def makers(packages: Sequence[str] = PACKAGES) -> list[str]:
-    """This project's version and those of the packages; of one that is not installed, its name alone."""
+    """This project's version and the packages'; for one that is not installed, its name only."""
     return [__version__, *(f"{package} {_version(package)}" for package in packages)]
 
 
@@ -29,7 +29,7 @@ def _version(package: str) -> str:
 
 MAKERS = makers()
 
-# Bytes; as many are hashed in half a millisecond, more of them would hold the event loop up.
+# Bytes that are hashed in half a millisecond; more would block the event loop.
 HASHED_AT_ONCE = 1_000_000
 
 
@@ -41,16 +41,16 @@ async def digest(photo: bytes) -> str:
 
 
 def result_key(photo_digest: str, options: Options, edge_pixels: int) -> str:
-    """32 hex digits of a SHA-256 over the photo, the weights that are used, and every option that changes the answer.
+    """32 hex digits of a SHA-256 over the photo, the weights that are used, and every option that changes the result.
 
-    Of the model these are the generator and the rows of the styles asked for, so that a version which has one style
-    more leaves the answers of all others what they were.
+    The weights are the generator and the rows of the requested styles, so a version that only adds a style leaves the
+    results of all others as they were.
 
-    Equal options written in other words have one key: weights of styles that are equal once they sum to 1, the styles
+    Equal options in other words have one key: weights of styles that are equal once they sum to 1, the styles
     in another order, a format by name or by `Accept`, a quality where the format has none.
 
     Args:
-        edge_pixels: the limit, which is the answer's size where the photo is larger.
+        edge_pixels: the limit, which is the result's size where the photo is larger.
     """
     made_of = {
         "photo": photo_digest,
@@ -67,5 +67,5 @@ def result_key(photo_digest: str, options: Options, edge_pixels: int) -> str:
 
 
 def etag_of(key: str, options: Options) -> str:
-    """Of the answer with this key. Weak where the other pictures of a batch may change the last bit of a value."""
+    """The tag of the result with this key; weak where the other images of a batch may change a value's last bit."""
     return f'W/"{key}"' if options.stylizer.gains_from_batches else f'"{key}"'

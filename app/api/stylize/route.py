@@ -1,4 +1,4 @@
-"""POST /v1/stylize: a photo in, a painting out."""
+"""POST /v1/stylize: a photo in, a stylized image out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.responses import Response
 from app.api.http.deadline import finished_by
 from app.api.http.disconnect import while_connected
 from app.api.http.etag import if_none_match, matches
-from app.api.http.openapi import painting_response, problems, stylize_body, stylize_parameters
+from app.api.http.openapi import problems, stylize_body, stylize_parameters, stylized_image_response
 from app.api.jobs.creation import MAKING, idempotency_key, prefers_later, stylize_later
 from app.api.jobs.openapi import accepted_response, idempotency_parameter, prefer_parameter
 from app.api.service import Service, service_of
@@ -76,11 +76,11 @@ PROBLEMS = (
 
 @router.post(
     "/stylize",
-    summary="Paint a photo",
+    summary="Stylize a photo",
     response_class=Response,
     responses={
-        200: painting_response(),
-        304: {"description": "The client has it already (`If-None-Match`); nothing was painted."},
+        200: stylized_image_response(),
+        304: {"description": "The client has it already (`If-None-Match`); nothing was computed."},
         202: accepted_response(Preference_Applied="`respond-async`."),
         **problems(*PROBLEMS),
     },
@@ -90,15 +90,15 @@ PROBLEMS = (
     },
 )
 async def stylize(request: Request) -> Response:
-    """Send the picture as the body with the options in the query, or a form with both.
+    """Send the photo as the body with the options in the query, or a form with both.
 
-    `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' '/v1/stylize?styles=starry_night' -o painting.jpg`
+    `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' '/v1/stylize?styles=starry_night' -o stylized.jpg`
 
-    Equal requests have equal answers, which are kept for a while; `If-None-Match` with the `ETag` of one answers 304.
+    Equal requests have equal results, which are cached for a while; `If-None-Match` with the `ETag` of one answers 304.
 
-    With `Prefer: respond-async` it becomes a job: the answer comes at once and says where to find it.
+    With `Prefer: respond-async` it becomes a job: the response comes at once and says where to find it.
     """
-    idempotency_key(request)  # a key that is none is told, whatever comes of the request
+    idempotency_key(request)  # an invalid key is reported, whatever becomes of the request
     if prefers_later(request):
         return await stylize_later(request)
     service = service_of(request)
@@ -125,7 +125,7 @@ async def stylize(request: Request) -> Response:
 
 
 def known(request: Request, etag: str) -> bool:
-    """Whether the client has the answer. `*` stands for any that there is, and there is none before it is painted."""
+    """Whether the client has the result. `*` stands for any existing one, and there is none before it is computed."""
     given = if_none_match(request)
     return given.strip() != "*" and matches(given, etag)
 
@@ -133,7 +133,7 @@ def known(request: Request, etag: str) -> bool:
 def begin_painting(
     service: Service, photo: Photo, options: Options, deadline: float, stages: Stages
 ) -> asyncio.Task[StylizedImage]:
-    """The painting as a task that may outlive its request, where others wait for it, and has the photo until then."""
+    """The computation as a task, which may outlive its request where others wait for it, and holds the photo."""
     mine = photo.handed_over()
 
     async def painted() -> StylizedImage:
@@ -142,19 +142,19 @@ def begin_painting(
         return painting
 
     task = asyncio.create_task(painted())
-    # Not in the task: cancelled before its first step, it would never come to it.
+    # Not in the task: if it is cancelled before its first step, it never gets there.
     task.add_done_callback(lambda _: mine.drop())
     return task
 
 
 def owner(request: Request) -> str | None:
-    """Whose kept answers these are. One API key learns nothing of another's; without keys all share."""
+    """Whose cached results these are. One API key learns nothing about another's; without keys, all share them."""
     principal: str | None = getattr(request.state, "principal", None)
     return principal
 
 
 def headers_of(key: str, options: Options) -> dict[str, str]:
-    """Alike in the answer with the painting and in the one that says it is unchanged."""
+    """The headers that 200 and 304 have in common."""
     return {
         "Cache-Control": "private, no-cache",
         "ETag": etag_of(key, options),

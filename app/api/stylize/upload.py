@@ -22,7 +22,7 @@ class Photo:
         self._body: Body | None = body
 
     def handed_over(self) -> Photo:
-        """The same photo for somebody who outlives this request; here nothing is left to drop."""
+        """The same photo for a task that may outlive this request; nothing is left to drop here."""
         assert self._body is not None, "dropped or handed over before"
         other = Photo(self.data, self._body)
         self.data, self._body = b"", None
@@ -41,7 +41,7 @@ async def receive_photo(request: Request, service: Service, accept: str) -> tupl
         accept: what chooses the format, as the header of that name.
 
     Raises:
-        RequestError: and below it, but for PictureError: the picture's bytes are not looked into yet.
+        RequestError: and below it, but for PictureError: the image is not decoded yet.
         Overloaded: too many uploads at once.
         ClientGone.
     """
@@ -56,11 +56,11 @@ async def receive_photo(request: Request, service: Service, accept: str) -> tupl
             [data] = pictures[IMAGE_FIELD]
             options = options_of([*query, *fields], accept, service)
         else:
-            # Any other type is a hint at most: curl sends photos as application/x-www-form-urlencoded.
+            # Any other type is only a hint: curl sends photos as application/x-www-form-urlencoded.
             options = options_of(query, accept, service)
             data = await body.read()
         if not data:
-            raise EmptyBody("There are no bytes where a picture was expected.")
+            raise EmptyBody("The body is empty: send a photo.")
     except BaseException:
         body.drop()
         raise

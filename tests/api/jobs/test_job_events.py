@@ -217,7 +217,7 @@ def test_a_reader_that_does_not_read_holds_nobody_up(client, made, worker):
 )
 def test_too_many_streams_are_refused_and_closed_ones_make_room(connect, made, worker, streams, each, status, slug):
     client = connect(event_streams=streams, event_streams_each=each)
-    room = client.service.jobs.feed.room
+    room = client.service.jobs.event_hub.room
     with client.stream("GET", made["links"]["events"]) as stream:
         lines = stream.iter_lines()
         next(lines)
@@ -294,7 +294,7 @@ def test_the_feed_outlives_the_ledgers_absence(monkeypatch):
 
 def test_a_reader_that_leaves_gives_its_place_back(connect, made):
     client = connect(event_streams_each=1)
-    room = client.service.jobs.feed.room
+    room = client.service.jobs.event_hub.room
     for _ in range(3):
         with client.stream("GET", made["links"]["events"]) as stream:
             lines = stream.iter_lines()

@@ -141,7 +141,7 @@ def test_forms_that_are_no_jobs(client, files, detail):
 def test_a_job_is_no_raw_body_and_has_no_options_in_the_query(client, photo):
     assert "form" in problem(client.post(ROUTE, content=photo), 400, "malformed-body")["detail"]
     response = client.post(ROUTE, params={"size": 64}, files=form(photo, photo))
-    assert "not of the query" in problem(response, 422, "invalid-option")["detail"]
+    assert "not in the query" in problem(response, 422, "invalid-option")["detail"]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no loss network"])
@@ -398,7 +398,7 @@ def test_a_key_that_is_none_is_told_without_prefer_too(client, photo):
 def test_a_job_that_no_worker_can_do_says_so(connect, photo, painting, tmp_path):
     client = connect(data_dir=tmp_path)
     made = make(client, photo, painting)
-    assert made["notice"] == "No worker that does gatys jobs is running: the job waits until one is started."
+    assert made["notice"] == "No worker for gatys jobs is running: the job stays queued until one is started."
     assert client.get("/healthz/ready").json()["workers"] == {"gatys": 0, "stylize": 0, "training": 0}
     assert 'pastiche_workers{kind="gatys"} 0.0' in client.get("/metrics").text
     Presence(client.service.jobs.database, "anna", ["gatys", "stylize"], lambda: 1).tell()

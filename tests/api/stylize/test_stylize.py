@@ -289,7 +289,7 @@ def test_options_are_checked_before_the_body_is_read(client):
 def test_a_body_past_the_limit(connect):
     client = connect(body_megabytes=0.1)
     too_large = problem(client.post(ROUTE, params=PNG, content=b"x" * 100_001), 413, "body-too-large")
-    assert too_large["detail"] == "The body has more than the 0.1 megabytes that are read."
+    assert too_large["detail"] == "The body has more than the allowed 0.1 megabytes."
     # Without a length, too, and the connection goes on.
     problem(client.post(ROUTE, params=PNG, content=iter([b"x" * 60_000] * 9)), 413, "body-too-large")
     problem(client.post(ROUTE, data=PNG, files={"image": b"x" * 100_001}), 413, "body-too-large")
