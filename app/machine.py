@@ -22,7 +22,7 @@ MAX_FILES = 16_384
 # Of mallopt(3): the number of arenas, and from which size on memory is asked of the system and given back to it.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 ARENAS = 2
-# After decoding 20 megapixels in four threads 68 MB stay, and 540 with the system's own way; a painting of 512 px costs
+# After decoding 20 megapixels in four threads 68 MB stay, and 540 with the system's own way; stylizing 512 px costs
 # 4 % more time. With 1 MB, 52 stay, and it costs 30 %: the pages of every picture are then new ones.
 LARGE_BYTES = 8_000_000
 

@@ -82,7 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title="pastiche",
-        summary="Post a photo, get a painting back.",
+        summary="Post a photo, get it back in the style of a painting.",
         version=__version__,
         lifespan=lifespan,
         redirect_slashes=False,

@@ -146,7 +146,7 @@ def write_card(
         f"A loss network of {values:,} values (widths {', '.join(map(str, recipe.widths))}, mirror padding), trained "
         f"{start}for {trainer.step} steps of {recipe.batch} crops of {recipe.crop} px to give the features of "
         f"{' and '.join(f'`{teacher}`' for teacher in teachers)} through one linear head a layer, on "
-        f"{len(trainer.photos.paths)} photos and paintings, a share of {recipe.spoilt:g} mixed with noise. The "
+        f"{len(trainer.photos.paths)} photos and style images, a share of {recipe.spoilt:g} mixed with noise. The "
         f"teachers' features are scaled to unit variance, so losses in the papers' absolute units differ from VGG's.",
     ]
     if agreements:

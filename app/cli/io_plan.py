@@ -67,7 +67,7 @@ def plan_pictures(inputs: Sequence[Path], output: str, format: str | None) -> li
     sources = [source for given in inputs for source in expand(given)]
     alone = len(inputs) == 1 and not inputs[0].is_dir()
     if not alone and (output == "-" or STREAM in sources):
-        raise UnusablePlan("- stands for one photo, so it cannot be combined with others.")
+        raise UnusablePlan("- stands for a single photo, so it cannot be combined with others.")
     if alone and not is_folder(output):
         plan = [plan_into_file(sources[0], Path(output), format)]
     elif not is_folder(output) and not Path(output).exists() and Path(output).suffix.lower() in SUFFIXES:

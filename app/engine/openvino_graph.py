@@ -33,7 +33,7 @@ GRAIN_EDGE = 1024
 # Beyond it the memory of a picture is given back: OpenVINO would keep that of the largest that it ever painted.
 KEPT_MEGAPIXELS = 1.1
 
-# A picture to try a graph with, and what it must reach: the worst of some thousand bfloat16 paintings had 46 dB, and a
+# A picture to try a graph with, and what it must reach: the worst of some thousand bfloat16 results had 46 dB, and a
 # graph that goes wrong has 20 or less.
 TRIED_EDGE = 64  # pixels
 MIN_AGREEMENT = 35.0  # dB
@@ -97,10 +97,10 @@ class OpenVinoGraph:
         return painting
 
     def _infer(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[float, Pixels]:
-        """The sum of the values, and the painting (1, H, W, 3) in OpenVINO's memory.
+        """The sum of the values, and the result (1, H, W, 3) in OpenVINO's memory.
 
         Raises:
-            MemoryError: there is no painting. OpenVINO says nothing where its memory does not suffice: what the picture
+            MemoryError: there is no result. OpenVINO says nothing where its memory does not suffice: what the picture
                 before left is still there then, which may be another client's. The ticket tells them apart.
         """
         if self._request is None:
@@ -140,7 +140,7 @@ def compile_graph(generator: Generator, device: Device, gamma: Tensor, beta: Ten
 
 
 def agreement(graph: OpenVinoGraph, generator: Generator, gamma: Tensor, beta: Tensor) -> float:
-    """PSNR in dB between both paintings of a small picture. Infinite, too, if neither of them is finite."""
+    """PSNR in dB between both results for a small image. Also infinite if neither of them is finite."""
     steps = np.arange(TRIED_EDGE)
     picture = np.stack(np.broadcast_arrays(4 * steps[:, None], 4 * steps, steps[:, None] * steps % 256), 2)
     x = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255

@@ -1,4 +1,4 @@
-"""A generator written out as an OpenVINO graph, node by node: pictures as bytes in, paintings as bytes out.
+"""A generator written out as an OpenVINO graph, node by node: images as bytes in, stylized images as bytes out.
 
 A graph is written from the modules and not traced from a run: it takes milliseconds in place of seconds, and height and
 width stay free. Gamma and beta are inputs, so every style and blend has the same graph.
@@ -39,7 +39,7 @@ def lower(generator: Trunk) -> ov.Model:
     (1, features); `ticket` (1,) int32, any number; for `Compact` also `grain` (1, 1, H/2, W/2).
 
     Its outputs: `painting` like `picture`, rounded to the nearest; `total` (1,), the sum of the values that were
-    rounded, which is finite if all of them are; and `stub` (1,) int32, the ticket plus the first byte of the painting,
+    rounded, which is finite if all of them are; and `stub` (1,) int32, the ticket plus the first byte of the result,
     by which it is known as that of this picture.
     """
     return Lowering(generator).model()

@@ -1,4 +1,4 @@
-"""Painting a batch so that every picture has an outcome, whatever the network does."""
+"""Run a batch so that every image has an outcome, whatever the network does."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class GatysObjective:
     Args:
         descriptor: the loss network; features are computed in its dtype, losses in float32.
         photo: (1, 3, H, W) in 0..1, both edges at least MIN_EDGE.
-        paintings: the same, each at its own size and with its weight.
+        paintings: the style images, as `photo` but each of its own size and with its weight.
 
     Raises:
         InvalidOption: an option names a layer that the loss network does not have.

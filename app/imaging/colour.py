@@ -89,4 +89,4 @@ def _gamma_encoded(linear: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _check_shapes(content: Pixels, painted: Pixels) -> None:
     if content.shape != painted.shape:
-        raise ValueError(f"photo {content.shape} and painting {painted.shape} differ in shape")
+        raise ValueError(f"photo {content.shape} and stylized image {painted.shape} differ in shape")

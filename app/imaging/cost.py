@@ -20,7 +20,7 @@ MAX_DECODE_BYTES = 512_000_000
 MAX_DECODE_SECONDS = 3.0
 
 # The least that a step counts for, with its way to a thread and back.
-LEAST_SECONDS = 0.001
+MIN_SECONDS = 0.001
 # Rates a pixel, from photos of 512 to 2048 pixels; noise takes twice as long.
 JPEG_SECONDS, PNG_SECONDS, WEBP_SECONDS, AVIF_SECONDS = 5e-9, 60e-9, 30e-9, 50e-9
 RESIZE_SECONDS, KEEP_COLOUR_SECONDS, LAY_OVER_SECONDS = 9e-9, 9e-9, 20e-9
@@ -58,7 +58,7 @@ class Cost:
 
 
 # Looking into a file's structure; of 65,536 pieces, the most that are read, it takes 0.08 s.
-PROBING = Cost(0, LEAST_SECONDS)
+PROBING = Cost(0, MIN_SECONDS)
 
 
 def resizing_cost(pixels: int) -> Cost:
@@ -67,7 +67,7 @@ def resizing_cost(pixels: int) -> Cost:
 
 
 def colour_cost(pixels: int, *, keep: bool, strength: float) -> Cost:
-    """Of keeping the photo's colours, and of laying the painting over the photo."""
+    """Cost of keeping the photo's colours, and of laying the stylized image over the photo."""
     rate = KEEP_COLOUR_SECONDS * keep + LAY_OVER_SECONDS * (0 < strength < 1)
     return Cost(0, rate * pixels)
 
@@ -80,4 +80,4 @@ def encoding_cost(format: str, pixels: int, quality: int) -> Cost:
         "webp": WEBP_SECONDS * (1 + quality / 100),
         "avif": AVIF_SECONDS * (1 + (quality / 100) ** 2),
     }
-    return Cost(ENCODING_BYTES[format] * pixels, LEAST_SECONDS + rates[format] * pixels)
+    return Cost(ENCODING_BYTES[format] * pixels, MIN_SECONDS + rates[format] * pixels)

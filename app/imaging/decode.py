@@ -11,7 +11,7 @@ from PIL import Image
 from app.errors import AnimatedPicture, EmptyBody, OutOfMemory, PictureTooLarge
 from app.imaging import avif, heic, jpeg, png, webp
 from app.imaging.container import StoredHeader
-from app.imaging.cost import LEAST_SECONDS, MAX_DECODE_BYTES, Cost
+from app.imaging.cost import MAX_DECODE_BYTES, MIN_SECONDS, Cost
 from app.imaging.picture import Picture
 from app.imaging.profile import to_srgb
 from app.imaging.resize import fitted
@@ -48,12 +48,12 @@ class Header:
     def cost(self, longer_edge: int | None = None) -> Cost:
         """Of decoding it at that longer edge, as `decode` does."""
         if self.stored is None:
-            return Cost(0, LEAST_SECONDS)
+            return Cost(0, MIN_SECONDS)
         size = _size(self.stored, longer_edge)
         cost = self.stored.cost(size)
         # Turning, the profile and the array that comes out.
         pixels = size[0] * size[1]
-        seconds = LEAST_SECONDS + cost.seconds + FINISHING_SECONDS * pixels
+        seconds = MIN_SECONDS + cost.seconds + FINISHING_SECONDS * pixels
         return Cost(cost.bytes + FINISHING_BYTES * pixels, seconds)
 
 

@@ -21,7 +21,7 @@ CELLS = 4  # along an edge
 # differ by 35 or more in one cell.
 TOLERANCE = 6.0
 
-# Paintings by style: the means of 4 x 4 cells, row by row, each red, green and blue.
+# Results by style: the means of 4 x 4 cells, row by row, each red, green and blue.
 Golden = Mapping[str, Sequence[float]]
 
 

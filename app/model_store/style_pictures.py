@@ -1,4 +1,4 @@
-"""Paintings that styles can be trained from: what is known of each. The pictures themselves are blobs."""
+"""Style images to train from: what is known about each. The images themselves are blobs."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class InstanceNorm(nn.Module):
 class BatchNorm(nn.Module):
     """Batch normalisation: statistics of the batch in training, running ones afterwards.
 
-    They are those of one style's paintings; another style would need others, so a network of it has one style.
+    They belong to one style's results; another style would need others, so such a network has one style.
 
     Attributes:
         mean, variance: (channels,) running statistics, float32 whatever the network computes in.

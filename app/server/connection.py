@@ -65,4 +65,4 @@ def problem_of(error: h11.RemoteProtocolError) -> PasticheError:
     if error.error_status_hint == HeadersTooLarge.status:
         return HeadersTooLarge(f"{str(error).removesuffix('.')}. Send fewer, or shorter ones.")
     # h11's sentences may quote what the client sent.
-    return RequestError("This is not a request of HTTP/1.1 that can be understood.", private=str(error))
+    return RequestError("This is not a valid HTTP/1.1 request.", private=str(error))

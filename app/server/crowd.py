@@ -1,4 +1,4 @@
-"""All connections of a server: how many there may be, and who goes first when there are too many."""
+"""All connections of a server: how many there may be, and which is closed first when there are too many."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.server.limits import Limits
 
 # Refused connections stay until their client has read why; where these are too many as well, they are cut off.
 MAX_REFUSED = 32
-# A flood is told of now and then, not with a line for each of its connections.
+# A flood is logged now and then, not with a line for each of its connections.
 LOG_SECONDS = 10
 
 _log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ class Member(Protocol):
         """Whether its request or its answer is transferred more slowly than it should be."""
 
     def look(self, now: float) -> None:
-        """Give up what takes too long."""
+        """Close it if it takes too long."""
 
     def cut_off(self, reason: str) -> None:
         """Close it without another word."""
@@ -47,7 +47,7 @@ class Crowd:
         clock: monotonic, in seconds.
 
     Attributes:
-        ended: how many connections the server has given up, by the reason.
+        ended: how many connections the server has closed, by reason.
     """
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
@@ -61,12 +61,12 @@ class Crowd:
         self._told = -float(LOG_SECONDS)
 
     def waits(self, member: Member) -> None:
-        """It has no request in work."""
+        """It is idle: no request is in progress."""
         self._waiting.pop(member, None)
         self._waiting[member] = None
 
     def works(self, member: Member) -> None:
-        """It has one, or it is gone. May be called again."""
+        """It is busy or gone. May be called again."""
         self._waiting.pop(member, None)
 
     def admits(self, count: int) -> bool:

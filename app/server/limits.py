@@ -69,7 +69,7 @@ def connections(asked: int | None, files: int | None) -> int:
         return min(MAX_CONNECTIONS, most)
     if files is not None and asked > most:
         raise SettingsError(
-            f"PASTICHE_CONNECTIONS: at most {most} fit under the limit of {files} open files (`ulimit -n`), "
-            f"of which {OTHER_FILES} are for other things."
+            f"PASTICHE_CONNECTIONS: at most {most} fit within the limit of {files} open files (`ulimit -n`), "
+            f"of which {OTHER_FILES} are kept for other uses."
         )
     return asked

@@ -22,7 +22,7 @@ def open_sockets(host: str, port: int) -> list[socket.socket]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise SettingsError(f"PASTICHE_HOST: {host!r} is no address of this machine ({reason(error)}).") from None
+        raise SettingsError(f"PASTICHE_HOST: {host!r} is not an address of this machine ({reason(error)}).") from None
     bound: list[socket.socket] = []
     for family, _, protocol, _, address in dict.fromkeys(found):
         try:
@@ -32,11 +32,11 @@ def open_sockets(host: str, port: int) -> list[socket.socket]:
                 continue  # a name such as localhost may have an address of IPv6 that this machine does not have
             close(bound)
             raise SettingsError(
-                f"PASTICHE_HOST, PASTICHE_PORT: cannot listen on {url(address)} ({reason(error)}). Take another port, "
-                "or end what listens there."
+                f"PASTICHE_HOST, PASTICHE_PORT: cannot listen on {url(address)} ({reason(error)}). Use another port, "
+                "or stop what listens there."
             ) from None
     if not bound:
-        raise SettingsError(f"PASTICHE_HOST: {host!r} is no address of this machine.")
+        raise SettingsError(f"PASTICHE_HOST: {host!r} is not an address of this machine.")
     return bound
 
 

@@ -151,7 +151,7 @@ class BoundedProtocol(H11Protocol):
         elif receiving and self._body_pace.too_slow(now, self._received):
             rate = self.limits.bytes_per_second
             self._refuse(
-                "body_slow", RequestTimeout(f"The body came too slowly: send {rate:g} bytes a second or more.")
+                "body_slow", RequestTimeout(f"The body arrived too slowly: send at least {rate:g} bytes a second.")
             )
 
     def cut_off(self, reason: str) -> None:
@@ -172,7 +172,7 @@ class BoundedProtocol(H11Protocol):
         if now < due:
             return
         if self._received:
-            self._refuse("headers_late", RequestTimeout("The headers of the request came too slowly."))
+            self._refuse("headers_late", RequestTimeout("The headers of the request arrived too slowly."))
         else:
             self.cut_off("headers_late")
 
@@ -187,7 +187,7 @@ class BoundedProtocol(H11Protocol):
     # How a connection ends.
 
     def _refuse(self, reason: str, problem: PasticheError) -> None:
-        """Answer with the problem, where no answer has begun, and close."""
+        """Respond with the problem if no response has begun, and close."""
         if self.transport.is_closing():
             return
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):

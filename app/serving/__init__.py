@@ -1,1 +1,1 @@
-"""Which models are served now, and how another version takes the place of one."""
+"""Which models are served now, and how versions are swapped."""

@@ -1,4 +1,4 @@
-"""What the service offers: its models by name, their styles, and the previews."""
+"""The served models by name, their styles and previews."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.registry.style_search import nearest
 
 MEDIA_TYPES = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
-# In the place of a model's name: every model.
+# In place of a model's name: every model.
 ALL = "all"
 
 
@@ -113,5 +113,5 @@ def nearest_names(wanted: str, names: Iterable[str]) -> list[str]:
 
 
 def quoted(text: str) -> str:
-    """A client's own words in a sentence for it: in quotes, printable, and not endless."""
+    """A client's own words for a sentence: quoted, printable, and shortened."""
     return ascii(text if len(text) <= 40 else text[:40] + "...")

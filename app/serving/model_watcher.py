@@ -1,6 +1,6 @@
 """The model watcher: a thread loads versions that have become active, and swaps them for the old ones.
 
-Requests go on meanwhile, and those that began on the old version finish on it. Whatever goes wrong leaves the old one.
+Requests go on meanwhile, and those that began on the old version finish on it. If anything fails, the old one stays.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.registry.error import InvalidModel, MissingModel
 from app.registry.label import label_of, parse_label
 from app.serving.catalogue import Catalogue, ServedModel, load_served_model
 
-# Of the thread that warms a new version up while the engine paints.
+# Of the thread that warms a new version up while the engine works.
 THREADS = 1
 # Before a version that could not be loaded is tried again: the storage may be back, or its files repaired.
 RETRY_SECONDS = 15
@@ -61,7 +61,7 @@ class ModelWatcher:
 
     @property
     def refusals(self) -> list[Refusal]:
-        """What is not served although it is active; empty when all is as it should be."""
+        """Active versions that are not served; normally empty."""
         return list(self._refusals.values())
 
     def open(self) -> Catalogue:
@@ -217,7 +217,7 @@ class ModelWatcher:
 
 
 def sentence(error: Exception) -> str:
-    """For clients: without what only the log may know."""
+    """The reason for clients, without private details."""
     if isinstance(error, InvalidModel):
         return str(error)
     if isinstance(error, ServiceError):

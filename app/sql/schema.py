@@ -158,7 +158,7 @@ active_models = Table(
     Column("forced", Boolean, nullable=False),
 )
 
-# Paintings that styles can be trained from.
+# Style images that styles can be trained from.
 style_pictures = Table(
     "style_pictures",
     metadata,

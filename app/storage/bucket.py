@@ -101,5 +101,5 @@ def _as_storage(key: str) -> Iterator[None]:
 
 def _unavailable(reason: object) -> StorageUnavailable:
     return StorageUnavailable(
-        "The storage of the pictures does not work.", private=repr(reason), retry_after_seconds=RETRY_AFTER_SECONDS
+        "The storage of images does not work.", private=repr(reason), retry_after_seconds=RETRY_AFTER_SECONDS
     )

@@ -127,5 +127,5 @@ def _as_storage() -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageUnavailable(
-            "The storage of the pictures does not work.", private=repr(error), retry_after_seconds=RETRY_AFTER_SECONDS
+            "The storage of images does not work.", private=repr(error), retry_after_seconds=RETRY_AFTER_SECONDS
         ) from error

@@ -1,6 +1,6 @@
-"""Keys that vouch for their blobs: the length and the SHA-256 stand at the end of the name, and every read checks them.
+"""Keys with the length and SHA-256 of their blobs at the end; every read checks them.
 
-What was truncated, overwritten or damaged by its disk is never handed out as if it were the picture that was written.
+So a blob that was truncated, overwritten or damaged on disk is never returned as if it were what was written.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class DistillRecipe(Schedule):
 
 
 def untrained_slim(widths: Sequence[int], heads: Mapping[str, int], seed: int) -> Descriptor:
-    """A slim descriptor up to relu5_1 with random weights.
+    """A slim loss network up to relu5_1 with random weights.
 
     Args:
         heads: layer -> channels that its head maps to.
@@ -113,7 +113,7 @@ def unit_teacher(exact: Descriptor, deep: Descriptor, pictures: Tensor) -> Teach
 
 
 class Student(nn.Module):
-    """A slim descriptor as it is compared with the teacher: through its heads."""
+    """A slim loss network as it is compared with the teacher: through its heads."""
 
     def __init__(self, slim: Descriptor) -> None:
         super().__init__()
@@ -125,7 +125,7 @@ class Student(nn.Module):
 
 
 class DistillTrainer(Trainer):
-    """A slim descriptor whose mapped features approach the teacher's; its layers are the targets."""
+    """A slim loss network whose mapped features approach the teacher's; its layers are the targets."""
 
     recipe: DistillRecipe
 
@@ -141,7 +141,7 @@ class DistillTrainer(Trainer):
 
     @torch.no_grad()
     def start_from(self, slim: Descriptor) -> None:
-        """Take over the weights of another slim descriptor, and keep those of heads that it lacks.
+        """Take over the weights of another slim loss network, and keep those of heads that it lacks.
 
         Raises:
             ValueError: its widths or heads are others.
@@ -164,7 +164,7 @@ class DistillTrainer(Trainer):
         return {"total": torch.stack(list(errors.values())).mean(), **errors}
 
     def averaged(self) -> Descriptor:
-        """A slim descriptor of its own with the averaged weights, frozen."""
+        """A slim loss network of its own with the averaged weights, frozen."""
         student = copy.deepcopy(self.student).requires_grad_(False)
         student.load_state_dict(student.state_dict() | self.average)
         return student.slim

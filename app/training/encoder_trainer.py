@@ -29,7 +29,7 @@ VIEWS_A_STEP = 128
 NEARNESS = 3
 NO_DISTANCE = 0.02
 # Of statistics that hardly differ between views: a smaller spread would make noise of them.
-LEAST_SPREAD = 1e-3
+MIN_SPREAD = 1e-3
 
 
 class EncoderTrainer(Trainer):
@@ -66,7 +66,7 @@ class EncoderTrainer(Trainer):
         self.encoder = encoder
         encoder.begin_at(rows)
         encoder.centre.copy_(views.statistics.mean(dim=0))
-        encoder.spread.copy_(views.statistics.std(dim=0, correction=0).clamp_min(LEAST_SPREAD))
+        encoder.spread.copy_(views.statistics.std(dim=0, correction=0).clamp_min(MIN_SPREAD))
         super().__init__(recipe, works, encoder, photos, device)
 
     def losses(self, sample: Sample) -> Mapping[str, Tensor]:
@@ -83,7 +83,7 @@ class EncoderTrainer(Trainer):
         """
         known = whole_rows(rows).to(self.device)
         wanted = shares.to(self.device) @ known
-        scale = known.std(dim=0).clamp_min(LEAST_SPREAD)
+        scale = known.std(dim=0).clamp_min(MIN_SPREAD)
         optimiser = torch.optim.Adam(self.parameters.values(), self.recipe.learning_rate)
         draw = torch.Generator().manual_seed(self.recipe.seed)
         for _ in range(self.recipe.head_start):

@@ -106,7 +106,7 @@ class Objective(nn.Module):
 
     Args:
         descriptor: the loss network.
-        paintings: (1, 3, H, W) in 0..1, one a style, each at its own size; or their targets, if they are measured.
+        paintings: style images (1, 3, H, W) in 0..1, one a style, each at its own size; or their measured targets.
         weights: what each style's style loss counts.
         recipe: layers and content weight.
 

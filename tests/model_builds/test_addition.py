@@ -217,7 +217,7 @@ def test_what_cannot_be_added_is_explained(addition, painting, photos, tmp_path)
     few.mkdir()
     for changed, error, words in (
         ({"works": (known,)}, UnusableAddition, "compact@1 has a style starry_night already"),
-        ({"works": ()}, UnusableAddition, "no painting"),
+        ({"works": ()}, UnusableAddition, "no style image"),
         ({"base": replace(addition.base, generator=Johnson((4,), 0))}, UnusableAddition, "network for one style"),
         ({"recipe": weighed}, UnusableRecipe, "waves"),
         ({"photos": few}, UnusablePhotos, "There are 0 photos"),

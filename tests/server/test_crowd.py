@@ -68,5 +68,5 @@ def test_connections_stay_below_the_open_files(asked, files, expected):
 
 
 def test_more_connections_than_open_files_stop_the_start():
-    with pytest.raises(SettingsError, match=r"^PASTICHE_CONNECTIONS: at most 104 fit under the limit of 200 open"):
+    with pytest.raises(SettingsError, match=r"^PASTICHE_CONNECTIONS: at most 104 fit within the limit of 200 open"):
         connections(105, 200)

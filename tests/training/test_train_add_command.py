@@ -72,7 +72,7 @@ def test_what_the_gates_refuse_is_published_only_by_force(root, command, monkeyp
     result = invoke(command())
     assert result.exit_code == 1
     assert "Golden pictures have changed in dots." in result.output
-    assert "--force publishes it" in result.output
+    assert "Use --force to publish it" in result.output
     assert Repository(root / "models").versions("made") == [1]
     result = invoke(command("--force"))
     assert result.exit_code == 0, result.output

@@ -51,7 +51,7 @@ class Place:
 
 
 @dataclass(frozen=True, eq=False)
-class Step(Generic[Payload]):
+class CodecStep(Generic[Payload]):
     """A step that waits for a thread, or has one."""
 
     place: Place
@@ -72,9 +72,9 @@ class Line:
     """
 
     reserved: int = 0
-    beginning: dict[Step[Any], None] = field(default_factory=dict)
-    finishing: dict[Step[Any], None] = field(default_factory=dict)
-    running: set[Step[Any]] = field(default_factory=set)
+    beginning: dict[CodecStep[Any], None] = field(default_factory=dict)
+    finishing: dict[CodecStep[Any], None] = field(default_factory=dict)
+    running: set[CodecStep[Any]] = field(default_factory=set)
     predicted: float = 1.0
     measured: float = 1.0
 
@@ -89,11 +89,11 @@ class Line:
         return self.pace * self.reserved / 1e6
 
     @property
-    def waiting(self) -> Step[Any] | None:
+    def waiting(self) -> CodecStep[Any] | None:
         """Whose turn it is."""
         return next(chain(self.finishing, self.beginning), None)
 
-    def remove(self, step: Step[Any]) -> bool:
+    def remove(self, step: CodecStep[Any]) -> bool:
         """Whether it waited; from now on it does not."""
         waited = step in self.beginning or step in self.finishing
         self.beginning.pop(step, None)
@@ -154,14 +154,14 @@ class CodecQueue(Generic[Payload]):
         seconds = sum(cost.seconds for cost in costs)
         return next(line for line, most in zip(self._lines, LINES, strict=True) if seconds <= most)
 
-    def submit(self, place: Place, payload: Payload) -> Step[Payload]:
+    def submit(self, place: Place, payload: Payload) -> CodecStep[Payload]:
         """Queue the place's next step."""
-        step = Step(place, place.left.pop(0), payload)
+        step = CodecStep(place, place.left.pop(0), payload)
         (place.line.finishing if place.begun else place.line.beginning)[step] = None
         place.begun = True
         return step
 
-    def next(self) -> Step[Payload] | None:
+    def next(self) -> CodecStep[Payload] | None:
         """Take a step that may run now, and `finish` it later; None if there is none."""
         for line in self._lines:
             step = line.waiting
@@ -171,13 +171,13 @@ class CodecQueue(Generic[Payload]):
                 return step
         return None
 
-    def _fits(self, line: Line, step: Step[Payload]) -> bool:
+    def _fits(self, line: Line, step: CodecStep[Payload]) -> bool:
         if line is not self._lines[-1] or not line.running:
             return True
         held = sum(running.cost.bytes for each in self._lines for running in each.running)
         return held + step.cost.bytes <= self._memory_bytes
 
-    def finish(self, step: Step[Payload], seconds: float | None) -> None:
+    def finish(self, step: CodecStep[Payload], seconds: float | None) -> None:
         """End a step that took so long; None if it failed, which says nothing about the pace."""
         line = step.place.line
         line.running.remove(step)
@@ -186,13 +186,13 @@ class CodecQueue(Generic[Payload]):
             line.predicted = PACE_MEMORY * line.predicted + step.cost.seconds
             line.measured = PACE_MEMORY * line.measured + min(seconds, SLOWEST * step.cost.seconds)
 
-    def cancel(self, step: Step[Payload]) -> None:
+    def cancel(self, step: CodecStep[Payload]) -> None:
         """Forget a step that waits; one that runs is not interrupted."""
         line = step.place.line
         if line.remove(step):
             line.reserved -= microseconds([step.cost])
 
-    def expire(self, now: float) -> list[tuple[Step[Payload], Overloaded]]:
+    def expire(self, now: float) -> list[tuple[CodecStep[Payload], Overloaded]]:
         """Drop what has not begun and is predicted to miss its deadline at the pace of now; and what to tell of it."""
         expired = []
         for line in self._lines:

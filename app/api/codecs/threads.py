@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
-from app.api.codecs.queue import LINES, CodecQueue, Place, Step
+from app.api.codecs.queue import LINES, CodecQueue, CodecStep, Place
 from app.api.stages import Stages
 from app.imaging.cost import PROBING, Cost
 from app.imaging.decode import Header, probe
@@ -121,22 +121,22 @@ class CodecThreads:
                 step.payload.future.cancel()
                 self._end(step, None)
 
-    def _next(self) -> Step[Task] | None:
+    def _next(self) -> CodecStep[Task] | None:
         with self._lock:
             return self._queue.next()
 
-    def _run(self, step: Step[Task]) -> None:
+    def _run(self, step: CodecStep[Task]) -> None:
         self._end(step, step.payload.run())
         self._begin_all()
 
-    def _end(self, step: Step[Task], seconds: float | None) -> None:
+    def _end(self, step: CodecStep[Task], seconds: float | None) -> None:
         with self._lock:
             self._queue.finish(step, seconds)
             expired = self._queue.expire(self._clock())
         for late, problem in expired:
             late.payload.fail(problem)
 
-    def _forget_cancelled(self, step: Step[Task], done: Future[Any]) -> None:
+    def _forget_cancelled(self, step: CodecStep[Task], done: Future[Any]) -> None:
         if done.cancelled():
             with self._lock:
                 self._queue.cancel(step)

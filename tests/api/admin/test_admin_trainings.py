@@ -200,7 +200,7 @@ def test_options_of_an_addition_are_checked(ask, worker, change, slug, said):
         ({"architecture": "vgg"}, "`architecture`"),
         ({"architecture": "johnson"}, "for one style"),
         ({"norm": "batch", "batch": 4}, "for one style"),
-        ({"norm": "batch", "styles": ["own"]}, "batch of 4 pictures at least"),
+        ({"norm": "batch", "styles": ["own"]}, "batch of at least 4 images"),
         ({"options": {"widths": [0]}}, "`options`"),
         ({"options": {"widths": [512] * 9, "no_such": 1}}, "architecture compact"),
         ({"options": {"blocks": 10**6}}, "`options`"),
