@@ -68,6 +68,8 @@ class Comparison:
         self.judge = judge
         self.exact = exact
         self.photos = photos
+        with torch.inference_mode():
+            self.of_photo = {name: self.features(photo) for name, photo in photos.items()}
 
     def verdict(self, painter: str, pictures: Pictures) -> Verdict:
         by_style: dict[str, list[tuple[float, float]]] = {}
@@ -75,7 +77,7 @@ class Comparison:
         for (photo, style), picture in pictures.items():
             distances = self.judge.distances(to_image(picture))
             right += min(distances, key=distances.__getitem__) == style
-            by_style.setdefault(style, []).append((distances[style], self.content(picture, self.photos[photo])))
+            by_style.setdefault(style, []).append((distances[style], self.content(picture, photo)))
         return Verdict(
             painter,
             {style: fmean(distance for distance, _ in pairs) for style, pairs in by_style.items()},
@@ -85,9 +87,11 @@ class Comparison:
         )
 
     @torch.inference_mode()
-    def content(self, picture: Tensor, photo: Tensor) -> float:
-        ours, theirs = (self.exact(x, [CONTENT_LAYER])[CONTENT_LAYER] for x in (picture, photo))
-        return float(balanced_content_loss(ours, theirs))
+    def content(self, picture: Tensor, photo: str) -> float:
+        return float(balanced_content_loss(self.features(picture), self.of_photo[photo]))
+
+    def features(self, picture: Tensor) -> Tensor:
+        return self.exact(picture, [CONTENT_LAYER])[CONTENT_LAYER]
 
     def relief(self, photo: str, pictures: Pictures) -> float:
         painted = [to_image(picture) for (name, _), picture in pictures.items() if name == photo]
