@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,3 +216,9 @@ def test_right_arrows_are_let_through(tmp_path: Path) -> None:
     file.parent.mkdir(parents=True)
     file.write_text("import os\nimport torch\nfrom app import __version__\nfrom app.nets.norm import StyleRows\n")
     assert wrong_arrows(tmp_path) == []
+
+
+@pytest.mark.process
+def test_a_worker_loads_torch_with_its_tasks_and_not_before():
+    code = "import sys, app.jobs.worker; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.api.codecs import NAME as CODEC
+from app.api.codecs.threads import NAME as CODEC
 from benchmarks.service.latency import wait_until_ready
 
 REPOSITORY = Path(__file__).parents[2]

@@ -72,6 +72,19 @@ def client(settings: Settings) -> Iterator[httpx.Client]:
 @pytest.fixture
 def connect(settings: Settings) -> Iterator[Connect]:
     """Further applications, with settings of their own."""
+    with connecting(settings) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def connect_once(settings: Settings) -> Iterator[Connect]:
+    """The same for applications that the tests of a module share: to start one takes most of a second."""
+    with connecting(settings) as start:
+        yield start
+
+
+@contextmanager
+def connecting(settings: Settings) -> Iterator[Connect]:
     with ExitStack() as open_clients:
 
         def start(*, wait: bool = True, **changes: Any) -> httpx.Client:

@@ -46,12 +46,12 @@ def test_the_operators_job_is_not_made_smaller_for_its_work() -> None:
     assert own_size(GatysOptions(iterations=10_000), 4000, 1, settings, operator=True) == 1024
 
 
-@pytest.fixture
-def open_to_all(connect, tmp_path):
-    return connect(
+@pytest.fixture(scope="module")
+def open_to_all(connect_once, tmp_path_factory):
+    return connect_once(
         edge_pixels=1024,
         job_priority=0,
-        data_dir=tmp_path,
+        data_dir=tmp_path_factory.mktemp("open_to_all"),
         admin_token=SecretStr(TOKEN),
         job_memory_megabytes=1500,
     )

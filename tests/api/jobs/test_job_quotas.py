@@ -218,6 +218,11 @@ def test_anonymous_principals_are_addresses(client, photo, painting, worker):
     assert worker.ledger.get(forwarded["id"]).principal == "address-127.0.0.1"
 
 
+@pytest.fixture(scope="module")
+def behind_a_proxy(connect_once):
+    return connect_once(trusted_proxies=("127.0.0.0/8",))
+
+
 @pytest.mark.parametrize(
     ("forwarded", "principal"),
     [
@@ -228,7 +233,6 @@ def test_anonymous_principals_are_addresses(client, photo, painting, worker):
         ("192.0.2.9, 192.0.2.7", "address-192.0.2.7"),
     ],
 )
-def test_a_trusted_proxy_says_for_whom_a_request_is(connect, settings, photo, painting, worker, forwarded, principal):
-    client = connect(trusted_proxies=("127.0.0.0/8",))
-    made = make(client, photo, painting, {"X-Forwarded-For": forwarded})
+def test_a_trusted_proxy_says_for_whom_a_request_is(behind_a_proxy, photo, painting, worker, forwarded, principal):
+    made = make(behind_a_proxy, photo, painting, {"X-Forwarded-For": forwarded})
     assert worker.ledger.get(made["id"]).principal == principal

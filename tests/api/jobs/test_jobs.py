@@ -374,9 +374,15 @@ def test_pages_are_newest_first_and_ones_own(keyed, photo, painting):
     assert sorted(job["queue_position"] for job in waiting) == [2, 3, 4, 5]
 
 
+@pytest.fixture(scope="module")
+def annas(connect_once, tmp_path_factory):
+    """Shared by tests that make no job."""
+    return connect_once(api_keys=(SecretStr("anna"),), data_dir=tmp_path_factory.mktemp("annas"))
+
+
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "status=lost", "cursor=1", "page=2", "limit=x"])
-def test_pages_that_are_none(keyed, query):
-    problem(keyed[0].get(f"{ROUTE}?{query}", headers=ANNA), 422, "invalid-option")
+def test_pages_that_are_none(annas, query):
+    problem(annas.get(f"{ROUTE}?{query}", headers=ANNA), 422, "invalid-option")
 
 
 def test_without_keys_nobody_lists(client):

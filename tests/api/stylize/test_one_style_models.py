@@ -41,9 +41,9 @@ def root(tmp_path_factory, models_dir):
     return root
 
 
-@pytest.fixture
-def served(connect, root, tmp_path):
-    return connect(models_dir=root, models=("compact", *MADE), data_dir=tmp_path)
+@pytest.fixture(scope="module")
+def served(connect_once, root, tmp_path_factory):
+    return connect_once(models_dir=root, models=("compact", *MADE), data_dir=tmp_path_factory.mktemp("served"))
 
 
 def test_the_catalogue_tells_which_model_offers_which_style(served):

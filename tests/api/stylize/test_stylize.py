@@ -117,8 +117,7 @@ def test_a_form_cut_off_at_the_boundary(client):
     assert "closing boundary" in problem(response, 400, "malformed-body")["detail"]
 
 
-def test_strength_0_is_the_photo_and_needs_no_engine(connect, photo, monkeypatch):
-    client = connect()
+def test_strength_0_is_the_photo_and_needs_no_engine(client, photo, monkeypatch):
     monkeypatch.setattr(Stylizer, "paint", lambda *_: pytest.fail("painted"))
     response = paint(client, photo, PNG | {"strength": "0"})
     np.testing.assert_array_equal(pixels(response.content), pixels(photo))
@@ -162,14 +161,18 @@ def test_a_stroke_of_1_changes_nothing(client, photo):
     assert paint(client, photo, PNG | {"stroke": "1"}).content == paint(client, photo).content
 
 
+@pytest.fixture(scope="module")
+def up_to_320(connect_once):
+    return connect_once(edge_pixels=320)
+
+
 @pytest.mark.parametrize(("stroke", "size"), [("2", 128), ("1.6", 160), ("0.8", 320)])
-def test_strokes_are_made_larger_by_painting_a_smaller_picture(connect, astronaut, stroke, size):
-    client = connect(edge_pixels=320)
+def test_strokes_are_made_larger_by_painting_a_smaller_picture(up_to_320, astronaut, stroke, size):
     sent = encoded(astronaut[128:384, 128:384])
     other = resize(Picture(pixels(sent)), size, size)
-    painted = pixels(paint(client, encoded(other.rgb)).content)
+    painted = pixels(paint(up_to_320, encoded(other.rgb)).content)
     expected = resize(Picture(painted), 256, 256).rgb
-    np.testing.assert_array_equal(pixels(paint(client, sent, PNG | {"stroke": stroke}).content), expected)
+    np.testing.assert_array_equal(pixels(paint(up_to_320, sent, PNG | {"stroke": stroke}).content), expected)
 
 
 def test_the_photos_part_of_large_strokes_stays_sharp(client, photo):
@@ -199,9 +202,9 @@ def test_large_strokes_keep_alpha_as_it_was(client, photo):
     ],
 )
 def test_the_network_never_paints_past_the_limit_and_what_it_paints_is_admitted(
-    connect, astronaut, monkeypatch, sent, stroke, seen, answered
+    client, settings, astronaut, monkeypatch, sent, stroke, seen, answered
 ):
-    client = connect(edge_pixels=256)
+    assert settings.edge_pixels == 256
     shapes, admitted = [], []
     original, admit = Stylizer.paint, Scheduler.admit
     monkeypatch.setattr(Stylizer, "paint", lambda *a: shapes.extend(p.shape[:2] for p in a[1]) or original(*a))
