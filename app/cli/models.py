@@ -12,6 +12,7 @@ from app.cli.failure import complain, give_up
 from app.cli.fleet import fleet
 from app.model_store.version import VersionState, version_served
 from app.registry.descriptors import load_label, networks, numbered_networks
+from app.registry.encoders import encoders, load_encoder, numbered_encoders
 from app.registry.error import InvalidModel
 from app.registry.label import label_of, parse_label
 from app.registry.repository import read_manifest
@@ -57,17 +58,17 @@ def list_models(models_dir: ModelsDir = None) -> None:
 def verify(
     references: Annotated[
         list[str] | None,
-        typer.Argument(help="Models and loss networks as name or name@version; every version if none is given."),
+        typer.Argument(help="Models, loss networks, encoders as name or name@version; every version if none is given."),
     ] = None,
     models_dir: ModelsDir = None,
 ) -> None:
-    """Load versions and check every file, name, shape and value, and their output; loss networks likewise.
+    """Load versions and check every file, name, shape and value, and their output; networks beside them likewise.
 
     Exits with 1 if any is not valid.
     """
     invalid = False
     with fleet("models verify", models_dir) as (model_store, shipped):
-        every = [*(state.label for state in states(model_store)), *networks(shipped)]
+        every = [*(state.label for state in states(model_store)), *networks(shipped), *encoders(shipped)]
         if not every:
             raise InvalidModel(f"There is no model in {shipped}.")
         for reference in references or every:
@@ -138,7 +139,7 @@ def line(state: VersionState, shipped: Path, *, active: bool) -> str:
 
 
 def verified(model_store: ModelStore, shipped: Path, reference: str) -> str:
-    """The label of a model or a loss network that is as it should be. Raises InvalidModel."""
+    """The label of a model, a loss network or an encoder that is as it should be. Raises InvalidModel."""
     from app.model_store.golden import check_golden, golden_stylizer
 
     name, version = parse_label(reference)
@@ -146,6 +147,8 @@ def verified(model_store: ModelStore, shipped: Path, reference: str) -> str:
         label = label_of(name, version or numbers[-1])
         load_label(shipped, label)
         return label
+    if numbers := numbered_encoders(shipped, name):
+        return load_encoder(shipped / name / str(version or numbers[-1])).manifest.label
     model = model_store.load(reference)
     check_golden(golden_stylizer(model))
     return model.manifest.label

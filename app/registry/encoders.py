@@ -22,7 +22,7 @@ from app.nets.generators import Generator
 from app.nets.style_encoder import StyleEncoder
 from app.registry.descriptors import load_network, networks, newest_version, read_network_manifest
 from app.registry.error import InvalidModel, MissingModel
-from app.registry.label import parse_label
+from app.registry.label import label_of, parse_label
 from app.registry.manifest import EncoderManifest, EncoderSizes
 from app.registry.publish import now, write_version
 from app.registry.repository import (
@@ -125,34 +125,33 @@ def publish_encoder(
 
 
 def find_encoder(root: Path, model: Model) -> Encoder:
-    """The newest encoder in `root` for the model's generator.
+    """The encoder in `root` for the model's generator, the newest where there are several.
 
     Raises:
         MissingEncoder: there is none.
         InvalidModel: it is not what its manifest says, or its loss network is another one.
     """
     digest = digest_of(model.generator)
-    fitting = [
-        (manifest.created, folder)
-        for folder in encoders(root)
-        if (manifest := read_encoder_manifest(folder)).generator_sha256 == digest
-    ]
+    folders = [root / name / str(version) for name, version in map(parse_label, encoders(root))]
+    fitting = [folder for folder in folders if read_encoder_manifest(folder).generator_sha256 == digest]
     if not fitting:
         raise MissingEncoder(
             f"There is no style encoder for {model.manifest.label}, so it has its own styles only; "
             "`pastiche train encoder` trains one."
         )
-    return load_encoder(max(fitting)[1])
+    return load_encoder(fitting[-1])
 
 
-def encoders(root: Path) -> list[Path]:
-    """Folders of all encoders. Nothing in them is checked."""
-    return [
-        folder
-        for path in sorted(root.glob("*"))
-        for number in Repository(root).numbered(path.name)
-        if ((folder := path / str(number)) / ENCODER_MANIFEST).exists()
-    ]
+def encoders(root: Path) -> list[str]:
+    """Labels of all encoders, `name@version`. Nothing in them is checked."""
+    names = sorted(path.name for path in root.glob("*"))
+    return [label_of(name, number) for name in names for number in numbered_encoders(root, name)]
+
+
+def numbered_encoders(root: Path, name: str) -> list[int]:
+    """Versions of an encoder, ascending. Nothing in them is checked."""
+    numbers = Repository(root).numbered(name)
+    return [number for number in numbers if (root / name / str(number) / ENCODER_MANIFEST).exists()]
 
 
 def load_encoder(folder: Path) -> Encoder:

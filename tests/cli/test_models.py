@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner, Result
 
 from app.cli import cli
 from app.model_store.store import open_model_store
 from app.model_store.version import VersionStatus
-from app.nets.descriptor import Descriptor
+from app.nets.descriptor import Descriptor, load_descriptor
+from app.nets.style_encoder import StyleEncoder
 from app.registry.descriptors import publish_descriptor
+from app.registry.encoders import publish_encoder
+from app.registry.repository import Repository
 from app.settings import Settings, load_settings
 
 
@@ -84,6 +88,21 @@ def test_an_empty_repository_has_nothing_to_verify(tmp_path: Path) -> None:
     result = models("verify", "--models-dir", tmp_path)
     assert result.exit_code == 1
     assert "no model" in result.stderr
+
+
+def test_style_encoders_are_verified_too(repository: Path, random_descriptor: Path) -> None:
+    publish_descriptor(
+        repository, "eye", load_descriptor(load_file(random_descriptor)), teachers=(), recipe={}, metrics={}, card=""
+    )
+    model = Repository(repository).load("compact@1")
+    encoder = StyleEncoder({"relu1_1": 6}, model.generator.features, rank=2, hidden=4, bottleneck=2)
+    publish_encoder(repository, "reads", encoder, model, network="eye", stroke=64, recipe={}, metrics={}, card="")
+    assert models("verify", "--models-dir", repository).stdout.splitlines()[-1] == "reads@1 is valid."
+    assert models("verify", "reads", "--models-dir", repository).stdout == "reads@1 is valid.\n"
+    flip_last_bit(repository / "reads" / "1" / "model.safetensors")
+    result = models("verify", "reads@1", "--models-dir", repository)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "model.safetensors of reads@1 has another SHA-256" in result.stderr
 
 
 def test_loss_networks_are_verified_too(repository: Path) -> None:
