@@ -31,9 +31,9 @@ class RateLimit:
     """
 
     def __init__(self, per_minute: int, redis_url: str | None) -> None:
-        storage = _redis(redis_url) if redis_url else MemoryStorage()
+        self._redis = _redis(redis_url) if redis_url else None
         self._item = RateLimitItemPerMinute(per_minute, namespace="pastiche")
-        self._limiter = MovingWindowRateLimiter(storage)
+        self._limiter = MovingWindowRateLimiter(self._redis or MemoryStorage())
 
     def hit(self, principal: str) -> None:
         """Count one request. Raises TooManyRequests, with the time until the window has room again."""
@@ -49,6 +49,11 @@ class RateLimit:
             f"You have reached your limit of {self._item.amount} new jobs a minute.",
             retry_after_seconds=max(1, math.ceil(reset - time.time())),
         )
+
+    def close(self) -> None:
+        """Give the connections back."""
+        if self._redis is not None:
+            self._redis.storage.close()
 
 
 def _redis(url: str) -> RedisStorage:

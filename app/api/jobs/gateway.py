@@ -232,6 +232,7 @@ class JobGateway:
         for threads in (self._ledger_threads, self._storage_threads, self._queue_thread, self._work_thread):
             threads.stop()
         self.plots.stop()
+        self._rate.close()
         self._dispatch.close()
         self.database.close()
 

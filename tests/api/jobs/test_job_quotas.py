@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 import time
+from contextlib import closing
 
 import pytest
 from hand_worker import HandWorker
@@ -78,20 +79,20 @@ def test_so_many_jobs_may_be_asked_for_in_a_minute(connect, photo, painting, tmp
 
 
 def test_a_shared_rate_limit_is_one(redis_url):
-    here, there = RateLimit(3, redis_url), RateLimit(3, redis_url)
-    for limit in (here, there, here):
-        limit.hit("anna")
-    for limit in (here, there):
-        with pytest.raises(TooManyRequests) as found:
+    with closing(RateLimit(3, redis_url)) as here, closing(RateLimit(3, redis_url)) as there:
+        for limit in (here, there, here):
             limit.hit("anna")
-        assert 1 <= found.value.retry_after_seconds <= 60
-    there.hit("bert")
+        for limit in (here, there):
+            with pytest.raises(TooManyRequests) as found:
+                limit.hit("anna")
+            assert 1 <= found.value.retry_after_seconds <= 60
+        there.hit("bert")
 
 
 def test_without_its_redis_the_limit_is_passed_over():
-    limit = RateLimit(1, "redis://127.0.0.1:1/0")
-    for _ in range(3):
-        limit.hit("anna")
+    with closing(RateLimit(1, "redis://127.0.0.1:1/0")) as limit:
+        for _ in range(3):
+            limit.hit("anna")
 
 
 def test_a_redis_behind_a_socket_is_asked(tmp_path):
@@ -101,7 +102,8 @@ def test_a_redis_behind_a_socket_is_asked(tmp_path):
         asked = []
         answering = threading.Thread(target=lambda: asked.append(listening.accept()[0].close()))
         answering.start()
-        RateLimit(1, f"unix://{tmp_path}/s").hit("anna")
+        with closing(RateLimit(1, f"unix://{tmp_path}/s")) as limit:
+            limit.hit("anna")
         answering.join(60)
         assert asked
 

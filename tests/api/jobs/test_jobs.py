@@ -333,7 +333,9 @@ def test_a_job_whose_pictures_cannot_be_stored_is_not_made(client, photo, painti
 @pytest.fixture
 def keyed(connect, tmp_path, settings):
     client = connect(api_keys=(SecretStr("anna"), SecretStr("bert")), data_dir=tmp_path)
-    return client, HandWorker(settings.model_copy(update={"data_dir": tmp_path}))
+    worker = HandWorker(settings.model_copy(update={"data_dir": tmp_path}))
+    yield client, worker
+    worker.database.close()
 
 
 def test_jobs_belong_to_the_key_that_made_them(keyed, photo, painting):
