@@ -27,7 +27,7 @@ IN_WORDS = {
     "decode_megabytes": "512, less with little memory",
     "uploads_megabytes": "256, less with little memory",
     "unsent_megabytes": "256, less with little memory",
-    "job_memory_megabytes": "1500, less with little memory",
+    "job_memory_megabytes": "2400, less with less than 4 GB",
     "queue_megapixels": "64, less with little memory",
     "result_cache_megabytes": "64, less with little memory",
 }

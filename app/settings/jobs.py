@@ -6,6 +6,9 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from app.settings.values import ExistingFile, by_memory, network_threads
 
+# From here on, a job at 1024 px with its usual options fits beside the server.
+JOB_MACHINE_BYTES = 4e9
+
 
 class JobSettings(BaseModel):
     """Jobs and workers. With the defaults, the job of a worker that was killed goes on elsewhere within 6 s."""
@@ -77,7 +80,7 @@ class JobSettings(BaseModel):
         3600, gt=0, le=86_400, description="The largest `seconds` that a job may ask for; the operator's may be longer."
     )
     job_memory_megabytes: float = Field(
-        default_factory=by_memory(1500),
+        default_factory=by_memory(2400, JOB_MACHINE_BYTES),
         gt=0,
         le=1_000_000,
         description="Most memory of one job in its worker, beside the models, as computed from its options.",

@@ -32,9 +32,9 @@ def codec_threads(earlier: dict[str, Any]) -> int:
     return max(1, math.ceil(this_machine().codec_threads * float(earlier["core_share"])))
 
 
-def by_memory(usual: float) -> Callable[[], float]:
-    """The default of a bound on memory: `usual` from 2 GB on, in proportion where there is less."""
-    return lambda: usual * this_machine().share_of_memory(USUAL_BYTES)
+def by_memory(usual: float, whole: float = USUAL_BYTES) -> Callable[[], float]:
+    """The default of a bound on memory: `usual` from `whole` bytes on, in proportion where there is less."""
+    return lambda: usual * this_machine().share_of_memory(whole)
 
 
 def _lower(value: object) -> object:
