@@ -36,13 +36,14 @@ serve: $(VENV)/.installed
 	@echo '==> pastiche serve'
 	@PASTICHE_MODELS="$${PASTICHE_MODELS:-compact,*}" exec $(bin)/pastiche serve
 
-# Side by side. More than there are cores is quicker where tests wait for processes; 0 is one after the other.
-TEST_PROCESSES ?= 2
+# Side by side, on two cores; many tests of `make test` wait for processes. 0 is one after the other.
+CHECK_PROCESSES ?= 2
+TEST_PROCESSES ?= 3
 
 # A file stays in one process, so that what its tests share is made once.
 check: lint types
 	@echo '==> Tests without a mark'
-	@$(bin)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile \
+	@$(bin)/python -m pytest -n $(CHECK_PROCESSES) --dist loadfile \
 		-m 'not (process or browser or benchmark or backend or sweep)'
 
 test: lint types
