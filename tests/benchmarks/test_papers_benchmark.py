@@ -15,7 +15,7 @@ from app.nets.architectures import build_generator
 from app.registry.descriptors import DESCRIPTOR_MANIFEST, SHIPPED_DESCRIPTOR, newest_version
 from app.settings import SHIPPED_MODELS
 from app.training.distillation import DistillRecipe
-from app.training.recipe import Recipe
+from app.training.recipe import EncoderRecipe, Recipe
 from benchmarks.papers import __main__ as papers
 from benchmarks.papers import bench as papers_bench
 from benchmarks.papers import norm as papers_norm
@@ -27,6 +27,7 @@ from benchmarks.papers.stopwatch import Stopwatch
 
 RECIPES = Path(papers.__file__).parents[1] / "recipes"
 SLIM = RECIPES / "slim.json"  # of a loss network
+ENCODER = RECIPES / "encoder.json"  # of a style encoder
 STYLES = ("starry_night", "great_wave", "the_scream", "composition_vii")
 OPTIONS = {"widths": (4, 8), "blocks": 1}
 STEPS = 4
@@ -215,12 +216,16 @@ def test_tasks_take_turns_and_the_first_round_does_not_count(monkeypatch):
     assert found == {"a": 2, "b": 5}
 
 
-@pytest.mark.parametrize("path", sorted(set(RECIPES.glob("*.json")) - {SLIM}), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(set(RECIPES.glob("*.json")) - {SLIM, ENCODER}), ids=lambda path: path.stem)
 def test_a_recipe_for_serving_can_be_trained_and_fits_into_four_megabytes(path):
     recipe = Recipe.model_validate_json(path.read_text())
     assert recipe.architecture == path.stem.split("-")[0]
     generator = build_generator(recipe.architecture, recipe.options, recipe.norm)
     assert 2 * sum(parameter.numel() for parameter in generator.parameters()) <= 4_000_000
+
+
+def test_the_recipe_of_the_encoder_can_be_trained():
+    assert EncoderRecipe.model_validate_json(ENCODER.read_text()).views == 5
 
 
 def test_the_recipe_of_the_loss_network_is_the_one_that_was_published():

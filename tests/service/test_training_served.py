@@ -165,7 +165,9 @@ def test_a_training_survives_the_death_of_its_worker(server) -> None:
     server.wait_for(lambda: len(job(server, path)["losses"]) > 5)
     os.kill(trainer_pid(server), signal.SIGKILL)
     done = ended(server, path)
-    assert (done["status"], done["attempt"]) == ("done", 2), done
+    # More than two where the machine is so busy that a lease passes once more.
+    assert done["status"] == "done", done
+    assert done["attempt"] >= 2
     assert done["facts"]["active"] is False
     curve = [point["iteration"] for point in done["losses"]]
     assert curve == sorted(set(curve))

@@ -67,7 +67,7 @@ def test_a_job_of_another_tab_appears_in_this_one(visit, style_file):
 def test_a_service_that_paints_any_style_at_once_is_asked_to(visit, small, style_file):
     """The route is not there yet; the page finds it in the OpenAPI document."""
     page = visit("docs", small)
-    expect(page.get_by_role("heading", name="Paint a photo")).to_be_visible()
+    expect(page.get_by_role("heading", name="Stylize a photo")).to_be_visible()
     page.context.route("**/openapi.json", lambda route: route.fulfill(json={"paths": {"/v1/styles": {"post": {}}}}))
     page.context.route(
         lambda url: url.endswith("/v1/styles"),

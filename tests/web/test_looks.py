@@ -102,5 +102,5 @@ def test_every_view_can_be_used_by_everybody(visit, scheme, check_access, style_
     expect(page.get_by_role("table").last).to_contain_text("gatys")
     check_access(page)
     page.get_by_role("link", name="API").click()
-    expect(page.get_by_role("heading", name="Paint a photo")).to_be_visible()
+    expect(page.get_by_role("heading", name="Stylize a photo")).to_be_visible()
     check_access(page)

@@ -71,7 +71,7 @@ def test_it_works_behind_a_path_prefix(visit, small):
     painted(page)
     expect(page.locator(".tile-preview").first).to_be_visible()
     page.get_by_role("link", name="API").click()
-    expect(page.get_by_role("heading", name="Paint a photo")).to_be_visible()
+    expect(page.get_by_role("heading", name="Stylize a photo")).to_be_visible()
     page.get_by_role("link", name="pastiche").click()
     expect(page.get_by_alt_text("The painting")).to_be_visible()
     assert outside == []
