@@ -13,7 +13,7 @@ from app.errors import InvalidOption, UnknownStyle
 # Stricter than float(), which also takes nan, infinity, underscores and the digits of other scripts. So few digits
 # that no sum overflows.
 WEIGHT = re.compile(r"(\d{1,20}(\.\d{0,20})?|\.\d{1,20})(e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
-# What is said back of words that nobody knows; longer than any style id that one would type.
+# How much of an unknown word is quoted back; longer than any style id that one would type.
 SHOWN_CHARACTERS = 64
 MAX_NEAREST = 3
 

@@ -1,6 +1,6 @@
-"""One run of a network on a GPU, recorded and played again: a launch in place of some hundred, whatever Python does.
+"""One run of a network on a GPU, recorded and replayed: one launch instead of some hundred, however busy Python is.
 
-Nothing in it may wait for the GPU but the end of `paint`, and all that it reads and writes keeps its place in memory.
+Only the end of `paint` may wait for the GPU, and every buffer keeps its address.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.imaging.picture import Pixels
 # (B, 3, H, W) in 0..1, gamma and beta (B, features) -> (B, 3, H, W) in 0..1.
 Network = Callable[[Tensor, Tensor, Tensor], Tensor]
 Play = Callable[[], None]
-# Runs what it is given, records it, and gives back what plays the recording.
+# Runs a function, records it, and returns what replays the recording.
 Record = Callable[[Play], Play]
 
 # Before a recording: the libraries choose their kernels and make their workspaces, which cannot be recorded.
@@ -52,7 +52,7 @@ class CudaGraph:
         self._play = record(run)
 
     def paint(self, pictures: Sequence[Pixels], gamma: Tensor, beta: Tensor) -> list[Pixels]:
-        """Paint as many pictures (H, W, 3) as were recorded, or fewer, with gamma and beta (B, features) on the CPU.
+        """Stylize up to as many pictures (H, W, 3) as were recorded, with gamma and beta (B, features) on the CPU.
 
         Raises:
             NonFiniteError: if the network's output is not a number somewhere.

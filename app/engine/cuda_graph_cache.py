@@ -1,8 +1,8 @@
 """Which recorded runs of a network are kept for a GPU, and when another is worth making: bookkeeping, without torch.
 
 A run is recorded for one shape of input. Height and width are the picture's own: instance norm takes its statistics of
-the whole picture, so one that is padded to a common size would be painted otherwise. Samples of a batch, however, know
-nothing of each other, so a batch may be filled up to a number that there is a recording for.
+the whole picture, so one that is padded to a common size would be painted otherwise. Samples of a batch do not
+affect each other, so a batch may be padded to a size that has a recording.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ MAX_CAPTURES = 64
 MAX_MEGAPIXELS = 128.0
 # A shape that comes for the first time may never come again.
 WORTH_FROM = 3
-# One that could not be recorded, for want of memory perhaps, is tried again when it has come so often.
+# A shape that could not be recorded, perhaps for lack of memory, is tried again after so many requests.
 WORTH_AGAIN = 1000
-# Shapes whose coming is counted.
+# Shapes whose requests are counted.
 COUNTED_SHAPES = 1024
 
 _log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ class CudaGraphCache(Generic[Recording]):
     Args:
         make: records a run of a shape; may raise whatever it likes.
         background: where it is called, one call after the other.
-        most, most_megapixels: of what is kept.
+        most, most_megapixels: limits on what is kept.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class CudaGraphCache(Generic[Recording]):
         return None
 
     def prepare(self, shapes: Sequence[Shape]) -> None:
-        """Make those of the shapes that there are none of, and wait for them; before any request comes."""
+        """Record the shapes that are missing and wait for them; called before the first request."""
         with self._lock:
             wanted = [shape for shape in shapes if self._may_be_made(shape)]
             self._making.update(wanted)

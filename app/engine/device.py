@@ -57,8 +57,8 @@ def choose_device(device: DeviceName, precision: Precision, threads: int) -> Dev
 def limit_this_thread(threads: int) -> None:
     """Let torch use so many CPU threads for what the calling thread computes, and as many as before for all others.
 
-    The number that is set belongs to the thread that sets it, but every thread that computes for the first time takes
-    over the one that was set last, which is therefore set once more. To be called before such threads start.
+    Torch keeps the number by thread, but a thread that computes for the first time inherits the one set last, which is
+    therefore restored. To be called before such threads start.
     """
     usual = torch.get_num_threads()
     torch.set_num_threads(threads)

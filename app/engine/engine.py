@@ -18,7 +18,7 @@ from app.engine.stylizer import Blend, Stylizer, check_blend
 from app.errors import DeadlineExceeded, EngineFailed, ModelUnavailable, OutOfMemory, PasticheError
 from app.imaging.picture import Pixels
 
-# How often the idle thread shows that it lives.
+# How often the idle thread reports that it is alive.
 BEAT_SECONDS = 0.5
 # How often a failing engine tries a small picture: while it is not ready, no traffic comes to prove it works.
 PROBE_SECONDS = 3.0
@@ -55,8 +55,8 @@ class Engine:
 
     Args:
         stylizers: the models by name, possibly none yet.
-        queue_megapixels: bound of everything that is admitted and not done.
-        batch_pictures: the most pictures in one batch.
+        queue_megapixels: limit on what is admitted and not yet done.
+        batch_pictures: maximum number of pictures in a batch.
         stall_seconds: how long one batch may take before `health` calls the engine dead.
         clock: monotonic, in seconds; deadlines are points on it.
     """
@@ -87,7 +87,7 @@ class Engine:
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Take nothing new, finish what waits within `timeout` seconds, fail the rest."""
+        """Accept nothing new, finish what waits within `timeout` seconds, and fail the rest."""
         with self._wake:
             self._stopping = True
             self._wake.notify_all()
@@ -195,7 +195,7 @@ class Engine:
             self._abandon()
 
     def _next_batch(self) -> Batch[Work] | None:
-        """Wait for a batch; None when the engine stops and nothing waits any more."""
+        """Wait for a batch; None when the engine stops and the queue is empty."""
         while True:
             with self._wake:
                 now = self._clock()
@@ -231,7 +231,7 @@ class Engine:
             deliver(works, outcomes)
 
     def _judge(self, works: list[Work], outcomes: list[Outcome]) -> None:
-        """What a batch's outcomes say about the engine."""
+        """Update the engine's health from the outcomes of a batch."""
         if not outcomes:
             return
         if any(not isinstance(outcome, PasticheError) for outcome in outcomes):

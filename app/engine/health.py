@@ -1,4 +1,4 @@
-"""What the engine thread notes about itself, and what the health probes conclude from it."""
+"""What the engine thread records about itself, and what the health probes conclude from it."""
 
 from __future__ import annotations
 

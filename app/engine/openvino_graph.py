@@ -25,10 +25,10 @@ from app.imaging.picture import Pixels
 from app.nets.generators import Compact, Generator, Trunk, mirrored
 from app.nets.noise import grain
 
-# Kernels that OpenVINO keeps for sizes that it has seen, of all layers; each is small, and made again in some
-# milliseconds. Without a bound it would keep 5,000, and grow by 0.8 MB with every new size.
+# Kernels that OpenVINO caches for the sizes it has seen, over all layers; each is small and takes milliseconds to
+# make again. Without a bound it would keep 5,000, and grow by 0.8 MB with every new size.
 KEPT_KERNELS = 100
-# Up to this size the noise is cut out of one piece, which is made once: every size has the same at a position.
+# Up to this size the noise is cropped from one array that is made once: a position has the same noise at every size.
 GRAIN_EDGE = 1024
 # Beyond it the memory of a picture is given back: OpenVINO would keep that of the largest that it ever painted.
 KEPT_MEGAPIXELS = 1.1
@@ -120,7 +120,7 @@ class OpenVinoGraph:
 def compile_graph(generator: Generator, device: Device, gamma: Tensor, beta: Tensor) -> OpenVinoGraph | None:
     """The graph of a generator in float32, if there is one and it paints what the generator paints.
 
-    Else the generator itself has to do.
+    Otherwise the generator itself is used.
 
     Args:
         gamma, beta: (1, features) of a style to try it with.
@@ -157,7 +157,7 @@ def agreement(graph: OpenVinoGraph, generator: Generator, gamma: Tensor, beta: T
 
 @cache
 def openvino_core() -> Any:
-    """What compiles. The package is imported late, since it takes a second; and silenced.
+    """The OpenVINO runtime. Imported late, since that takes a second, and with its telemetry silenced.
 
     Each import of it would report itself to a host on the internet, through a package that it takes for optional.
     """

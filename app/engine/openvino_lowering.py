@@ -46,7 +46,7 @@ def lower(generator: Trunk) -> ov.Model:
 
 
 class Lowering:
-    """One generator on its way."""
+    """One generator while it is being lowered."""
 
     def __init__(self, generator: Trunk) -> None:
         self._trunk = generator
@@ -73,7 +73,7 @@ class Lowering:
         return ov.Model([painting, total, stub], list(inputs.values()), type(self._trunk).__name__)
 
     def seen(self) -> Node:
-        """What the first layer sees of the picture, in 0..1."""
+        """The input of the first layer, in 0..1."""
         x = op.transpose(op.convert(self._picture, np.float32), axes(0, 3, 1, 2))
         x = op.multiply(x, scalar(1 / 255))
         if not self._has_grain:

@@ -1,7 +1,7 @@
 """Several pictures at once on a CPU, each in a thread of its own.
 
-Threads that share a picture wait for each other at every layer, and so each of them for whatever else runs on the
-other's core. Where there are as many pictures as threads, none has to.
+Threads that share a picture wait for each other at every layer, and so for whatever else runs on the other's core.
+Where there are as many pictures as threads, none has to.
 """
 
 from __future__ import annotations

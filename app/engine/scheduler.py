@@ -21,7 +21,7 @@ Payload = TypeVar("Payload")
 MIN_PIXELS = 128 * 128
 # A batch grows to this and no further (16 pictures of 512 x 512): its activations are in memory together.
 BATCH_MEGAPIXELS = 4.2
-# What a batch older by one counts for in the speed estimate: the last ten or so decide.
+# Decay of the speed estimate per batch: the last ten or so decide.
 SPEED_MEMORY = 0.8
 
 
@@ -63,9 +63,9 @@ class Scheduler(Generic[Payload]):
     """Admission, order and batches of one engine. Not thread-safe; `now` is a monotonic clock in seconds.
 
     Args:
-        queue_megapixels: bound of everything admitted and not yet ended.
-        batch_pictures: the most pictures in one batch.
-        batch_megapixels: the most megapixels in a batch of several pictures.
+        queue_megapixels: limit on what is admitted and not yet done.
+        batch_pictures: maximum number of pictures in a batch.
+        batch_megapixels: maximum megapixels in a batch of several pictures.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A style image becomes a row of a generator, in one pass."""
+"""From a style image to a row of a generator, in one pass."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class StyleReader:
 
     @torch.inference_mode()
     def code(self, image: Pixels) -> Tensor:
-        """What a style image (H, W, 3) in sRGB is told in: (1, bottleneck). Means of codes are styles too."""
+        """The code (1, bottleneck) of a style image (H, W, 3) in sRGB. Means of codes are styles too."""
         height, width, _ = image.shape
         seen = resize(Picture(image), *fitted(width, height, self.stroke)).rgb
         picture = torch.from_numpy(np.ascontiguousarray(seen.transpose(2, 0, 1)))[None].float() / 255

@@ -145,7 +145,7 @@ class Stylizer:
     def warm(self, batches: int = 2) -> None:
         """Run a representative batch as often as that: the kernels are prepared by the first, the last is timed.
 
-        One is enough where the engine runs already, and knows its speed better.
+        One run is enough where the engine is running already and knows its speed better.
         """
         if self._captures:
             sizes = [Shape(batch, WARM_EDGE, WARM_EDGE) for batch in BATCHES if batch <= RECORDED_BATCH]
