@@ -11,10 +11,9 @@ def test_the_papers_preset_is_the_papers_with_weights_for_the_network_that_ships
     assert paper.start == "noise"
     assert paper.optimiser == "lbfgs"
     assert paper.losses == "paper"
-    others = dict.fromkeys(["relu2_1", "relu3_1", "relu4_1", "relu5_1"], 1 / 5)
-    assert paper.style_layers == {"relu1_1": 5.0, **others}
+    assert paper.style_layers == {"relu1_1": 10, "relu2_1": 2, "relu3_1": 1, "relu4_1": 0.4, "relu5_1": 0.4}
     assert paper.content_layers == {"relu4_2": 1}
-    assert paper.content_weight / paper.style_weight == 1e-7
+    assert paper.content_weight / paper.style_weight == 3e-8
     assert (paper.scales, paper.smoothness, paper.bounded, paper.precision) == (1, 0, True, "float32")
 
 
