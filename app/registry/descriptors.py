@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
@@ -18,7 +17,7 @@ from app.registry.error import InvalidModel
 from app.registry.label import label_of, parse_label
 from app.registry.manifest import DescriptorManifest
 from app.registry.publish import write_version
-from app.registry.repository import MANIFEST_BYTES, WEIGHTS, Repository, describe, read_at_most, read_verified
+from app.registry.repository import WEIGHTS, Repository, describe, read_network_file, read_verified
 
 DESCRIPTOR_MANIFEST = "descriptor.json"
 SHIPPED_DESCRIPTOR = "slim"
@@ -99,15 +98,7 @@ def load_network(folder: Path) -> Descriptor:
 
 def read_network_manifest(folder: Path) -> DescriptorManifest:
     """The manifest of a loss network's folder, checked by itself. Raises InvalidModel."""
-    label = f"{folder.parent.name}@{folder.name}"
-    try:
-        content = read_at_most(folder / DESCRIPTOR_MANIFEST, MANIFEST_BYTES)
-        manifest = DescriptorManifest.model_validate_json(content)
-    except (OSError, ValidationError) as error:
-        raise InvalidModel(f"The manifest of {label} is broken: {error}.") from error
-    if manifest.label != label or WEIGHTS not in manifest.files:
-        raise InvalidModel(f"The manifest of {label} is not one of that loss network.")
-    return manifest
+    return read_network_file(folder, DESCRIPTOR_MANIFEST, DescriptorManifest, "loss network")
 
 
 def build_network(label: str, content: bytes) -> Descriptor:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -26,13 +25,12 @@ from app.registry.label import label_of, parse_label
 from app.registry.manifest import EncoderManifest, EncoderSizes
 from app.registry.publish import now, write_version
 from app.registry.repository import (
-    MANIFEST_BYTES,
     WEIGHTS,
     Model,
     Repository,
     check_tensors,
     describe,
-    read_at_most,
+    read_network_file,
     read_verified,
 )
 
@@ -179,15 +177,7 @@ def load_its_network(root: Path, manifest: EncoderManifest) -> Descriptor:
 
 def read_encoder_manifest(folder: Path) -> EncoderManifest:
     """Raises InvalidModel."""
-    label = f"{folder.parent.name}@{folder.name}"
-    try:
-        content = read_at_most(folder / ENCODER_MANIFEST, MANIFEST_BYTES)
-        manifest = EncoderManifest.model_validate_json(content)
-    except (OSError, ValidationError) as error:
-        raise InvalidModel(f"The manifest of {label} is broken: {error}.") from error
-    if manifest.label != label or WEIGHTS not in manifest.files:
-        raise InvalidModel(f"The manifest of {label} is not one of that style encoder.")
-    return manifest
+    return read_network_file(folder, ENCODER_MANIFEST, EncoderManifest, "style encoder")
 
 
 def build_encoder(manifest: EncoderManifest, content: bytes) -> StyleEncoder:

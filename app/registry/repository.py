@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from pydantic import ValidationError
@@ -22,6 +23,8 @@ from app.nets.norm import StyleRows
 from app.registry.error import InvalidModel, MissingModel
 from app.registry.label import is_model_name, is_version, label_of, parse_label
 from app.registry.manifest import File, Manifest, Version
+
+AnyVersion = TypeVar("AnyVersion", bound=Version)
 
 WEIGHTS = "model.safetensors"
 MANIFEST = "manifest.json"
@@ -107,6 +110,23 @@ def verify_files(folder: Path, label: str) -> Manifest:
         content = read_verified(folder, file, manifest)
         if file in previews:
             check_preview(file, content, manifest)
+    return manifest
+
+
+def read_network_file(folder: Path, file: str, kind: type[AnyVersion], noun: str) -> AnyVersion:
+    """The manifest of a network that is no model, in `<name>/<version>/`, checked by itself. Raises InvalidModel.
+
+    Args:
+        file: name of the manifest.
+        noun: what the network is, for the sentence.
+    """
+    label = f"{folder.parent.name}@{folder.name}"
+    try:
+        manifest = kind.model_validate_json(read_at_most(folder / file, MANIFEST_BYTES))
+    except (OSError, ValidationError) as error:
+        raise InvalidModel(f"The manifest of {label} is broken: {error}.") from error
+    if manifest.label != label or WEIGHTS not in manifest.files:
+        raise InvalidModel(f"The manifest of {label} is not one of that {noun}.")
     return manifest
 
 
