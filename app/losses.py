@@ -21,29 +21,34 @@ def gram(F: Tensor) -> Tensor:
 
 
 def mean_gram(F: Tensor) -> Tensor:
-    """Gram matrix per position, F F^T / M, which does not grow with the picture: (B, C, H, W) -> (B, C, C)."""
-    product: Tensor = _MeanGram.apply(F.flatten(2))  # type: ignore[no-untyped-call]
+    """Gram matrix per position, F F^T / M, which does not grow with the picture: (B, C, H, W) -> (B, C, C).
+
+    In float32 where `F` is in bfloat16: there it would round away the differences that are left to learn.
+    """
+    product: Tensor = _MeanGram.apply(F.permute(0, 2, 3, 1).flatten(1, 2))  # type: ignore[no-untyped-call]
     return product
 
 
 class _MeanGram(torch.autograd.Function):
-    """F F^T / M of (B, C, M), with the gradient (dG + dG^T) F / M: one product where autograd would take two and a sum.
+    """F^T F / M of (B, M, C), with the gradient F (dG + dG^T) / M: one product where autograd would take two and a sum.
 
-    For the features of the first layers that is a tenth of a training step's time.
+    For the features of the first layers that is a tenth of a training step's time. Channels come last, as they lie in
+    memory in a training on a CPU.
     """
 
     @staticmethod
     def forward(ctx: Any, F: Tensor) -> Tensor:
         ctx.save_for_backward(F)
-        positions = F.shape[2]
+        positions = F.shape[1]
         if F.dtype == torch.float16:  # the sum over a large picture would not fit into it
-            return torch.bmm(F / positions, F.mT)
-        return torch.bmm(F, F.mT).div_(positions)
+            return torch.bmm(F.mT / positions, F)
+        wide = F.float() if F.dtype == torch.bfloat16 else F
+        return torch.bmm(wide.mT, wide).div_(positions)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (F,), [dG] = ctx.saved_tensors, gradients
-        return torch.bmm((dG + dG.mT) / F.shape[2], F)
+        return torch.bmm(F, ((dG + dG.mT) / F.shape[1]).to(F.dtype))
 
 
 def content_loss(F: Tensor, P: Tensor) -> Tensor:
@@ -63,10 +68,37 @@ def style_loss(G: Tensor, A: Tensor, positions: int, style_positions: int) -> Te
 def balanced_content_loss(F: Tensor, P: Tensor, least: float | Tensor = 1e-12) -> Tensor:
     """mean (F - P)^2 / mean P^2: the error as a share of the target's energy. (B, C, H, W) twice -> (B,).
 
+    One P may serve several F: (B, C, H, W) against (B / K, C, H, W), K in a row.
+
     Args:
         least: energy that the error is a share of where the target has less, such as of a wall without anything on it.
     """
-    return (F - P).square().mean(dim=(1, 2, 3)) / P.square().mean(dim=(1, 2, 3)).clamp_min(least)
+    repeats = len(F) // len(P)
+    difference = F.reshape(len(P), repeats, *F.shape[1:]) - P[:, None]
+    energy = mean_square(P).clamp_min(least)
+    return mean_square(difference.flatten(0, 1)) / energy.repeat_interleave(repeats)
+
+
+def mean_square(x: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B,), summed in float32 at the least."""
+    mean: Tensor = _MeanSquare.apply(x.permute(0, 2, 3, 1).flatten(1))  # type: ignore[no-untyped-call]
+    return mean
+
+
+class _MeanSquare(torch.autograd.Function):
+    """mean x^2 of (B, M), in one pass that keeps nothing but x, which may be in bfloat16."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        wide = torch.promote_types(x.dtype, torch.float32)
+        norm: Tensor = torch.linalg.vector_norm(x, dim=1, dtype=wide)
+        return norm.square() / x.shape[1]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        x: Tensor = ctx.saved_tensors[0]
+        return x * (2 / x.shape[1] * gradients[0]).to(x.dtype)[:, None]
 
 
 def balanced_style_loss(G: Tensor, A: Tensor) -> Tensor:

@@ -111,6 +111,30 @@ def test_mean_gram_of_a_large_picture_fits_into_half_precision():
     assert mean_gram(F.cpu()).isfinite().all()
 
 
+def test_grams_of_bfloat16_features_are_summed_in_float32():
+    F = torch.rand(1, 3, 64, 64).bfloat16()
+    assert mean_gram(F).dtype == torch.float32
+    torch.testing.assert_close(mean_gram(F), mean_gram(F.float()))
+
+
+def test_the_content_loss_of_bfloat16_features_is_that_of_float32_to_their_rounding():
+    torch.manual_seed(0)
+    P = torch.rand(2, 3, 64, 64).bfloat16()
+    F = torch.rand(2, 3, 64, 64).bfloat16().requires_grad_()
+    wide = F.detach().float().requires_grad_()
+    loss, expected = balanced_content_loss(F, P), balanced_content_loss(wide, P.float())
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, expected, rtol=2**-8, atol=0)
+    (given,), (gradient,) = torch.autograd.grad(loss.sum(), F), torch.autograd.grad(expected.sum(), wide)
+    torch.testing.assert_close(given.float(), gradient, rtol=2**-6, atol=1e-7)
+
+
+def test_one_photo_may_be_the_content_of_several_pictures():
+    P, F = torch.from_numpy(features(0, 2, 3, 4, 4)), torch.from_numpy(features(1, 6, 3, 4, 4))
+    expected = balanced_content_loss(F, P.repeat_interleave(3, dim=0))
+    torch.testing.assert_close(balanced_content_loss(F, P), expected)
+
+
 @pytest.mark.parametrize("shape", [(2, 3, 4, 5), (1, 2, 1, 4)])
 def test_gradients_are_those_of_finite_differences(shape):
     F = torch.from_numpy(features(0, *shape)).requires_grad_()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
-from typing import Literal
+from itertools import pairwise, product
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -89,12 +89,41 @@ def convolve_enlarged(x: Tensor, weight: Tensor) -> Tensor:
     phases = torch.tensor(_PHASES, dtype=weight.dtype, device=weight.device)
     small = torch.einsum("yai,xbj,ncij->yxncab", phases, phases, weight).flatten(0, 2)  # (4N, C, 2, 2)
     wide = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), small.contiguous(memory_format=torch.channels_last))
-    height, width = x.shape[2:]
-    last = wide.permute(0, 2, 3, 1).reshape(len(x), height + 1, width + 1, 2, 2, -1)
-    lines = [
-        torch.stack([last[:, y : y + height, x : x + width, y, x] for x in (0, 1)], dim=3).flatten(2, 3) for y in (0, 1)
-    ]
+    if torch.compiler.is_exporting():
+        return _interleave(wide)
+    enlarged: Tensor = _Interleave.apply(wide)  # type: ignore[no-untyped-call]
+    return enlarged
+
+
+def _interleave(wide: Tensor) -> Tensor:
+    """(B, 4N, H + 1, W + 1), four places in each small position, -> (B, N, 2H, 2W)."""
+    lines = [torch.stack([_phase(wide, y, x) for x in (0, 1)], dim=3).flatten(2, 3) for y in (0, 1)]
     return torch.stack(lines, dim=2).flatten(1, 2).permute(0, 3, 1, 2)
+
+
+def _phase(wide: Tensor, y: int, x: int) -> Tensor:
+    """What belongs to one of the four enlarged positions, a view: (B, 4N, H + 1, W + 1) -> (B, H, W, N)."""
+    height, width = wide.shape[2:]
+    last = wide.permute(0, 2, 3, 1).reshape(len(wide), height, width, 2, 2, -1)
+    return last[:, y : y + height - 1, x : x + width - 1, y, x]
+
+
+class _Interleave(torch.autograd.Function):
+    """The same for training: autograd would write each of the four gradients into zeros of its own and add them up."""
+
+    @staticmethod
+    def forward(ctx: Any, wide: Tensor) -> Tensor:
+        return _interleave(wide)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        batch, channels, height, width = gradients[0].shape
+        shape = (batch, height // 2 + 1, width // 2 + 1, 4 * channels)
+        dz = gradients[0].permute(0, 2, 3, 1)
+        wide = dz.new_zeros(shape).permute(0, 3, 1, 2)  # channels last
+        for y, x in product((0, 1), repeat=2):
+            _phase(wide, y, x).copy_(dz[:, y::2, x::2])
+        return wide
 
 
 class Residual(nn.Module):

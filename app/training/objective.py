@@ -146,8 +146,8 @@ class Objective(nn.Module):
             self.register_buffer(f"target_{layer}", targets.grams[layer])
 
     def grams(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Grams (B, C, C) in float32: in bfloat16 they would round away the differences that are left to learn."""
-        return {layer: mean_gram(features[layer].float()) for layer in self.style_layers}
+        """Grams (B, C, C)."""
+        return {layer: mean_gram(features[layer]) for layer in self.style_layers}
 
     def forward(self, painted: Tensor, photos: Tensor | None, styles: Tensor) -> Losses:
         """Losses of `painted` (P * K, 3, H, W), K in a row of each photo, in the styles (P * K,).
@@ -167,7 +167,7 @@ class Objective(nn.Module):
             repeats = len(painted) // len(photos)
             features = self.descriptor(painted, {*self.style_layers, *wanted})
             layers = self.style_by_layer(features, styles)
-            content = self.content(features, seen[self.content_layer].float().repeat_interleave(repeats, dim=0))
+            content = self.content(features, seen[self.content_layer].float())
             detail = self.detail(features, seen) if self.detail_weight else torch.zeros_like(content)
             traces = self.traces(painted, photos.repeat_interleave(repeats, dim=0), styles)
             if self.relief_weight:
@@ -212,10 +212,9 @@ class Objective(nn.Module):
     def detail(self, features: dict[str, Tensor], seen: dict[str, Tensor]) -> Tensor:
         """(P * K,), of features by layer against those of P photos, in the channels of the larger network."""
         ours, theirs = (
-            self.descriptor.mapped({self.detail_layer: found[self.detail_layer]})[self.detail_layer].float()
+            self.descriptor.mapped({self.detail_layer: found[self.detail_layer]})[self.detail_layer]
             for found in (features, seen)
         )
-        theirs = theirs.repeat_interleave(len(ours) // len(theirs), dim=0)
         return balanced_content_loss(ours, theirs, self.get_buffer("least_detail"))
 
     @torch.no_grad()
