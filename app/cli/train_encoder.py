@@ -18,7 +18,13 @@ from app.cli.training_run import (
     read_recipe,
     stopped_by_signals,
 )
-from app.model_builds.encoder_training import EncoderTraining, learned_in, train_encoder
+from app.model_builds.encoder_training import (
+    EncoderTraining,
+    OtherEncoder,
+    learned_in,
+    published_encoder,
+    train_encoder,
+)
 from app.model_builds.encoder_training import publish as publish_encoder
 from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published
 from app.registry.repository import Repository
@@ -52,7 +58,10 @@ def encoder(
         Path | None, typer.Option(help="File of measured style images, made once; in the run's folder else.")
     ] = None,
     start: Annotated[
-        Path | None, typer.Option(help="Folder of another encoder's run, to start from.", exists=True, file_okay=False)
+        str | None,
+        typer.Option(
+            help="Encoder to start from: such as compact-encoder@2 in the repository, or the folder of a run."
+        ),
     ] = None,
     recipe: Annotated[Path | None, typer.Option(help="JSON file of recipe members.", exists=True)] = None,
     steps: Annotated[int | None, typer.Option(help="Steps in all, also when a run is continued.")] = None,
@@ -104,7 +113,7 @@ def encoder(
                 unseen_works=unseen_works(works, kept_out),
                 views=views,
                 notes=notes.read_text() if notes else "",
-                start=learned_in(start, Repository(models)) if start else None,
+                start=encoder_to_start_from(start, models) if start else None,
                 device=place,
                 checkpoint_seconds=checkpoint_seconds,
             )
@@ -112,6 +121,12 @@ def encoder(
         if publish and not trainer.rank:
             manifest = publish_encoder(training, trainer, models, name or f"{model.manifest.name}-encoder")
             console.print(f"Published {manifest.label} in {models}.", soft_wrap=True)
+
+
+def encoder_to_start_from(start: str, models: Path) -> OtherEncoder:
+    """Raises UnusableRun, InvalidModel: there is none."""
+    run = Path(start)
+    return learned_in(run, Repository(models)) if run.is_dir() else published_encoder(start, models)
 
 
 def unseen_works(works: list[StyleImage], kept_out: list[str]) -> tuple[Path, ...]:

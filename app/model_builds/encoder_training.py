@@ -15,7 +15,9 @@ from app.model_builds.progress import STEPS_BEGIN, BuildProgress, Stop, Training
 from app.nets.descriptor import Descriptor
 from app.nets.norm import StyleRows
 from app.nets.style_encoder import StyleEncoder
-from app.registry.encoders import publish_encoder
+from app.registry.encoders import encoders, load_encoder, publish_encoder
+from app.registry.error import InvalidModel
+from app.registry.label import parse_label
 from app.registry.manifest import EncoderManifest
 from app.registry.repository import Model, Repository
 from app.training.checkpoint import Checkpoint
@@ -180,6 +182,15 @@ def learned_in(run: Path, models: Repository) -> OtherEncoder:
     average = "average."
     tensors = {name.removeprefix(average): tensor for name, tensor in state.tensors.items() if name.startswith(average)}
     return OtherEncoder(models.load(base or ""), tensors)
+
+
+def published_encoder(label: str, models: Path) -> OtherEncoder:
+    """The one of that label (`name@version`) in the repository `models`. Raises InvalidModel."""
+    if label not in encoders(models):
+        raise InvalidModel(f"There is no style encoder {label} in {models}, and no folder of that name.")
+    name, version = parse_label(label)
+    found = load_encoder(models / name / str(version))
+    return OtherEncoder(Repository(models).load(found.manifest.generator), found.encoder.state_dict())
 
 
 def see(training: EncoderTraining, encoder: StyleEncoder, path: Path) -> Tensor:

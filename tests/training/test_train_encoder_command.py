@@ -103,6 +103,20 @@ def test_a_run_starts_from_another_one(root, train):
     assert not torch.equal(first["average.middle"], second["average.middle"])
 
 
+def test_a_run_starts_from_a_published_encoder(root, train):
+    assert train("first").exit_code == 0
+    result = train("second", start="made-encoder@1", steps=1, **{"learning-rate": 1e-9})
+    assert result.exit_code == 0, result.output
+    first, second = average(root, "first"), average(root, "second")
+    torch.testing.assert_close(first["average.narrow.weight"], second["average.narrow.weight"], rtol=1e-3, atol=1e-5)
+
+
+def test_an_encoder_to_start_from_must_be_there(root, train):
+    result = train("run", start="made-encoder@7")
+    assert result.exit_code == 1
+    assert "no style encoder made-encoder@7" in " ".join(result.output.split())
+
+
 def test_a_head_start_wants_a_style_image_of_the_model(root, train):
     (root / "recipe.json").write_text(json.dumps(RECIPE | {"head_start": 5}))
     result = train("run")
