@@ -53,9 +53,9 @@ from typing import Any, ClassVar
 
 
 class PasticheError(Exception):
-    """Something failed that should not have; the service's log says what, by the request's id."""
+    """An internal error; the service's log has the details, by request id."""
 
-    # `detail` is public, `private` is for the log, `extra` are further members of the problem.
+    # `detail` is public, `private` is for the log, `extra` has further members of the problem.
 
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal-error"
@@ -77,7 +77,7 @@ class PasticheError(Exception):
 
 
 class RequestError(PasticheError):
-    """The request is at fault; sending it again unchanged will fail again."""
+    """The request is wrong; it will fail again if it is repeated unchanged."""
 
     status = 400
     slug = "bad-request"
@@ -85,7 +85,7 @@ class RequestError(PasticheError):
 
 
 class InvalidOption(RequestError):
-    """An option is unknown, missing or outside its range, or does not go with another one."""
+    """An option is unknown, missing, out of range, or in conflict with another one."""
 
     status = 422
     slug = "invalid-option"
@@ -138,7 +138,7 @@ class HeadersTooLarge(RequestError):
 
 
 class RequestTimeout(RequestError):
-    """The request came more slowly than the server waits for it."""
+    """The request arrived too slowly."""
 
     status = 408
     slug = "request-timeout"
@@ -146,7 +146,7 @@ class RequestTimeout(RequestError):
 
 
 class Unauthorized(RequestError):
-    """A key is required and none, or a wrong one, was sent; or an admin route was called without the token."""
+    """The API key, or for admin routes the operator's token, is missing or wrong."""
 
     status = 401
     slug = "unauthorized"
@@ -154,7 +154,7 @@ class Unauthorized(RequestError):
 
 
 class Forbidden(RequestError):
-    """Nobody may do this, whichever key they have: without API keys, only the operator lists jobs."""
+    """This is not allowed with any API key: without keys, only the operator may list jobs."""
 
     status = 403
     slug = "forbidden"
@@ -178,7 +178,7 @@ class MethodNotAllowed(RequestError):
 
 
 class IdempotencyConflict(RequestError):
-    """The `Idempotency-Key` was used before, with another request."""
+    """The `Idempotency-Key` was used before with a different request."""
 
     status = 409
     slug = "idempotency-conflict"
@@ -186,7 +186,7 @@ class IdempotencyConflict(RequestError):
 
 
 class StyleExists(RequestError):
-    """A style image, or the model itself, has a style of this id already."""
+    """A style image or the model already has a style with this id."""
 
     status = 409
     slug = "style-exists"
@@ -194,7 +194,7 @@ class StyleExists(RequestError):
 
 
 class StyleInUse(RequestError):
-    """A training or a model version has been made from the style image, so it cannot be deleted."""
+    """A training or a model version uses the style image, so it cannot be deleted."""
 
     status = 409
     slug = "style-in-use"
@@ -202,7 +202,7 @@ class StyleInUse(RequestError):
 
 
 class VersionRefused(RequestError):
-    """The model version may not be activated: it is a candidate only, or broken. `reasons` says what is wrong."""
+    """The model version cannot be activated: it is a candidate or broken. `reasons` says why."""
 
     status = 409
     slug = "version-refused"
@@ -210,7 +210,7 @@ class VersionRefused(RequestError):
 
 
 class TrainingFailed(RequestError):
-    """The training cannot succeed: its options do not go together, or its losses became infinite."""
+    """The training cannot succeed: its options conflict, or its losses became infinite."""
 
     status = 422
     slug = "training-failed"
@@ -218,7 +218,7 @@ class TrainingFailed(RequestError):
 
 
 class NoResult(RequestError):
-    """The job has no such image: not yet, or it ended without one."""
+    """The job does not have this image yet, or ended without one."""
 
     status = 409
     slug = "no-result"
@@ -226,7 +226,7 @@ class NoResult(RequestError):
 
 
 class ResultExpired(RequestError):
-    """The images of the job have been deleted, some time after its end."""
+    """The images of the job have expired and were deleted."""
 
     status = 410
     slug = "result-expired"
@@ -234,8 +234,8 @@ class ResultExpired(RequestError):
 
 
 class TooManyRequests(RequestError):
-    """More jobs than one principal may ask for in a minute, or more requests without a right key; come back after
-    `Retry-After`."""
+    """Too many jobs per minute for one principal, or too many requests without a valid key; retry after
+    `Retry-After` seconds."""
 
     status = 429
     slug = "too-many-requests"
@@ -243,7 +243,7 @@ class TooManyRequests(RequestError):
 
 
 class TooManyJobs(RequestError):
-    """As many jobs are queued as allowed, of this principal or in all; come back after `Retry-After`."""
+    """The limit of queued jobs is reached, for this principal or in total; retry after `Retry-After` seconds."""
 
     status = 429
     slug = "too-many-jobs"
@@ -251,7 +251,7 @@ class TooManyJobs(RequestError):
 
 
 class PictureError(RequestError):
-    """The bytes start like an image but cannot be read as one: it is damaged or cut off."""
+    """The image is damaged or cut off."""
 
     status = 422
     slug = "broken-picture"
@@ -259,7 +259,7 @@ class PictureError(RequestError):
 
 
 class UnsupportedPicture(PictureError):
-    """The bytes are not an image of an allowed format."""
+    """The bytes are not an image in a supported format."""
 
     status = 415
     slug = "unsupported-picture"
@@ -267,7 +267,7 @@ class UnsupportedPicture(PictureError):
 
 
 class UnsupportedCoding(RequestError):
-    """The body comes compressed in a way that is not read."""
+    """The `Content-Encoding` of the body is not supported."""
 
     status = 415
     slug = "unsupported-coding"
@@ -291,7 +291,7 @@ class PictureTooLarge(PictureError):
 
 
 class ServiceError(PasticheError):
-    """The service is at fault; the same request may succeed later."""
+    """The service cannot answer; the same request may succeed later."""
 
     status = 503
     slug = "unavailable"
@@ -299,15 +299,15 @@ class ServiceError(PasticheError):
 
 
 class Overloaded(ServiceError):
-    """A queue, of the network or of decoding and encoding, is full or too slow for the deadline; come back after
-    `Retry-After`."""
+    """The queue of the network, or of decoding and encoding, is full or too slow for the deadline; retry after
+    `Retry-After` seconds."""
 
     slug = "overloaded"
     title = "Overloaded"
 
 
 class DeadlineExceeded(ServiceError):
-    """The request was accepted but not finished in time."""
+    """The request was not finished before its deadline."""
 
     status = 504
     slug = "deadline-exceeded"
@@ -323,49 +323,49 @@ class EngineFailed(ServiceError):
 
 
 class OutOfMemory(ServiceError):
-    """The image does not fit into the memory that is free, even alone; come back after `Retry-After`."""
+    """The image does not fit into the free memory, even by itself; retry after `Retry-After` seconds."""
 
     slug = "out-of-memory"
     title = "Out of memory"
 
 
 class ModelUnavailable(ServiceError):
-    """No model is loaded and warm, or the service is stopping."""
+    """No model is loaded and warmed up yet, or the service is stopping."""
 
     slug = "model-unavailable"
     title = "Model unavailable"
 
 
 class LedgerUnavailable(ServiceError):
-    """The database of the jobs cannot be reached; come back after `Retry-After`."""
+    """The database of the jobs cannot be reached; retry after `Retry-After` seconds."""
 
     slug = "ledger-unavailable"
     title = "Job ledger unavailable"
 
 
 class StorageUnavailable(ServiceError):
-    """Files of jobs cannot be written or read; come back after `Retry-After`."""
+    """Files of jobs cannot be written or read; retry after `Retry-After` seconds."""
 
     slug = "storage-unavailable"
     title = "Storage unavailable"
 
 
 class DescriptorUnavailable(ServiceError):
-    """There is no loss network that can be used, so no image can be optimised."""
+    """There is no usable loss network, so no image can be optimised."""
 
     slug = "descriptor-unavailable"
     title = "Descriptor unavailable"
 
 
 class PhotosUnavailable(ServiceError):
-    """The folder of photos to train on cannot be read, or has too few that can be used."""
+    """The folder of training photos cannot be read, or has too few usable ones."""
 
     slug = "photos-unavailable"
     title = "Photos unavailable"
 
 
 class PictureDamaged(ServiceError):
-    """A stored picture is not what was written: it was truncated or overwritten."""
+    """A stored image was truncated or overwritten."""
 
     status = 500
     slug = "picture-damaged"
@@ -373,7 +373,7 @@ class PictureDamaged(ServiceError):
 
 
 class InputLost(ServiceError):
-    """Why a job failed whose pictures are not in the storage any more, or are not what was sent."""
+    """The job failed because its images were deleted from the storage, or have changed there."""
 
     status = 500
     slug = "input-lost"
@@ -381,7 +381,7 @@ class InputLost(ServiceError):
 
 
 class WorkerLost(ServiceError):
-    """The job ended or hung its worker every time it was tried."""
+    """Every attempt of the job killed or hung its worker."""
 
     status = 500
     slug = "worker-lost"

@@ -1,6 +1,6 @@
-"""What a container's health check runs: `python -m app.healthcheck` ends with 0 where this machine's server is ready.
+"""A container's health check: `python -m app.healthcheck` exits with 0 if this machine's server is ready.
 
-It asks at the address that the settings name, whichever way they are given.
+It uses the address in the settings.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from urllib.request import urlopen
 
 from app.settings import Settings, load_settings
 
-# What stands for all addresses, and where the server answers then.
+# Wildcard addresses, and the address at which the server can then be reached.
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}
 PATIENCE_SECONDS = 4
 
 
 def address(settings: Settings) -> str:
-    """Of the readiness of the server with these settings."""
+    """URL of the readiness check of the server with these settings."""
     host = EVERYWHERE.get(settings.host, settings.host)
     return (
         f"http://[{host}]:{settings.port}/healthz/ready"

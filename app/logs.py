@@ -1,4 +1,4 @@
-"""The log: one JSON object a line, or text for a person; the server's own lines in the same form."""
+"""The log: one JSON object per line, or text for people; libraries log in the same form."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import structlog
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "text"]
 
-# Libraries that tell of every client's mistake, at `debug` of every chunk of a picture, or at every start of how they
-# would migrate what is up to date.
+# Libraries that log every client's mistake, every chunk of an image (at `debug`), or migrations at every start.
 QUIETED = {"python_multipart": logging.ERROR, "PIL": logging.INFO, "alembic": logging.WARNING}
 
 
@@ -37,7 +36,7 @@ def configure_logging(level: Level, format: Format) -> None:
     last: list[structlog.types.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
         if format == "json"
-        # Plain: the default prints every variable of a traceback, which may be a client's picture.
+        # Plain tracebacks: the default also prints variables, which may be a client's image.
         else [
             structlog.processors.format_exc_info,
             escape_control_characters,
@@ -57,9 +56,9 @@ def configure_logging(level: Level, format: Format) -> None:
 
 
 def escape_control_characters(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Clients' words must neither forge a line of the log nor talk to the terminal that shows it.
+    """Escape text from clients, so that it can neither forge log lines nor send control codes to a terminal.
 
-    A traceback has lines of its own, indented: the message of an error may have line ends, too.
+    Tracebacks keep their lines, indented, since messages of errors may contain line ends.
     """
     return {name: _indented(value) if name == "exception" else _escaped(value) for name, value in event.items()}
 
@@ -69,7 +68,7 @@ def _indented(traceback: str) -> str:
 
 
 def _escaped(value: Any) -> Any:
-    """A string with its unprintable characters as Python writes them; anything else as it is."""
+    """A string with its unprintable characters escaped as in Python; anything else as it is."""
     if not isinstance(value, str):
         return value
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in value)

@@ -1,7 +1,8 @@
 """The losses of neural style transfer, as functions of features.
 
-P are the features of the content picture, F those of the painted one, A and G the Gram matrices of the style and of
-the painted picture. Features are (B, C, H, W); N = C channels, M = H W positions. Every loss is one value a sample.
+P and F are the features of the content image and of the stylized image, A and G the Gram matrices of the style image
+and of the stylized image. Features are (B, C, H, W), with N = C channels and M = H W positions. Every loss is one value
+per sample.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class _MeanGram(torch.autograd.Function):
     def forward(ctx: Any, F: Tensor) -> Tensor:
         ctx.save_for_backward(F)
         positions = F.shape[1]
-        if F.dtype == torch.float16:  # the sum over a large picture would not fit into it
+        if F.dtype == torch.float16:  # the sum over a large image would overflow it
             return torch.bmm(F.mT / positions, F)
         wide = F.float() if F.dtype == torch.bfloat16 else F
         return torch.bmm(wide.mT, wide).div_(positions)
@@ -59,7 +60,7 @@ def content_loss(F: Tensor, P: Tensor) -> Tensor:
 def style_loss(G: Tensor, A: Tensor, positions: int, style_positions: int) -> Tensor:
     """1/(4 N^2) sum (G/M_x - A/M_a)^2 of one layer: raw Grams (B, N, N) twice -> (B,).
 
-    The paper's E_l (1508.06576, equation 4), 1/(4 N^2 M^2) sum (G - A)^2, wherever both pictures have M positions.
+    The paper's E_l (1508.06576, equation 4), 1/(4 N^2 M^2) sum (G - A)^2, if both images have M positions.
     """
     channels = G.shape[1]
     return (G / positions - A / style_positions).square().sum(dim=(1, 2)) / (4 * channels**2)
@@ -71,7 +72,7 @@ def balanced_content_loss(F: Tensor, P: Tensor, least: float | Tensor = 1e-12) -
     One P may serve several F: (B, C, H, W) against (B / K, C, H, W), K in a row.
 
     Args:
-        least: energy that the error is a share of where the target has less, such as of a wall without anything on it.
+        least: lower bound of the target's energy, for targets with little, such as a blank wall.
     """
     repeats = len(F) // len(P)
     difference = F.reshape(len(P), repeats, *F.shape[1:]) - P[:, None]
@@ -104,17 +105,17 @@ class _MeanSquare(torch.autograd.Function):
 def balanced_style_loss(G: Tensor, A: Tensor) -> Tensor:
     """mean (G - A)^2 / mean A^2 of one layer, for Grams per position (B, C, C) twice -> (B,).
 
-    Relative to the target's energy every style and every layer starts near 1, so no weights are tuned by style.
+    Relative to the target's energy, every style and layer starts near 1, so that no style needs its own weights.
     """
     return (G - A).square().mean(dim=(1, 2)) / A.square().mean(dim=(1, 2)).clamp_min(1e-12)
 
 
 def grid_energy(x: Tensor, period: int = 4, window: int = 64) -> Tensor:
-    """Energy of a pattern that repeats every `period` pixels: what a network's enlargements leave behind.
+    """Energy of a pattern that repeats every `period` pixels, such as a network's upsampling leaves.
 
     Every window of x (B, C, H, W) is averaged over all its tiles of period x period pixels: a grid survives that,
-    strokes do not. -> (B,): the mean square of what is left, around its own mean. Edges that fill no window are left
-    out; a picture smaller than a window is one window. H and W are at least `period`.
+    strokes do not. -> (B,): the variance of that average. Edges that fill no window are left out; an image smaller than
+    a window is one window. H and W are at least `period`.
     """
     batch, channels, height, width = x.shape
     window = min(window, height, width) // period * period
@@ -128,8 +129,8 @@ def grid_energy(x: Tensor, period: int = 4, window: int = 64) -> Tensor:
 def power_spectrum(x: Tensor, window: int = 32) -> Tensor:
     """Mean power spectrum of the windows of x (B, C, H, W): Welch's estimate, by Hann windows that overlap by half.
 
-    -> (B, C, window, window // 2 + 1), frequencies as of `torch.fft.rfft2`; noise of a variance v has v at every one.
-    A picture smaller than a window is repeated until it fills one.
+    -> (B, C, window, window // 2 + 1), frequencies as of `torch.fft.rfft2`; white noise of variance v has v everywhere.
+    An image smaller than a window is repeated until it fills one.
     """
     repeats = [-(-window // edge) for edge in x.shape[2:]]
     if max(repeats) > 1:
@@ -143,29 +144,29 @@ def power_spectrum(x: Tensor, window: int = 32) -> Tensor:
 
 
 def fine_frequencies(size: int, longest: float = 10.0, device: torch.device | None = None) -> Tensor:
-    """Which frequencies of a `power_spectrum` are those of grain, (size, size // 2 + 1) of bool.
+    """Which frequencies of a `power_spectrum` belong to grain: (size, size // 2 + 1) of bool.
 
     Args:
-        longest: period in pixels up to which they are; longer ones are strokes and what the photo shows.
+        longest: longest period of grain, in pixels; longer ones belong to strokes and to the photo's content.
     """
     down, across = (make(size, device=device) for make in (torch.fft.fftfreq, torch.fft.rfftfreq))
     return torch.hypot(down[:, None], across) >= 1 / longest
 
 
 def spectrum_ratio(spectrum: Tensor, target: Tensor, unseen: float = 2 / 255) -> Tensor:
-    """How far a power spectrum stands above another one of its shape, in nepers of power, frequency by frequency.
+    """By how much a power spectrum exceeds another of the same shape, in nepers of power, per frequency.
 
     Args:
-        unseen: standard deviation of the noise, on the pictures' scale, in which both are taken to lie.
+        unseen: standard deviation, on the images' scale, of white noise that is added to both.
     """
     return torch.log((spectrum + unseen**2) / (target + unseen**2))
 
 
 def spectrum_excess(spectrum: Tensor, target: Tensor, allowance: float = 1.5) -> Tensor:
-    """The grain that a network adds to every style: the excess of a power spectrum over another one.
+    """The grain that a network adds to every style: the excess of one power spectrum over another.
 
     Args:
-        spectrum, target: (B, C, K, K // 2 + 1) twice, of pictures in 0..1, as of `power_spectrum`.
+        spectrum, target: (B, C, K, K // 2 + 1) each, from `power_spectrum` of images in 0..1.
         allowance: the factor that counts as no excess.
 
     Returns:
@@ -181,7 +182,7 @@ def border_step(x: Tensor, width: int = 8, inside: int = 24) -> Tensor:
 
     The mean over the four sides and the channels of the squared difference of mean values.
     """
-    sides = (x, x.flip(-2), x.mT, x.mT.flip(-2))  # each with its border on top
+    sides = (x, x.flip(-2), x.mT, x.mT.flip(-2))  # turned so that each border is on top
     steps = [s[..., :width, :].mean(dim=(2, 3)) - s[..., width : width + inside, :].mean(dim=(2, 3)) for s in sides]
     return torch.stack(steps).square().mean(dim=(0, 2))
 
@@ -189,13 +190,13 @@ def border_step(x: Tensor, width: int = 8, inside: int = 24) -> Tensor:
 def halo_step(
     x: Tensor, area: Tensor, cell: int = 4, rings: tuple[int, ...] = (0, 1, 2, 4, 7), far: int = 10
 ) -> Tensor:
-    """How much x (B, C, H, W) differs, near the edge of an area and on either side of it, from the same side far away.
+    """How much x (B, C, H, W) near the edge of an area differs from itself far from that edge, on either side.
 
     Args:
         area: (B, 1, H, W), 1 inside and 0 outside.
-        cell: edge in pixels of the squares that everything is averaged over first; distances are in cells.
-        rings: distances from the edge (the larger of both axes) that bound the rings which are compared.
-        far: the distance from which on a place is far from the edge.
+        cell: edge, in pixels, of the squares over which everything is averaged first; distances are in cells.
+        rings: distances from the edge (the larger of both axes) that separate the rings to compare.
+        far: distance from which on a place counts as far from the edge.
 
     Returns:
         (B,): the mean over both sides, the rings and the channels of the squared difference of mean values. A ring
@@ -226,7 +227,7 @@ def masked_mean(x: Tensor, masks: Tensor) -> Tensor:
 
 
 def shared_relief(x: Tensor, photos: Tensor) -> Tensor:
-    """How much of their brushwork several stylized images of one photo share.
+    """How much brushwork the stylized images of one photo have in common.
 
     Args:
         x: (P * K, C, H, W), the K stylized images of each photo in a row.
@@ -234,7 +235,7 @@ def shared_relief(x: Tensor, photos: Tensor) -> Tensor:
 
     Returns:
         (P * K,): the mean squared correlation of an image's relief with those of the other images of its photo, each
-        without what the photo's own relief explains. 0 where K is 1.
+        after removing what the photo's own relief explains. 0 if K is 1.
     """
     repeats = len(x) // len(photos)
     if repeats == 1:
@@ -252,7 +253,7 @@ def relief(x: Tensor, fine: int = 2, coarse: int = 13) -> Tensor:
 
     Args:
         fine: edge in pixels of the squares that are averaged first.
-        coarse: edge, in such squares, of the box blur whose result, twice blurred, is taken away.
+        coarse: edge, in such squares, of the box blur that is applied twice and subtracted.
     """
     luminance = (x * x.new_tensor((0.299, 0.587, 0.114))[:, None, None]).sum(dim=1, keepdim=True)
     squares = blurred = functional.avg_pool2d(luminance, fine)

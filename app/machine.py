@@ -1,7 +1,7 @@
-"""What this process may use of its machine: cores and memory, as affinity and cgroups (version 1 and 2) leave them.
+"""Cores and memory that this process may use, considering affinity and cgroups (versions 1 and 2).
 
-A container sees all processors of its host. Whoever starts a thread on each of them and may use two is stopped by the
-kernel in the middle of most periods, and whoever fills the host's memory is killed.
+A container sees all processors of its host. If it may use two and starts a thread on each, the kernel suspends it for
+most of the time; if it uses the memory that the host has, it is killed.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path("/")
-# What version 1 says for "no limit" is a number near 2^63, rounded down to a page.
+# "No limit" in version 1 is a number near 2^63, rounded down to a page.
 UNLIMITED_BYTES = 1 << 60
-# Open files and connections of a server: some 40 kB each while a body comes, so that memory is no issue.
+# Most open files of a server. A connection takes some 40 kB while a body arrives, so memory is no issue.
 MAX_FILES = 16_384
-# Of mallopt(3): the number of arenas, and from which size on memory is asked of the system and given back to it.
+# mallopt(3): the number of arenas, and the sizes from which memory is mapped and trimmed.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 ARENAS = 2
-# After decoding 20 megapixels in four threads 68 MB stay, and 540 with the system's own way; stylizing 512 px costs
-# 4 % more time. With 1 MB, 52 stay, and it costs 30 %: the pages of every picture are then new ones.
+# After decoding 20 megapixels in four threads, 68 MB stay allocated; with glibc's defaults, 540. Stylizing at 512 px
+# takes 4 % longer. With 1 MB, 52 MB stay, but it takes 30 % longer, since every image gets new pages.
 LARGE_BYTES = 8_000_000
 
 
@@ -31,11 +31,11 @@ LARGE_BYTES = 8_000_000
 class Machine:
     """
     Attributes:
-        processors: that are switched on, hardware threads of one core counted each.
-        allowed: of these, those that this process may run on (a cpuset, `taskset`).
-        cores: different ones among the allowed; two hardware threads of one core share its multipliers.
-        quota: CPU seconds a second that its cgroups grant; None without a limit.
-        memory_bytes: the least of what there is and what its cgroups grant; None where nothing tells.
+        processors: number that are online, counting hardware threads.
+        allowed: number of these on which this process may run (a cpuset, `taskset`).
+        cores: number of different cores of these; the hardware threads of a core share its multipliers.
+        quota: CPU seconds per second that its cgroups grant; None without a limit.
+        memory_bytes: physical memory, or the cgroups' limit if lower; None if unknown.
     """
 
     processors: int
@@ -46,25 +46,25 @@ class Machine:
 
     @property
     def network_threads(self) -> int:
-        """For threads that wait for each other at every layer: one that is stopped would stop them all.
+        """Threads of a network, which wait for each other at every layer, so that a suspended one stops them all.
 
-        Hence whole cores of the quota, and no hardware threads beside the first of each core.
+        Therefore the quota is rounded down, and only one hardware thread per core is used.
         """
         return self.cores if self.quota is None else max(1, min(self.cores, math.floor(self.quota)))
 
     @property
     def codec_threads(self) -> int:
-        """For threads that decode and encode: half of everything, begun cores included.
+        """Threads that decode and encode: half of the cores, rounded up.
 
-        They have a tenth of the network's work to do, and each more of them takes a core away from it in the middle of
-        a picture: on two cores the second one cost 2 to 13 % of the throughput (three runs of
+        They have a tenth of the network's work, and each further one takes a core away from the network in the middle
+        of an image: on two cores, a second one cost 2 to 13 % of the throughput (three runs of
         `benchmarks/service/cores.py`).
         """
         usable = self.allowed if self.quota is None else min(self.allowed, self.quota)
         return max(1, math.ceil(usable / 2))
 
     def share_of_memory(self, usual: float) -> float:
-        """The part of the memory there is over `usual` bytes, 1 at most: what a bound made for `usual` shrinks by."""
+        """Memory as a fraction of `usual` bytes, at most 1; limits that are meant for `usual` shrink by it."""
         return 1.0 if self.memory_bytes is None else min(1.0, self.memory_bytes / usual)
 
 
@@ -73,10 +73,9 @@ def this_machine() -> Machine:
 
 
 def allow_files() -> int | None:
-    """Let this process have as many open files as its hard limit allows; how many, None where nothing limits them.
+    """Raise the limit of open files to the hard limit, and return it; None if there is none.
 
-    The soft limit is mostly 1,024, for the sake of programs that use select(2). A thousand clients that send nothing
-    would be the last that are let in.
+    The soft limit is usually 1,024, for programs that use select(2). A thousand idle clients would use that up.
     """
     try:
         import resource  # not on Windows
@@ -92,10 +91,10 @@ def allow_files() -> int | None:
 
 
 def give_memory_back() -> bool:
-    """Have the C library return large pieces of memory once they are free; whether it can be told so.
+    """Make the C library return large blocks of freed memory to the system; False if it has no such setting.
 
-    glibc otherwise raises its thresholds with every picture, up to 32 MB, and has an arena for each of the threads, so
-    that a process keeps what it needed in its worst minute. For the start of a process.
+    By default, glibc raises its thresholds with every image, up to 32 MB, and has an arena per thread, so that a
+    process keeps its peak memory. To be called at the start of a process.
     """
     try:
         tell = ctypes.CDLL(None).mallopt
@@ -107,14 +106,14 @@ def give_memory_back() -> bool:
 
 
 def affinity() -> frozenset[int]:
-    """Numbers of the processors that this process may run on; all there are where the system knows no affinity."""
+    """Numbers of the processors on which this process may run; all of them on systems without affinity."""
     if hasattr(os, "sched_getaffinity"):
         return frozenset(os.sched_getaffinity(0))
     return frozenset(range(os.cpu_count() or 1))
 
 
 def look(root: Path, allowed: frozenset[int]) -> Machine:
-    """The machine whose files lie under `root`. What is missing there, as it is outside of Linux, limits nothing."""
+    """The machine described by the files in `root`. Missing files, as outside of Linux, mean no limit."""
     quotas = [quota for directory in groups(root, "cpu") if (quota := cpu_quota(directory)) is not None]
     limits = [limit for directory in groups(root, "memory") if (limit := memory_limit(directory)) is not None]
     there = memory_there(root)
@@ -128,7 +127,7 @@ def look(root: Path, allowed: frozenset[int]) -> Machine:
 
 
 def groups(root: Path, controller: str) -> Iterator[Path]:
-    """Directories of the cgroups that this process is in, its own first: each of them limits it."""
+    """Directories of this process's cgroup and its ancestors, each of which may limit it."""
     paths = own_groups(root)
     for kind, controllers, mounted, point in mounts(root):
         if kind == "cgroup2" or controller in controllers:
@@ -139,7 +138,7 @@ def groups(root: Path, controller: str) -> Iterator[Path]:
 
 
 def own_groups(root: Path) -> dict[str, str]:
-    """Paths of this process's groups by controller; version 2 has one for all, under an empty name."""
+    """Paths of this process's cgroups by controller; version 2 has one for all, under an empty name."""
     found: dict[str, str] = {}
     for line in lines(root / "proc/self/cgroup"):
         _, _, rest = line.partition(":")
@@ -149,7 +148,7 @@ def own_groups(root: Path) -> dict[str, str]:
 
 
 def mounts(root: Path) -> Iterator[tuple[str, set[str], str, Path]]:
-    """Of every mounted hierarchy of cgroups: its kind, its controllers, which group is mounted, and where.
+    """For every mounted cgroup hierarchy: its type, its controllers, which group is mounted, and where.
 
     As in proc(5): `36 35 98:0 /group /point options shared:1 - type source controllers`.
     """
@@ -165,16 +164,16 @@ def unescaped(path: str) -> str:
 
 
 def below(path: str, mounted: str) -> str:
-    """The way from the mounted group down to that of this process, nothing if it is not below it.
+    """Path from the mounted group to this process's group; empty if that is not below it.
 
-    A container without a namespace of its own for cgroups has its group mounted, and is told its path on the host.
+    In a container without a cgroup namespace, the mount is its own group, while its path is the one on the host.
     """
     inside = Path(path).is_relative_to(mounted) and ".." not in Path(path).parts
     return str(Path(path).relative_to(mounted)) if inside else ""
 
 
 def cpu_quota(directory: Path) -> float | None:
-    """CPU seconds a second that the group grants, in whichever version it is; None if it does not limit them."""
+    """CPU seconds per second that the group (of either version) grants; None without a limit."""
     match [*words(directory / "cpu.max"), *words(directory / "cpu.cfs_quota_us", directory / "cpu.cfs_period_us")]:
         case [quota, period] if quota.isdecimal() and period.isdecimal() and int(period):
             return int(quota) / int(period)
@@ -183,7 +182,7 @@ def cpu_quota(directory: Path) -> float | None:
 
 
 def memory_limit(directory: Path) -> int | None:
-    """Bytes that the group grants, in whichever version it is; None if it does not limit them."""
+    """Bytes that the group (of either version) grants; None without a limit."""
     match words(directory / "memory.max") or words(directory / "memory.limit_in_bytes"):
         case [limit] if limit.isdecimal() and int(limit) < UNLIMITED_BYTES:
             return int(limit)
@@ -199,7 +198,7 @@ def memory_there(root: Path) -> int | None:
 
 
 def siblings(root: Path, processor: int) -> str:
-    """The hardware threads of the processor's core, in words; itself where the machine does not tell."""
+    """A text that names the hardware threads of the processor's core; the processor itself if unknown."""
     found = words(root / f"sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list")
     return found[0] if found else str(processor)
 
@@ -209,7 +208,7 @@ def words(*files: Path) -> list[str]:
 
 
 def lines(file: Path) -> list[str]:
-    """Of a file of the system; none where it is missing or may not be read."""
+    """Lines of a system file; none if it is missing or cannot be read."""
     try:
         return file.read_text().splitlines()
     except (OSError, UnicodeDecodeError):

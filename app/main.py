@@ -1,4 +1,4 @@
-"""Wiring: the application out of its parts, and the server around it."""
+"""Wiring: builds the application from its parts, and runs the server."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def create_app(settings: Settings) -> FastAPI:
     """The application with its models verified and loaded; they are warmed up when it starts.
 
     Raises:
-        InvalidModel: if a model is missing or not what its manifest says.
-        SettingsError: if the machine does not have the device, the precision or the folder that is asked for.
-        SchemaOutdated: if the database of the jobs is another version's.
+        InvalidModel: a model is missing, or does not match its manifest.
+        SettingsError: the machine does not have the device, the precision or the folder in the settings.
+        SchemaOutdated: the database of the jobs has the schema of another version.
     """
     service = build_service(settings)
 
@@ -95,7 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
     add_routes(app, settings)
     answer_errors_as_problems(app, RateLimit(settings.unauthorized_per_minute, None))
     app.root_path = settings.root_path
-    # The last one added is the outermost.
+    # The last middleware added is the outermost.
     app.add_middleware(Head)
     app.add_middleware(RequestLog, metrics=service.metrics)
     if settings.admin_token:
@@ -110,7 +110,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def build_service(settings: Settings) -> Service:
     """Everything below the routes; raises as `create_app`."""
-    # Before the database is made: a device that is not there should leave nothing behind.
+    # Before the database is created: a missing device should leave nothing behind.
     device = choose_device(settings.device, settings.precision, settings.engine_threads)
     gateway = build_gateway(settings)
     models = Repository(settings.models_dir).expand(settings.models)
@@ -131,7 +131,7 @@ def build_service(settings: Settings) -> Service:
 
 
 def build_gateway(settings: Settings) -> JobGateway:
-    """Without its database the service starts all the same, for the fast path. Raises as `create_app`."""
+    """The gateway to the jobs. Without a database, the service starts all the same. Raises as `create_app`."""
     try:
         gateway = JobGateway(settings)
     except (OSError, ModuleNotFoundError) as error:
@@ -174,7 +174,7 @@ def serve(settings: Settings) -> None:
     config = ServerConfig(app, settings)
     server = Server(config, app.state.service, supervise(settings), spare_collector)
     app.state.service.metrics.watch_connections(lambda: len(server.server_state.connections), config.crowd.ended)
-    # Taken last: until then the port refuses, and a port that is taken is told before anything runs.
+    # Opened last, but before anything runs: until then connections are refused, and a used port is reported early.
     sockets = open_sockets(settings.host, settings.port)
     for listening in sockets:
         _log.info("listening", url=url(listening.getsockname()))
@@ -182,20 +182,20 @@ def serve(settings: Settings) -> None:
 
 
 def spare_collector() -> None:
-    """Leave what lives as long as the process out of the garbage collector's rounds.
+    """Exclude the objects that live as long as the process from garbage collection.
 
-    That is 300,000 objects, most of them torch's. While connections came and went by the thousand, a full round was due
-    every few seconds; each stopped every thread for 0.17 s, and they took a third of what the server then used.
+    These are 300,000 objects, mostly torch's. With thousands of connections opened and closed, a full collection ran
+    every few seconds; each stopped every thread for 0.17 s, and together they took a third of the server's CPU time.
     """
     gc.collect()
     gc.freeze()
 
 
 def log_machine(settings: Settings, files: int | None) -> None:
-    """What was found, beside what came of it: a wrong default should be seen at a glance.
+    """Log the machine's resources beside the settings derived from them, so that a wrong default is easy to see.
 
     Args:
-        files: how many may be open.
+        files: limit of open files.
     """
     machine = this_machine()
     _log.info(
@@ -214,6 +214,6 @@ def log_machine(settings: Settings, files: int | None) -> None:
 
 
 def supervise(settings: Settings) -> Supervisor:
-    """Of the workers beside the server, and where trainings can be asked for, of one that trains."""
+    """A supervisor of the workers beside the server and, if trainings can be requested, of a training worker."""
     trainings = [TRAINING_WORKER] if settings.admin_token and settings.workers else []
     return Supervisor(settings.workers, settings.environment(), others=trainings)

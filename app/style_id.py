@@ -12,23 +12,23 @@ from app.errors import InvalidOption
 
 ID_CHARACTERS = 64
 StyleId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=ID_CHARACTERS)]
-# Letters of European titles that have no plain letter inside them. Titles are lower-case by then.
+# Letters of European languages that do not decompose into plain letters. Titles are lower-case by then.
 SPELLED_OUT = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
 )
-# They stand inside a word and do not part it; the last two are Unicode's for Hawaiian and Breton, and count as letters.
+# Apostrophes do not separate words; the last two are Unicode's for Hawaiian and Breton, and count as letters.
 APOSTROPHES = str.maketrans(dict.fromkeys("'\N{RIGHT SINGLE QUOTATION MARK}ʻʼ"))
 
 
 def style_id_of(title: str) -> str:
-    """`Les Nymphéas, 1906` -> `les_nympheas_1906`: what `StyleId` allows.
+    """`Les Nymphéas, 1906` -> `les_nympheas_1906`, a valid `StyleId`.
 
-    Letters and figures in another form (`𝓐`, `™`, `Ⅻ`) are their plain ones; punctuation and pictures part words.
+    Styled letters and digits (`𝓐`, `™`, `Ⅻ`) become plain ones; punctuation and symbols separate words.
 
     Raises:
         InvalidOption: the title has letters that would be lost, or none at all.
     """
-    # Before the case is folded: the letters in a `™` are capitals.
+    # Before lower-casing: the letters in a `™` are capitals.
     plain = unicodedata.normalize("NFKD", title).casefold().translate(SPELLED_OUT).translate(APOSTROPHES)
     if lost := next(filter(is_lost, plain), None):
         raise InvalidOption(f"The id is made from `title`, which must be written in Latin letters; it has {lost!a}.")
@@ -39,7 +39,7 @@ def style_id_of(title: str) -> str:
 
 
 def is_lost(character: str) -> bool:
-    """Whether it is read as a letter or a figure and has no plain one, as `д` and the symbol `🅰`."""
+    """Whether it is a letter or digit without a plain form, such as `д` or the symbol `🅰`."""
     if character.isascii() or unicodedata.combining(character):
         return False
     symbol = unicodedata.category(character) == "So" and " LETTER " in unicodedata.name(character, "")

@@ -1,4 +1,4 @@
-"""Measurements for Prometheus. One registry for each application, so that two in one process do not mix."""
+"""Metrics for Prometheus. Each application has its own registry, so that two can be in one process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class EndedConnections(Collector):
-    """How many connections the server has closed itself, by reason."""
+    """Collects the number of connections that the server has closed itself, by reason."""
 
     def __init__(self, ended: Mapping[str, int]) -> None:
         self._ended = ended
@@ -39,7 +39,7 @@ class EndedConnections(Collector):
 
 
 class Metrics:
-    """What is counted as it happens."""
+    """Counters and histograms, updated as requests are handled."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -48,7 +48,7 @@ class Metrics:
         self.registry.register(self.jobs)
         self.in_flight = Gauge("pastiche_requests_in_flight", "Requests in flight.", registry=self.registry)
         self._requests = Counter(
-            "pastiche_requests", "Requests that were answered.", ["method", "route", "status"], registry=self.registry
+            "pastiche_requests", "Answered requests.", ["method", "route", "status"], registry=self.registry
         )
         self._seconds = Histogram(
             "pastiche_request_seconds",
@@ -57,18 +57,19 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
-        self._problems = Counter(
-            "pastiche_problems", "Responses that were problems, by slug.", ["slug"], registry=self.registry
-        )
+        self._problems = Counter("pastiche_problems", "Problem responses, by slug.", ["slug"], registry=self.registry)
         self._stage_seconds = Histogram(
             "pastiche_stage_seconds",
-            "Seconds of each stage of a stylized image.",
+            "Seconds of each stage of stylizing an image.",
             ["stage"],
             buckets=SECONDS,
             registry=self.registry,
         )
         self._megapixels = Counter(
-            "pastiche_painted_megapixels", "Megapixels of finished stylized images.", ["model"], registry=self.registry
+            "pastiche_painted_megapixels",
+            "Megapixels of stylized images that were finished.",
+            ["model"],
+            registry=self.registry,
         )
 
         self._results = Counter(
@@ -79,8 +80,8 @@ class Metrics:
         )
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Status 499 is a client that left before it was answered."""
-        # The method is up to the client: any other would make a series of its own.
+        """Status 499: the client closed the connection before the response."""
+        # Clients can send any method: unknown ones must not create series.
         self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
@@ -96,11 +97,11 @@ class Metrics:
         self._results.labels(source).inc()
 
     def watch_connections(self, count: Callable[[], int], ended: Mapping[str, int]) -> None:
-        """Add what the server knows.
+        """Add the metrics of the server.
 
         Args:
-            count: connections that are open.
-            ended: how many the server has closed itself, by reason.
+            count: returns the number of open connections.
+            ended: returns how many the server has closed itself, by reason.
         """
         gauge = Gauge("pastiche_connections", "Open connections.", registry=self.registry)
         gauge.set_function(count)
@@ -114,31 +115,31 @@ class Metrics:
         results: ResultCache,
         watcher: ModelWatcher,
     ) -> None:
-        """Add what is looked up at the moment of a scrape."""
+        """Add the gauges that are read when metrics are scraped."""
         gauges = {
             "pastiche_queue_megapixels": (
-                "Megapixels that wait for the engine.",
+                "Megapixels queued for the engine.",
                 lambda: engine.load.queued_megapixels,
             ),
-            "pastiche_queue_pictures": ("Decoded images that wait for the engine.", lambda: engine.load.waiting),
-            "pastiche_batch_pictures": ("Images in the batch that runs now.", lambda: engine.load.running),
+            "pastiche_queue_pictures": ("Decoded images queued for the engine.", lambda: engine.load.waiting),
+            "pastiche_batch_pictures": ("Images in the batch that is running.", lambda: engine.load.running),
             "pastiche_engine_megapixels_per_second": (
-                "The engine's speed over the last batches.",
+                "Speed of the engine over the last batches.",
                 lambda: engine.load.megapixels_per_second or 0.0,
             ),
-            "pastiche_engine_ready": ("1 while the engine works.", lambda: float(engine.health.ready)),
+            "pastiche_engine_ready": ("1 if the engine is ready, otherwise 0.", lambda: float(engine.health.ready)),
             "pastiche_engine_heartbeat_age_seconds": (
-                "Seconds since the engine's last batch began or ended.",
+                "Seconds since the engine last started or finished a batch.",
                 lambda: engine.health.heartbeat_age_seconds,
             ),
             "pastiche_codec_steps": ("Decoding and encoding steps, queued or running.", lambda: codecs.pending),
             "pastiche_codec_seconds": (
-                "Predicted seconds of codec work for all admitted requests, per thread.",
+                "Predicted seconds of decoding and encoding for all admitted requests, per thread.",
                 lambda: codecs.seconds,
             ),
             "pastiche_upload_bytes": ("Bytes of request bodies in memory.", lambda: uploads.held_bytes),
             "pastiche_models_refused": (
-                "Models that should be served but cannot be loaded; /healthz/ready says why.",
+                "Active models that cannot be loaded; /healthz/ready says why.",
                 lambda: float(len(watcher.refusals)),
             ),
             "pastiche_result_cache_bytes": ("Bytes of cached results.", lambda: results.held_bytes),

@@ -1,4 +1,4 @@
-"""AVIF, read by libavif as Pillow brings it: it knows the file's structure, and turns nothing by itself."""
+"""AVIF, read by the libavif that Pillow bundles, which parses the file and does not apply its orientation."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from app.imaging.strips import shrink
 # Bytes a pixel: planes, colours, and their copy. Measured at 40 megapixels of 8 bits: 7.6 with 4:2:0, 9.1 with 4:4:4.
 BYTES, DEEP_BYTES, ALPHA_BYTES = 10, 16, 4
 PIXEL_SECONDS, BYTE_SECONDS = 15e-9, 60e-9
-# av1C (AV1 in ISOBMFF, section 2.3.3): two bytes behind its name, the bit that says more than 8 bits a sample.
+# av1C (AV1 in ISOBMFF, section 2.3.3): two bytes after its name, the bit for more than 8 bits per sample.
 CONFIGURATION, DEEP = b"av1C", 0x40
 SEARCHED_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class AvifHeader(StoredHeader):
-    """`pixel_bytes` a pixel while it is decoded; `coded_bytes` of the file."""
+    """`pixel_bytes` is memory per pixel while decoding; `coded_bytes` is the size of the file."""
 
     pixel_bytes: int = DEEP_BYTES
     coded_bytes: int = 0
@@ -44,7 +44,7 @@ def read_header(data: bytes) -> AvifHeader:
     at = data.find(CONFIGURATION, 0, SEARCHED_BYTES)
     deep = at < 0 or any(data[place + 6] & DEEP for place in _all(data, at))
     pixel_bytes = (DEEP_BYTES if deep else BYTES) + (ALPHA_BYTES if mode == "RGBA" else 0)
-    # What the file's own boxes say is what Pillow hands on; where they say nothing, some writers trust EXIF.
+    # Pillow puts the orientation of the file's own boxes into EXIF; without these boxes, some writers use EXIF.
     upright = turned if turned != 1 else orientation(exif or b"", xmp or b"")
     return AvifHeader(width, height, upright, frames, pixel_bytes, len(data))
 

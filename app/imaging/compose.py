@@ -12,18 +12,18 @@ Colour = Literal["style", "keep"]
 
 
 def compose(content: Picture, painted: Pixels, color: Colour, strength: float) -> Picture:
-    """The network's output laid over the content image, whose size and alpha it gets.
+    """Lay the network's output over the content image, after resizing it; the result has the content's size and alpha.
 
-    The size comes first: what `strength` and `color` take from the content is then as sharp as the content.
+    It is resized first, so that whatever `strength` and `color` take from the content stays sharp.
 
     Args:
-        color: `style`: the painted colours; `keep`: those of the content.
-        strength: 0 the content to 1 the painted picture.
+        color: `style`: the network's colours; `keep`: those of the content.
+        strength: from 0, the content, to 1, the network's output.
     """
     if strength == 0:
         return content
     pixels = at_size(painted, content.width, content.height)
     if color == "keep":
         pixels = keep_colour(content.rgb, pixels)
-    # Both ends are one of the two pictures, bit for bit, without a copy.
+    # At 0 and 1, one of the two images is returned bit for bit, without a copy.
     return Picture(pixels if strength == 1 else lay_over(content.rgb, pixels, strength), content.alpha)

@@ -1,8 +1,7 @@
 """What the file formats share: the header read from a file's structure, and how a bad file is refused.
 
-`jpeg`, `png` and `webp` walk their own structure and hand Pillow the picture's data alone. Metadata, further
-pictures and trailing bytes never reach it, so neither do text bombs, endless EXIF directories, or its guesses
-about a phone's multi-picture files.
+`jpeg`, `png` and `webp` parse the structure themselves and pass only the image data to Pillow. Metadata, further images
+and trailing bytes never reach it: no text bombs, no endless EXIF directories, no guessing about multi-picture files.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from PIL import Image
 from app.errors import PictureError, PictureTooLarge
 from app.imaging.cost import Cost
 
-# Segments or chunks in one file. Real files have up to a few thousand (a PNG with 8 kB of data in each); a
-# file of empty ones only would keep a thread busy for seconds.
+# Most segments or chunks of one file. Real files have up to a few thousand (a PNG with 8 kB in each); a file of empty
+# ones would keep a thread busy for seconds.
 MAX_PIECES = 65_536
 
-# Bytes of one ICC profile. Large CMYK profiles have 2 to 3 MB.
+# Most bytes of an ICC profile. Large CMYK profiles have 2 to 3 MB.
 MAX_PROFILE_BYTES = 4_000_000
 
-# All that Pillow raises on hostile bytes, by its own account and by fuzzing. Not `Exception`: a mistake in
-# this room outside Pillow's calls must show up as one.
+# All that Pillow raises on hostile bytes, according to its documentation and to fuzzing. Not `Exception`, which would
+# hide our own mistakes.
 DECODER_ERRORS = (
     OSError,
     SyntaxError,
@@ -53,7 +52,7 @@ class StoredHeader:
     frames: int = 1
 
     def cost(self, size: tuple[int, int]) -> Cost:
-        """Of decoding it to width and height `size`, as stored and at most its own."""
+        """Cost of decoding to `size`, width and height before orientation, at most its own."""
         raise NotImplementedError
 
 
@@ -67,10 +66,10 @@ def cut_off(private: str) -> PictureError:
 
 @contextmanager
 def decoder_errors() -> Iterator[None]:
-    """Around every call of a Pillow decoder: what it raises becomes an error of ours, without its words.
+    """Wrap every call of a Pillow decoder: its exceptions become our errors, without its messages.
 
     Raises:
-        PictureTooLarge: Pillow's own limit, far above ours, was met.
+        PictureTooLarge: Pillow's own limit, far above ours, was exceeded.
         PictureError: anything else.
     """
     try:

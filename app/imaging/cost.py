@@ -1,10 +1,10 @@
-"""What a picture costs to decode, to change or to encode, told before it is done: memory, and time of one thread.
+"""Predicted cost of decoding, changing or encoding an image: memory, and the time of one thread.
 
-Nothing that a decoder does can be interrupted. So whatever it does must be bounded by what its header says, and a
-picture past the bounds is refused before a pixel of it is decoded. Each format's module predicts its own.
+A decoder cannot be interrupted. Its work must therefore be bounded by what the header says, and an image beyond the
+bounds is refused before any pixel is decoded. Each format's module predicts its own cost.
 
-The seconds are those of one core at 2 to 3 GHz. They are rates for photos, and hold within a factor of two or three for
-the worst files that were tried; `api/codecs` scales them by what it measures, and admits by them.
+The seconds are those of one core at 2 to 3 GHz. The rates are measured on photos; the worst files that were tried take
+two or three times as long. `api/codecs` scales predictions by what it measures, and admits by them.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from dataclasses import dataclass
 
 from app.errors import PictureTooLarge
 
-# Memory for decoding one picture, unless a caller has less; in it fit all photos of 64 megapixels that are decoded
-# reduced, and progressive ones of that size.
+# Memory for decoding one image, unless a caller has less: enough for 64 megapixels, also of a progressive JPEG.
 MAX_DECODE_BYTES = 512_000_000
 # Predicted. Photos of 64 megapixels take 0.3 s, progressive ones 1 s.
 MAX_DECODE_SECONDS = 3.0
 
-# The least that a step counts for, with its way to a thread and back.
+# Minimum for any step: what handing it to a thread and back takes.
 MIN_SECONDS = 0.001
-# Rates a pixel, from photos of 512 to 2048 pixels; noise takes twice as long.
+# Seconds per pixel, from photos of 512 to 2048 pixels; noise takes twice as long.
 JPEG_SECONDS, PNG_SECONDS, WEBP_SECONDS, AVIF_SECONDS = 5e-9, 60e-9, 30e-9, 50e-9
 RESIZE_SECONDS, KEEP_COLOUR_SECONDS, LAY_OVER_SECONDS = 9e-9, 9e-9, 20e-9
 # Bytes a pixel while it is encoded, the file included; measured at 4 megapixels.
@@ -32,19 +31,19 @@ ENCODING_BYTES = {"jpeg": 6, "png": 8, "webp": 16, "avif": 32}
 class Cost:
     """
     Attributes:
-        bytes: at most, at once, beside the file itself and the finished picture.
-        seconds: of one thread.
+        bytes: peak memory, beside the file itself and the finished image.
+        seconds: time of one thread.
     """
 
     bytes: int
     seconds: float
 
     def __add__(self, other: Cost) -> Cost:
-        """Of both, one after the other."""
+        """Cost of both, one after the other."""
         return Cost(max(self.bytes, other.bytes), self.seconds + other.seconds)
 
     def check(self, max_bytes: int) -> None:
-        """Raises PictureTooLarge if nobody may ask for so much."""
+        """Raise PictureTooLarge if the cost is above the limits for one image."""
         if self.bytes > max_bytes:
             raise PictureTooLarge(
                 f"Decoding the picture takes {self.bytes / 1e6:.0f} MB of memory; at most {max_bytes / 1e6:.0f} MB are"
@@ -57,12 +56,12 @@ class Cost:
             )
 
 
-# Looking into a file's structure; of 65,536 pieces, the most that are read, it takes 0.08 s.
+# Parsing a file's structure; with 65,536 pieces, the most that are allowed, it takes 0.08 s.
 PROBING = Cost(0, MIN_SECONDS)
 
 
 def resizing_cost(pixels: int) -> Cost:
-    """Args: pixels: of the larger one of the picture before and after."""
+    """Args: pixels: number of pixels before or after, whichever is larger."""
     return Cost(0, RESIZE_SECONDS * pixels)
 
 

@@ -1,4 +1,4 @@
-"""Bytes to picture: JPEG, PNG, WebP, AVIF and HEIC, told by their first bytes and never by a name or a Content-Type."""
+"""Bytes to picture: JPEG, PNG, WebP, AVIF and HEIC, recognized by their first bytes alone."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ SIDEWAYS = {5, 6, 7, 8}
 CODECS: dict[str, ModuleType] = {"jpeg": jpeg, "png": png, "webp": webp, "avif": avif, "heic": heic}
 
 
-# A pixel of the result. With a profile it takes twice as long, without one a quarter.
+# Seconds per pixel of the result. With a profile it takes twice as long, without one a quarter.
 FINISHING_BYTES, FINISHING_SECONDS = 12, 6e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """`format` is a name in CODECS; width and height in pixels are those of the upright picture."""
+    """`format` is a name in CODECS; width and height are those of the upright image, in pixels."""
 
     format: str
     width: int
@@ -46,12 +46,12 @@ class Header:
     stored: StoredHeader | None = field(default=None, compare=False, repr=False)
 
     def cost(self, longer_edge: int | None = None) -> Cost:
-        """Of decoding it at that longer edge, as `decode` does."""
+        """Cost of decoding to that longer edge, as `decode` does it."""
         if self.stored is None:
             return Cost(0, MIN_SECONDS)
         size = _size(self.stored, longer_edge)
         cost = self.stored.cost(size)
-        # Turning, the profile and the array that comes out.
+        # Rotation, the profile, and the resulting array.
         pixels = size[0] * size[1]
         seconds = MIN_SECONDS + cost.seconds + FINISHING_SECONDS * pixels
         return Cost(cost.bytes + FINISHING_BYTES * pixels, seconds)
@@ -62,7 +62,7 @@ def probe(data: bytes, max_megapixels: float) -> Header:
 
     Raises:
         EmptyBody: no bytes.
-        UnsupportedPicture: of no format in CODECS, or a kind of them that is not read.
+        UnsupportedPicture: none of the formats in CODECS, or a variant that is not supported.
         PictureTooLarge: more than `max_megapixels`.
         AnimatedPicture: more than one frame.
         PictureError: the structure is damaged or cut off.
@@ -83,16 +83,16 @@ def probe(data: bytes, max_megapixels: float) -> Header:
 def decode(
     data: bytes, max_megapixels: float, longer_edge: int | None = None, *, max_bytes: int = MAX_DECODE_BYTES
 ) -> Picture:
-    """The upright picture in sRGB without metadata.
+    """The upright image in sRGB, without metadata.
 
-    It is made smaller, so that its longer edge has exactly `longer_edge` pixels, where that is given and less
-    than its own; formats that can are then decoded smaller, or in strips.
+    If `longer_edge` is given and less than the image's, the result has exactly that longer edge; formats that can are
+    then decoded at a reduced size, or in strips.
 
     Args:
-        max_bytes: of memory in the meantime.
+        max_bytes: memory that decoding may use.
 
     Raises:
-        OutOfMemory: the pixels do not fit into the memory.
+        OutOfMemory: the pixels do not fit into memory.
         PictureTooLarge: as `probe`, or decoding it would take more than `max_bytes`, or too long.
         EmptyBody, UnsupportedPicture, AnimatedPicture: as `probe`.
         PictureError: as `probe`, or the pixels are damaged or fewer than the header promises.
@@ -111,7 +111,7 @@ def decode(
 
 
 def _size(stored: StoredHeader, longer_edge: int | None) -> tuple[int, int]:
-    """Width and height, not yet upright, that a picture is decoded to."""
+    """Width and height, before orientation, to decode to."""
     size = (stored.width, stored.height)
     return size if longer_edge is None or longer_edge >= max(size) else fitted(*size, longer_edge)
 

@@ -20,16 +20,16 @@ FORMATS: Mapping[str, str] = MappingProxyType(
     {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
     | ({"avif": "image/avif"} if features.check("avif") else {})
 )
-# What formats are called besides.
+# Other names of formats.
 ALIASES: Mapping[str, str] = MappingProxyType({"jpg": "jpeg"})
-# Pixels an edge: libjpeg's limit, and what the other formats' headers can say.
+# Most pixels per edge: libjpeg's limit, and the largest size in the other formats' headers.
 MAX_EDGE = {"jpeg": 65_500, "png": 2**31 - 1, "webp": 16_383, "avif": 65_536}
 
 FULL_CHROMA_QUALITY = 90
 
 
 def format_named(name: str) -> str | None:
-    """The format that is called so; None where there is none."""
+    """The format of that name, None if there is none."""
     name = ALIASES.get(name, name)
     return name if name in FORMATS else None
 
@@ -59,17 +59,18 @@ def _options(format: str, quality: int) -> dict[str, Any]:
     """The codec's settings. Milliseconds and bytes are of a 512 x 512 photo at quality 90 on one core."""
     match format:
         case "jpeg":
-            # Thin strokes of strong colours need full chroma where quality is asked for: 4:4:4 has 2 dB more
+            # Thin strokes of strong colours need full chroma at high quality: 4:4:4 has 2 dB more
             # than 4:2:0 for 1.2 ms against 0.8 and a quarter more bytes.
             return {"quality": quality, "subsampling": "4:4:4" if quality >= FULL_CHROMA_QUALITY else "4:2:0"}
         case "png":
-            # Runs only, no string matching: 17 ms; Pillow's default (level 6) has 69 ms for as many bytes.
+            # Run-length encoding only, no string matching: 17 ms; Pillow's default (level 6) takes 69 ms for as many
+            # bytes.
             return {"compress_level": 1, "compress_type": zlib.Z_RLE}
         case "webp":
-            return {"quality": quality, "method": 2}  # 11 ms; the default 4 has 23 ms for 1 % fewer bytes
+            return {"quality": quality, "method": 2}  # 11 ms; the default 4 takes 23 ms for 1 % fewer bytes
         case _:
-            # 21 ms; the default speed 6 has 214 ms for 11 % fewer bytes. One thread: the pool of codec
-            # threads above this room is what bounds the processor's share.
+            # 21 ms; the default speed 6 takes 214 ms for 11 % fewer bytes. One thread: the pool of codec
+            # threads that calls this bounds the use of the processor.
             return {"quality": quality, "speed": 9, "max_threads": 1}
 
 

@@ -1,4 +1,4 @@
-"""Names of formats that are not read, so that an error can say what came instead of a picture."""
+"""Names of unsupported formats, so that an error can say what was sent instead of an image."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ LOOKED_AT = 1024
 
 
 def name_of(data: bytes) -> str | None:
-    """What the bytes are, with its article; None for what is not known."""
+    """What the bytes are, with an article; None if unknown."""
     head = data[:LOOKED_AT]
     if head[4:8] == b"ftyp":
         return next((name for brand, name in BRANDS.items() if head[8:].startswith(brand)), "an MP4 or QuickTime video")

@@ -1,4 +1,4 @@
-"""HEIC, the photos of iPhones, where the extra `heic` is installed (pillow-heif); its decoder turns them upright."""
+"""HEIC, the format of iPhone photos, with the extra `heic` (pillow-heif), whose decoder returns them upright."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PIXEL_SECONDS, BYTE_SECONDS = 20e-9, 60e-9
 
 @dataclass(frozen=True, slots=True)
 class HeicHeader(StoredHeader):
-    """`coded_bytes` of the file."""
+    """`coded_bytes` is the size of the file."""
 
     coded_bytes: int = 0
 

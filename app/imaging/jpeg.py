@@ -21,15 +21,15 @@ HUFFMAN_DCT_FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive: what
 # APP0 (JFIF) and APP14 (Adobe) stay: they say how the components become colours.
 METADATA = {*range(APP1, 0xEE), 0xEF, COM}
 
-# libjpeg writes 10 scans. Each goes over the whole picture, so a file of thousands of tiny ones would take hours.
+# libjpeg writes 10 scans. Each pass covers the whole image, so a file of thousands of tiny scans would take hours.
 MAX_SCANS = 32
 SCALES = (8, 4, 2, 1)
-# Rates, from photos of 40 megapixels: a pass of a scan over one sample, a pixel that comes out, a byte that goes in.
+# Seconds per sample and scan, per decoded pixel, and per byte of the file; from photos of 40 megapixels.
 PASS_SECONDS, PIXEL_SECONDS, BYTE_SECONDS = 1e-9, 4e-9, 8e-9
 COEFFICIENT_BYTES = 2
 PILLOW_BYTES = 4  # a pixel, in every mode but L
 
-# Any bytes without FF that mean some coefficients to every Huffman table.
+# Any bytes without FF, which every Huffman table decodes to some coefficients.
 NOISE = bytes((37 * i * i + 11 * i + 5) % 251 for i in range(1, 512))
 HASHED_ROWS = 64
 
@@ -38,9 +38,9 @@ HASHED_ROWS = 64
 class JpegHeader(StoredHeader):
     """
     Attributes:
-        passes: samples that the scans go over, all together.
-        coefficients: that are kept while they come in several scans; 0 where one scan brings all.
-        coded_bytes: of the file.
+        passes: samples that all scans together cover.
+        coefficients: number kept in memory between several scans; 0 with a single scan.
+        coded_bytes: size of the file.
     """
 
     passes: int = 0
@@ -56,7 +56,7 @@ class JpegHeader(StoredHeader):
 
 
 def read_header(data: bytes) -> JpegHeader:
-    """The header of the first picture; further ones, as phones append them, are ignored.
+    """The header of the first image; others, which phones append, are ignored.
 
     Raises:
         PictureError: the structure is broken.
@@ -99,8 +99,7 @@ def _checked(frame: Frame) -> Frame:
 
 
 def read_profile(data: bytes) -> bytes | None:
-    """The ICC profile, put together from its APP2 segments; None where there is none, a part is missing, or all are
-    too large."""
+    """The ICC profile, joined from its APP2 segments; None if there is none, a part is missing, or it is too large."""
     parts: dict[int, bytes] = {}
     count = 0
     for marker, _, body, end in segments(data):
@@ -115,7 +114,7 @@ def read_profile(data: bytes) -> bytes | None:
 
 
 def load(data: bytes, size: tuple[int, int]) -> Image.Image:
-    """The picture as stored, at `size` or what it has if that is less: mode L, RGB or CMYK.
+    """The image before orientation, at `size` or its own size if smaller: mode L, RGB or CMYK.
 
     Raises:
         PictureError: damaged or cut off.
@@ -123,7 +122,7 @@ def load(data: bytes, size: tuple[int, int]) -> Image.Image:
     pieces = segments(data)
     image, box = _decode(_pixels_only(data, pieces), size)
     if pieces[-1].start == pieces[-1].end or _ends_in_void(image):
-        # Noise behind the data of every scan changes what is missing, and only that.
+        # Decode again with noise after the data of every scan: only missing blocks change.
         expected = _hash_of(image)
         del image
         image, box = _decode(_pixels_only(data, pieces, scan_tail=NOISE), size)
@@ -133,10 +132,10 @@ def load(data: bytes, size: tuple[int, int]) -> Image.Image:
 
 
 def _decode(data: bytes, size: tuple[int, int]) -> tuple[Image.Image, tuple[float, float, float, float]]:
-    """Decoded at the smallest of the scales 1, 1/2, 1/4, 1/8 that covers `size`, and the picture's box in it.
+    """The image at the smallest of the scales 1, 1/2, 1/4, 1/8 that covers `size`, and its box within that.
 
-    Against full decoding and Lanczos, a photo of 4000 x 3000 comes to 512 x 384 with 50 dB in a quarter of
-    the time. The plugin is called by its class: `Image.open` imports others and warns through global state.
+    From 4000 x 3000 to 512 x 384, this takes a quarter of the time of full decoding and Lanczos, at 50 dB. The plugin
+    class is called directly: `Image.open` imports others and warns through global state.
     """
     with decoder_errors():
         image = JpegImageFile(BytesIO(data))
@@ -146,14 +145,14 @@ def _decode(data: bytes, size: tuple[int, int]) -> tuple[Image.Image, tuple[floa
 
 
 def _pixels_only(data: bytes, pieces: list[Segment], scan_tail: bytes = b"") -> bytes:
-    """The file without metadata and what follows EOI; `scan_tail` is put behind the data of every scan."""
+    """The file without metadata and without what follows EOI, with `scan_tail` after the data of every scan."""
     view = memoryview(data)
     parts: list[bytes | memoryview] = [view[:2]]
     scans = frames = 0
     scan_data = None
     for marker, start, _, end in pieces:
         if scan_data is not None:
-            # Half an EOI at the file's end would make a marker of what is put behind it.
+            # With half an EOI at the end of the file, the byte put after it would make a marker.
             stop = start - (marker == EOI and start == end and data[start - 1 : start] == b"\xff")
             parts += [view[scan_data:stop], scan_tail]
         scan_data = end if marker == SOS else None
@@ -167,16 +166,16 @@ def _pixels_only(data: bytes, pieces: list[Segment], scan_tail: bytes = b"") -> 
 
 
 def _ends_in_void(image: Image.Image) -> bool:
-    """Whether the last pixel is the middle grey that libjpeg leaves, silently, where coded data is missing.
+    """Whether the last pixel is the mid-grey that libjpeg silently leaves where coded data is missing.
 
-    That happens when the frame header promises more rows than were coded. A picture may rightly end in that grey.
+    That happens when the frame header promises more rows than were coded. A valid image may end in that grey, too.
     """
     last = image.getpixel((image.width - 1, image.height - 1))
     return all(value in (127, 128) for value in (last if isinstance(last, tuple) else (last,)))
 
 
 def _hash_of(image: Image.Image) -> bytes:
-    """Of the pixels, without a copy of all of them."""
+    """A hash of the pixels, without copying them all."""
     found = hashlib.blake2b()
     for top in range(0, image.height, HASHED_ROWS):
         found.update(image.crop((0, top, image.width, min(top + HASHED_ROWS, image.height))).tobytes())

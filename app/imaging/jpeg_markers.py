@@ -1,4 +1,4 @@
-"""The marker segments of a JPEG (ITU-T T.81, annex B), and where its picture ends if no marker says so."""
+"""The marker segments of a JPEG (ITU-T T.81, annex B), and where the image ends if no marker says so."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SOI, EOI, SOS, APP1, APP2, COM = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2, 0xFE
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # DHT, JPG and DAC lie between the SOF markers
 PROGRESSIVE = 0xC2
 WITHOUT_LENGTH = {0x01, SOI, *range(0xD0, 0xD8)}  # TEM, SOI, RST0 to RST7
-# Behind a scan: tables, another scan, metadata, and frame headers, which are refused.
+# Allowed after a scan: tables, another scan, metadata, and frame headers (which are refused later).
 BEHIND_A_SCAN = {*FRAMES, 0xC4, 0xCC, EOI, SOS, 0xDB, 0xDD, *range(0xE0, 0xF0), COM}
 COEFFICIENTS = 64
 
@@ -21,7 +21,7 @@ MARKER_AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # FF 00 and RSTn b
 
 
 class Segment(NamedTuple):
-    """`data[start:end]`, with its payload from `body` on. EOI has `start == end` where the file lacks it."""
+    """`data[start:end]`, with its payload from `body` on. `start == end` for an EOI that the file lacks."""
 
     marker: int
     start: int
@@ -30,7 +30,7 @@ class Segment(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """Of a frame header: width and height in pixels, and samples of each component by its id."""
+    """A frame header: width and height in pixels, and the samples of each component by its id."""
 
     marker: int
     depth: int
@@ -55,7 +55,7 @@ def read_frame(marker: int, body: bytes) -> Frame:
 
 
 def scanned(body: bytes) -> tuple[bytes, int, int, int]:
-    """Of a scan header: ids of its components, its first and last coefficient, and the bits it leaves out.
+    """From a scan header: component ids, first and last coefficient, and the number of low bits left out.
 
     Raises:
         PictureError: it is too short.
@@ -67,7 +67,7 @@ def scanned(body: bytes) -> tuple[bytes, int, int, int]:
 
 
 class Coverage:
-    """Which coefficients the scans have brought so far, to the last bit."""
+    """Which coefficients the scans have brought completely so far."""
 
     def __init__(self, frame: Frame) -> None:
         self._progressive = frame.progressive
@@ -88,16 +88,15 @@ class Coverage:
 
 
 def segments(data: bytes) -> list[Segment]:
-    """Marker segments up to the first picture's EOI. A scan's data lies between its SOS and the next segment.
+    """Marker segments up to the first image's EOI. A scan's data lies between its SOS and the next segment.
 
-    Some phones write no EOI, or other things of theirs behind the last scan. Where all scans are there, the picture
-    ends with them.
+    Some phones write no EOI, or their own data after the last scan. If all scans are there, the image ends with them.
 
     Raises:
         PictureError: the structure is broken, or ends before the last scan has begun.
     """
     found: list[Segment] = []
-    ending: tuple[int, int] | None = None  # how many segments there are then, and where the data ends
+    ending: tuple[int, int] | None = None  # the number of segments then, and where the data ends
     coverage: Coverage | None = None
     position, pattern = 2, MARKER
     why = damaged("too many segments")

@@ -1,7 +1,7 @@
-"""libwebp's own decoder, which makes a picture smaller while it decodes; Pillow only knows whole canvases.
+"""libwebp's own decoder, which can reduce an image while decoding; Pillow always decodes the whole canvas.
 
-It is the library that Pillow brings, or was built with, called by the stable interface of `webp/decode.h` (version 2).
-A canvas of 16,383 x 2,441 takes 160 MB in place of 610 where it is lossless, and 1 MB where it is not.
+It is the library that Pillow bundles or was built with, called by the stable interface of `webp/decode.h` (version 2).
+A canvas of 16,383 x 2,441 takes 160 MB instead of 610 if lossless, and 1 MB if lossy.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
-ABI = 0x0200  # the major version decides
+ABI = 0x0200  # only the major version must match
 MODE_RGB, MODE_RGBA = 0, 1
 OK, OUT_OF_MEMORY, UNSUPPORTED = 0, 1, 4
 
 
 class WebpError(ValueError):
-    """The decoder's status is its argument."""
+    """Decoding failed; the argument is the decoder's status."""
 
 
 class _Rgba(Structure):
@@ -69,7 +69,7 @@ class _Config(Structure):
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """None where it is not to be found; Pillow has then been built with it inside."""
+    """The loaded library; None if it cannot be found, because Pillow is linked statically."""
     folder = Path(PIL.__file__).parent
     bundled = [*folder.parent.glob("pillow.libs/libwebp-*.so*"), *folder.glob(".dylibs/libwebp.*.dylib")]
     name = str(bundled[0]) if bundled else ctypes.util.find_library("webp")
@@ -85,11 +85,11 @@ def library() -> ctypes.CDLL | None:
 
 
 def decode(data: bytes, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A still picture as (H, W, 3) or, where it has alpha, (H, W, 4), averaged over areas to `size` of width, height.
+    """A still image as (H, W, 3) or, with alpha, (H, W, 4), area-averaged to `size` (width, height).
 
     Raises:
         WebpError: it is damaged, cut off, or an animation.
-        MemoryError.
+        MemoryError: the pixels do not fit into memory.
     """
     webp, config = library(), _Config()
     if webp is None or not webp.WebPInitDecoderConfigInternal(byref(config), ABI):

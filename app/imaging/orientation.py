@@ -1,4 +1,4 @@
-"""How a camera was held: the orientation in EXIF, or in XMP alone. The rest of both is dropped unread."""
+"""The orientation in EXIF or, if only there, in XMP. The rest of both is dropped unread."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ EXIF_PREFIX = b"Exif\0\0"
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 ORIENTATION_TAG = 0x0112
 ENTRY_BYTES = 12
-# Letters of `struct` for the types of whole numbers. The standard says SHORT and one of them; cameras and editors
-# write LONG, BYTE and two SHORTs, too, and viewers read all of these.
+# `struct` formats of the integer types. The standard says a single SHORT; cameras and editors also write LONG, BYTE and
+# two SHORTs, and viewers read all of these.
 NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}
 
-# As an attribute or an element, in whichever prefix was given to TIFF's namespace. A packet has a few kB.
+# As an attribute or an element, with any prefix for TIFF's namespace. A packet has a few kB.
 XMP_ORIENTATION = re.compile(rb":Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\s*[\"'<]")
 MAX_XMP_BYTES = 1 << 20
 
 
 def orientation(exif: bytes, xmp: bytes = b"") -> int:
-    """1 to 8 as EXIF counts them; 1 (upright) where it is missing or anything is broken. EXIF wins over XMP.
+    """1 to 8 as in EXIF; 1 (upright) if it is missing or broken. EXIF has precedence over XMP.
 
     Args:
         exif: the TIFF structure, with or without the `Exif` prefix of a JPEG.
@@ -29,7 +29,7 @@ def orientation(exif: bytes, xmp: bytes = b"") -> int:
 
 
 def _in_exif(exif: bytes) -> int | None:
-    """Tag 0x0112 of the first directory."""
+    """The value of tag 0x0112 in the first directory."""
     tiff = exif.removeprefix(EXIF_PREFIX)
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None:
@@ -48,7 +48,7 @@ def _in_exif(exif: bytes) -> int | None:
 
 
 def _first_number(tiff: bytes, order: str, kind: int, count: int, at: int) -> int | None:
-    """Of an entry's values: they stand in its last four bytes, or where these point to."""
+    """The first of an entry's values, which are in its last four bytes, or where these point to."""
     letter = NUMBERS.get(kind)
     if letter is None or count == 0:
         return None

@@ -1,4 +1,4 @@
-"""The picture as the rooms hand it to each other."""
+"""The decoded image, as modules pass it to each other."""
 
 from __future__ import annotations
 

@@ -38,15 +38,15 @@ MAGIC = b"\x89PNG\r\n\x1a\n"
 
 DEPTHS = {GREY: (1, 2, 4, 8, 16), RGB: (8, 16), PALETTE: (1, 2, 4, 8), GREY_ALPHA: (8, 16), RGBA: (8, 16)}
 PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
-DEFLATE_RATIO = 1032  # the most that deflate can expand (zlib's technical notes)
+DEFLATE_RATIO = 1032  # highest ratio of deflate (zlib's technical notes)
 XMP_KEYWORD = b"XML:com.adobe.xmp\0"
 MAX_XMP_BYTES = 1 << 20
-# Rates of inflating and unfiltering a byte, and of converting a pixel, from photos of 40 megapixels.
+# Seconds to inflate and unfilter a byte, and to convert a pixel; from photos of 40 megapixels.
 BYTE_SECONDS, PIXEL_SECONDS = 8e-9, 10e-9
 
 
 class PngChunk(NamedTuple):
-    """`data[start:end]`, length and CRC included; its payload is `data[body : end - 4]`."""
+    """`data[start:end]`, including length and CRC; the payload is `data[body : end - 4]`."""
 
     kind: bytes
     start: int
@@ -67,7 +67,7 @@ class ImageHeader(NamedTuple):
 
     @property
     def data_bytes(self) -> int:
-        """Bytes of the filtered rows that IDAT must inflate to."""
+        """Bytes of filtered rows that IDAT must inflate to."""
         bits = CHANNELS[self.colour] * self.depth
         passes = ADAM7 if self.interlaced else ((0, 0, 1, 1),)
         total = 0
@@ -80,8 +80,8 @@ class ImageHeader(NamedTuple):
 def chunks(data: bytes) -> Iterator[PngChunk]:
     """Every chunk up to IEND; what follows is ignored.
 
-    Behind the first pixels the structure may break off, too: whether they are all there, the rows tell. An IDAT that
-    is cut off comes as if its checksum stood behind the file.
+    After the first pixels, the structure may break off: the number of rows shows whether all are there. The end of a
+    truncated IDAT is as if its checksum followed after the end of the file.
 
     Raises:
         PictureError: the structure is broken before any pixel.
@@ -115,7 +115,7 @@ def chunks(data: bytes) -> Iterator[PngChunk]:
 
 @dataclass(frozen=True, slots=True)
 class PngHeader(StoredHeader):
-    """`image` is what IHDR says."""
+    """`image` has the fields of IHDR."""
 
     image: ImageHeader | None = None
 
@@ -142,7 +142,7 @@ def read_header(data: bytes) -> PngHeader:
             frames = int.from_bytes(data[body : body + 4], "big")
         elif kind == b"eXIf":
             exif = data[body : end - 4]
-        # The first one alone, whatever it holds: each may inflate to a megabyte, and a file has room for thousands.
+        # Only the first one, whatever it holds: each may inflate to a megabyte, and a file can have thousands.
         elif kind == b"iTXt" and xmp is None and data.startswith(XMP_KEYWORD, body):
             xmp = _text(data[body + len(XMP_KEYWORD) : end - 4])
         elif kind == b"IDAT":
@@ -153,7 +153,7 @@ def read_header(data: bytes) -> PngHeader:
 
 
 def _text(rest: bytes) -> bytes:
-    """Of an iTXt behind its keyword: whether and how it is compressed, language, translation, and the text."""
+    """The text of an iTXt, after its keyword, compression flag and method, language and translated keyword."""
     _, _, text = rest[2:].split(b"\0", 2) if rest[2:].count(b"\0") >= 2 else (b"", b"", b"")
     if not rest.startswith(b"\1"):
         return text
@@ -197,7 +197,7 @@ def read_profile(data: bytes) -> bytes | None:
 
 
 def load(data: bytes, size: tuple[int, int]) -> Image.Image:
-    """The picture as stored, at `size`: mode L, LA, RGB or RGBA.
+    """The image before orientation, at `size`: mode L, LA, RGB or RGBA.
 
     Raises:
         PictureError: damaged or cut off.
@@ -211,7 +211,7 @@ def load(data: bytes, size: tuple[int, int]) -> Image.Image:
 
 
 def _read_pixels(data: bytes, header: ImageHeader) -> tuple[list[memoryview], Samples]:
-    """The coded pixels and how they become colours; all their checksums are verified. Raises PictureError."""
+    """The coded pixels, checksums verified, and how they map to colours. Raises PictureError."""
     coded: list[memoryview] = []
     once: dict[bytes, bytes] = {}
     for chunk in chunks(data):

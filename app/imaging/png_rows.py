@@ -1,4 +1,4 @@
-"""The rows of a PNG: inflated, unfiltered and made into 8-bit colours, a strip at a time."""
+"""The rows of a PNG: inflated, unfiltered and converted to 8-bit colours, a strip at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
 CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
 # First column, first row, column step, row step of the seven passes.
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-INFLATE_STEP = 1 << 16  # what is left of a step is copied each time
+INFLATE_STEP = 1 << 16  # the rest of a step is copied each time
 MAX_FILTER = 4
 
 
@@ -32,7 +32,7 @@ class Inflated:
         self._left: bytes | memoryview = b""
 
     def read(self, count: int) -> bytearray:
-        """Raises PictureError where there are fewer."""
+        """The next bytes. Raises PictureError if there are fewer."""
         found = bytearray()
         while len(found) < count:
             if not self._left:
@@ -48,11 +48,11 @@ class Inflated:
 
 @dataclass(frozen=True)
 class Samples:
-    """What a PNG's samples mean.
+    """How a PNG's samples map to colours.
 
     Attributes:
-        colour, depth: of IHDR.
-        channels: of the 8-bit pixels: 1 to 4, alpha of a palette or a colour key included.
+        colour, depth: the fields of IHDR.
+        channels: of the 8-bit pixels, 1 to 4, including alpha of a palette or a colour key.
         table: (256, 3 or 4) colours of a palette.
         key: samples of the transparent colour, as they are stored.
     """
@@ -65,7 +65,7 @@ class Samples:
 
     @classmethod
     def of(cls, colour: int, depth: int, palette: bytes, transparency: bytes | None) -> Samples:
-        """A tRNS of another length than it must have is ignored."""
+        """From the chunks of a file. A tRNS of a wrong length is ignored."""
         if colour == PALETTE:
             table = np.zeros((256, 3 if transparency is None else 4), np.uint8)
             table[: len(palette) // 3, :3] = np.frombuffer(palette, np.uint8).reshape(-1, 3)
@@ -83,11 +83,11 @@ class Samples:
         return CHANNELS[self.colour] * self.depth
 
     def row_bytes(self, width: int) -> int:
-        """With the byte that names the filter."""
+        """Bytes of a row, including its filter byte."""
         return 1 + -(-width * self.pixel_bits // 8)
 
     def pixels(self, rows: Bytes, width: int) -> Bytes:
-        """Unfiltered rows as (n, W) or (n, W, channels): whole bytes, and high bytes of 16-bit colours."""
+        """Pixels (n, W) or (n, W, channels) of unfiltered rows; 16-bit colours come as their high bytes."""
         n = len(rows)
         if self.colour == GREY and self.depth == 16:
             grey = np.ascontiguousarray(rows).view(">u2").astype(np.uint16)
@@ -127,7 +127,7 @@ def load_rows(inflated: Inflated, samples: Samples, width: int, height: int, shr
 
 
 def load_interlaced(inflated: Inflated, samples: Samples, width: int, height: int, shrinker: Shrinker) -> None:
-    """The passes come one after the other, so the whole picture is put together first. Raises PictureError."""
+    """Assemble the whole image, since the passes come one after the other. Raises PictureError."""
     shape = (height, width) if samples.channels == 1 else (height, width, samples.channels)
     whole = np.empty(shape, np.uint8)
     for x, y, dx, dy in ADAM7:
@@ -143,7 +143,7 @@ def load_interlaced(inflated: Inflated, samples: Samples, width: int, height: in
 
 
 def strips(inflated: Inflated, samples: Samples, width: int, height: int, step: int) -> Iterator[Bytes]:
-    """Pixels of `step` rows at a time."""
+    """Pixels, `step` rows at a time."""
     row_bytes = samples.row_bytes(width)
     above: Bytes | None = None
     for top in range(0, height, step):
@@ -152,7 +152,7 @@ def strips(inflated: Inflated, samples: Samples, width: int, height: int, step: 
         filters, rows = rows[:, 0], rows[:, 1:]
         pixel_bytes = max(1, samples.pixel_bits // 8)
         if samples.depth == 16 and samples.colour != GREY:
-            # Filters work on each byte of a pixel by itself, and low bytes are not wanted.
+            # Filters work on each byte of a pixel separately, and the low bytes are not needed.
             rows, pixel_bytes = rows[:, ::2], pixel_bytes // 2
         rows = unfiltered(filters, rows, above, pixel_bytes)
         above = rows[-1].copy()
@@ -160,11 +160,11 @@ def strips(inflated: Inflated, samples: Samples, width: int, height: int, step: 
 
 
 def unfiltered(filters: Bytes, rows: Bytes, above: Bytes | None, pixel_bytes: int) -> Bytes:
-    """(n, bytes) rows by their (n,) filters, as Pillow undoes them: in a picture of its own with the row above on top.
+    """(n, bytes) rows with (n,) filters, undone by Pillow in a small PNG with the row above on top.
 
     Args:
-        above: the unfiltered row before the first; None for the picture's first.
-        pixel_bytes: 1 to 4, by which the filters look back.
+        above: the unfiltered row before the first; None for the first of the image.
+        pixel_bytes: 1 to 4, the distance to the byte on the left.
     """
     if not filters.any():
         return np.ascontiguousarray(rows)

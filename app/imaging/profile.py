@@ -1,4 +1,4 @@
-"""From the colours of an embedded ICC profile to sRGB."""
+"""Colours of an embedded ICC profile, converted to sRGB."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ COLOUR_SPACES = {"GRAY": "L", "RGB ": "RGB", "CMYK": "CMYK"}
 # NOCACHE makes a transform safe to share between threads (lcms2's documentation).
 FLAGS = ImageCms.Flags.NOCACHE | ImageCms.Flags.BLACKPOINTCOMPENSATION
 
-# What lcms2 through Pillow raises on a profile that it cannot use.
+# What Pillow's lcms2 raises on an unusable profile.
 PROFILE_ERRORS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
 
-# Bytes of the transforms that are kept, at most; there are a dozen profiles in the world's phones and editors, of which
-# all but those of printers are small. lcms2 keeps the profile, and tables of 33 nodes an axis (23 of CMYK's four).
+# Most bytes of cached transforms. Phones and editors use about a dozen profiles, which are small except for those of
+# printers. lcms2 keeps the profile, and tables of 33 nodes per axis (23 for CMYK).
 KEPT_BYTES = 16_000_000
 TABLE_BYTES = {"L": 10_000, "RGB": 500_000, "CMYK": 2_500_000}
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """`image` (L, RGB or CMYK) in sRGB, as RGB. A profile that is broken or of other channels is ignored."""
+    """`image` (L, RGB or CMYK) in sRGB, as RGB. A profile that is broken or for other channels is ignored."""
     transform = TRANSFORMS.get(profile, image.mode) if profile else None
     if transform is None:
         return image.convert("RGB")
@@ -36,7 +36,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 class Transforms:
-    """The transforms that were used last, up to a number of bytes. Profiles are known by their hash alone."""
+    """The most recently used transforms, up to a number of bytes; the keys are hashes of profiles."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -45,7 +45,7 @@ class Transforms:
         self.bytes = 0
 
     def get(self, profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-        """From `profile` for pictures of `mode`; None where it is unusable or changes nothing."""
+        """The transform from `profile` for images of `mode`; None if it is unusable or changes nothing."""
         key = hashlib.sha256(profile).digest(), mode
         with self._lock:
             if key in self._kept:
@@ -82,7 +82,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 
 def _is_identity(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Whether no colour of a grid moves by more than 1. Most profiles are sRGB itself."""
+    """Whether no colour of a grid changes by more than 1. Most profiles are sRGB itself."""
     steps = np.arange(0, 256, 17, dtype=np.uint8)
     grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(64, 64, 3)
     moved = np.asarray(transform.apply(Image.fromarray(grid)))

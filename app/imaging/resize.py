@@ -1,4 +1,4 @@
-"""Pictures at another size."""
+"""Resizing."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from app.imaging.picture import Picture
 
 PREMULTIPLIED = {"LA": "La", "RGBA": "RGBa"}
 
-# Box-average by whole numbers first until 3 times the target is left, then Lanczos; Pillow's documentation
-# calls the result indistinguishable. It also bounds the filter's table: 48 bytes for every pixel of the
-# longer edge otherwise, 1.9 GB for a picture of 40,000,000 x 1.
+# Box-average by integers first, down to 3 times the target, then Lanczos; Pillow's documentation calls the result
+# indistinguishable. It also bounds the filter's table, which would take 48 bytes per pixel of the longer edge: 1.9 GB
+# for an image of 40,000,000 x 1.
 REDUCING_GAP = 3.0
 
 
 def fitted(width: int, height: int, longer_edge: int) -> tuple[int, int]:
-    """Width and height of the same aspect, the longer one `longer_edge`, the other rounded and at least 1."""
+    """Width and height of the same aspect ratio with `longer_edge`; the shorter edge is rounded, and at least 1."""
     longer = max(width, height)
     return (
         max(1, (2 * width * longer_edge + longer) // (2 * longer)),
@@ -37,7 +37,7 @@ def resize(picture: Picture, width: int, height: int) -> Picture:
 def resample(
     image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
 ) -> Image.Image:
-    """`image` (L, LA, RGB, RGBA or CMYK), or its `box`, at `size`; itself where it has that size."""
+    """`image` (L, LA, RGB, RGBA or CMYK), or its `box`, at `size`; the same object if it has that size."""
     if image.size == size:
         return image
     mode = image.mode

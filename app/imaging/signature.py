@@ -1,4 +1,4 @@
-"""Which format some bytes are in, by how they begin."""
+"""The format of a file, by its first bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def format_of(data: bytes) -> str:
     """A name in `decode.CODECS`.
 
     Raises:
-        UnsupportedPicture: the bytes are in none of them; the sentence names what they look like.
+        UnsupportedPicture: none of them; the message says what the bytes look like.
     """
     if data.startswith(jpeg.MAGIC):
         return "jpeg"
@@ -35,7 +35,7 @@ def format_of(data: bytes) -> str:
 
 
 def _brands(data: bytes) -> set[bytes]:
-    """Major and compatible ones of an ISO base media file (ISO/IEC 14496-12, section 4.3)."""
+    """Major and compatible brands of an ISO base media file (ISO/IEC 14496-12, section 4.3)."""
     if data[4:8] != b"ftyp":
         return set()
     end = min(int.from_bytes(data[:4], "big"), 256)

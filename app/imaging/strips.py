@@ -1,4 +1,4 @@
-"""A picture made smaller while its rows arrive: it never stands in memory as a whole."""
+"""Reducing an image as its rows arrive, without ever holding all of it in memory."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from PIL import Image
 from app.imaging.resize import PREMULTIPLIED, REDUCING_GAP, resample
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-# Of rows at a time, as they are stored.
+# Bytes of stored rows at a time.
 STRIP_BYTES = 1 << 20
 
 
 class Shrinker:
-    """Takes rows from top to bottom and gives the picture at `size`, to a rounding what `resample` makes of it.
+    """Takes rows from top to bottom and returns the image at `size`, equal to `resample` up to rounding.
 
-    Pillow averages boxes of whole pixels, then filters rows, then columns. The first two need a strip only; what waits
-    for the last step is as wide as the result.
+    Pillow averages boxes of whole pixels, then filters rows, then columns. The first two steps need one strip only;
+    what is kept for the last step is as wide as the result.
 
     Args:
-        width, height: of the whole picture.
-        channels: 1 to 4, of the rows.
-        size: width and height that are wanted, neither more than the whole's.
+        width, height: size of the whole image.
+        channels: of the rows, 1 to 4.
+        size: width and height of the result, neither larger than the image's.
     """
 
     def __init__(self, width: int, height: int, channels: int, size: tuple[int, int]) -> None:
@@ -36,12 +36,12 @@ class Shrinker:
         self._at = 0
 
     def strip_rows(self, row_bytes: int) -> int:
-        """How many rows to add at a time, if each has `row_bytes` where it comes from."""
+        """How many rows to add at a time, if each has `row_bytes` in its source."""
         step = self._factors[1]
         return max(1, STRIP_BYTES // (row_bytes * step)) * step
 
     def add(self, rows: NDArray[np.uint8]) -> None:
-        """The next (n, W) or (n, W, channels); n is a multiple of what `strip_rows` steps by, but for the last ones."""
+        """Add the next rows (n, W) or (n, W, channels); n is `strip_rows`, except at the end."""
         strip = Image.fromarray(rows)
         if strip.mode != self._image.mode:
             strip = strip.convert(self._image.mode)
@@ -54,7 +54,7 @@ class Shrinker:
         self._at += strip.height
 
     def picture(self) -> Image.Image:
-        """After the last row."""
+        """The result, after the last row."""
         image, rows = self._image, self._height / self._factors[1]
         if (image.height, rows) != (self._size[1], self._size[1]):
             image = image.resize(self._size, Image.Resampling.LANCZOS, (0, 0, image.width, rows))
@@ -62,12 +62,12 @@ class Shrinker:
 
 
 def reduced_by(pixels: int, wanted: int) -> int:
-    """The whole number by which an edge is averaged before it is filtered."""
+    """The integer factor by which an edge is averaged before it is filtered."""
     return max(1, int(pixels / wanted / REDUCING_GAP))
 
 
 def shrink(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
-    """(H, W, 3 or 4) pixels at `size`, without a copy of all of them; larger where that is asked for."""
+    """(H, W, 3 or 4) pixels at `size`, which may also be larger, without copying them all."""
     height, width, channels = pixels.shape
     if size[0] > width or size[1] > height:
         return resample(Image.fromarray(pixels), size)
@@ -79,7 +79,7 @@ def shrink(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
 
 
 def shrinking_bytes(width: int, height: int, size: tuple[int, int], row_bytes: int) -> int:
-    """Memory that a Shrinker and its strips take, Pillow's four bytes a pixel for all modes."""
+    """Memory of a Shrinker and its strips, at Pillow's four bytes per pixel in any mode."""
     fewer = reduced_by(height, size[1])
     strip = row_bytes * max(1, STRIP_BYTES // (row_bytes * fewer)) * fewer
     pixels = width * (strip // row_bytes)

@@ -1,6 +1,6 @@
 """WebP (RFC 9649): the header from its RIFF chunks, and pixels.
 
-Pillow would set up the decoder with its canvas only to tell the size.
+Pillow would allocate the decoder's whole canvas just to read the size.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ VP8L_SIGNATURE = 0x2F
 ANIMATED, ALPHA = 0x02, 0x10  # flags of VP8X
 AREA_GAP = 2
 
-# Bytes a pixel of the canvas while it is decoded: lossless coding refers back to all of it, and so does alpha.
+# Bytes per pixel of the canvas while decoding: lossless coding, and alpha, refer back to all of it.
 LOSSLESS_BYTES, ALPHA_BYTES, WHOLE_BYTES = 4.2, 5.2, 16
 CANVAS_SECONDS, BYTE_SECONDS = 12e-9, 30e-9
 
@@ -43,9 +43,9 @@ CANVAS_SECONDS, BYTE_SECONDS = 12e-9, 30e-9
 class WebpHeader(StoredHeader):
     """
     Attributes:
-        pixel_bytes: a pixel of the canvas while it is decoded.
-        coded_bytes: of the file.
-        animated: flagged so, even of one frame.
+        pixel_bytes: memory per pixel of the canvas while decoding.
+        coded_bytes: size of the file.
+        animated: flagged as an animation, even with one frame.
     """
 
     pixel_bytes: float = WHOLE_BYTES
@@ -59,7 +59,7 @@ class WebpHeader(StoredHeader):
 
 
 class WebpChunk(NamedTuple):
-    """The payload is `data[body:end]`."""
+    """A RIFF chunk, whose payload is `data[body:end]`."""
 
     kind: bytes
     body: int
@@ -71,7 +71,7 @@ def is_webp(data: bytes) -> bool:
 
 
 def chunks(data: bytes) -> Iterator[WebpChunk]:
-    """Every chunk inside the RIFF size; what follows is ignored.
+    """Every chunk within the RIFF size; what follows is ignored.
 
     Raises:
         PictureError: the structure is broken or ends early.
@@ -146,7 +146,7 @@ def read_profile(data: bytes) -> bytes | None:
 
 
 def load(data: bytes, size: tuple[int, int]) -> Image.Image:
-    """The picture as stored, at `size`: mode RGB or RGBA.
+    """The image before orientation, at `size`: mode RGB or RGBA.
 
     Raises:
         PictureError: damaged or cut off.
@@ -164,5 +164,5 @@ def load(data: bytes, size: tuple[int, int]) -> Image.Image:
 
 
 def _decoded_size(header: WebpHeader, size: tuple[int, int]) -> tuple[int, int]:
-    """Twice what is wanted, so that Lanczos has the last word, or the whole."""
+    """Twice the requested size, for Lanczos to reduce further, or the whole canvas if smaller."""
     return (min(header.width, AREA_GAP * size[0]), min(header.height, AREA_GAP * size[1]))

@@ -1,4 +1,4 @@
-"""Versions as blobs: every upload has a folder of its own, so that nothing that was published is ever written again."""
+"""Versions as blobs. Every upload has its own folder, so that published files are never overwritten."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from app.storage.blobs import BlobNotFound, Blobs, InvalidKey
 
 @dataclass(frozen=True)
 class Upload:
-    """Where the files of a version are, and the SHA-256 of the manifest that vouches for them."""
+    """Where the files of a version are, and the SHA-256 of their manifest."""
 
     blob_prefix: str
     manifest_sha256: str
 
 
 class Archive:
-    """Every method raises StorageUnavailable when the storage does not work."""
+    """Uploads and downloads. Every method raises StorageUnavailable if the storage does not work."""
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
 
     def numbers(self, name: str) -> list[int]:
-        """Versions of which there is anything, whole or not."""
+        """Versions with any files, complete or not."""
         parts = (key.split("/")[2] for key in self._blobs.list(f"{MODELS}/{name}/"))
         return sorted({int(part) for part in parts if part.isascii() and part.isdigit()})
 
     def store(self, folder: Path, manifest: Manifest) -> Upload:
-        """Write a verified folder, the manifest last. Raises InvalidModel if a file is not what the manifest says."""
+        """Upload a verified folder, the manifest last. Raises InvalidModel if a file does not match it."""
         prefix = f"{version_prefix(manifest.name, manifest.version)}{secrets.token_hex(8)}/"
         with _as_model(manifest.label):
             for file in manifest.files:
@@ -46,10 +46,10 @@ class Archive:
         return Upload(prefix, hashlib.sha256(content).hexdigest())
 
     def fetch(self, label: str, upload: Upload, folder: Path) -> None:
-        """Write the files into `folder`, each of the size and the hash that were published.
+        """Download the files into `folder`, checking size and hash of each.
 
         Raises:
-            InvalidModel: one of them is missing or another, or the manifest names what is no file.
+            InvalidModel: a file is missing or has changed, or the manifest names something that is not a file.
         """
         with _as_model(label):
             content = self._blobs.get(upload.blob_prefix + MANIFEST)
@@ -64,9 +64,9 @@ class Archive:
             write(folder / MANIFEST, content)
 
     def delete_others(self, name: str, version: int, kept: Upload) -> None:
-        """Uploads of the same version that were not finished, or came too late."""
+        """Delete other uploads of the same version, which were not finished or came too late."""
         keys = self._blobs.list(version_prefix(name, version))
-        # The part behind the version's number.
+        # The part after the version's number.
         for prefix in {"/".join(key.split("/")[:4]) + "/" for key in keys} - {kept.blob_prefix}:
             self._blobs.delete_prefix(prefix)
 

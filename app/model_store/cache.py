@@ -1,4 +1,4 @@
-"""Versions of the fleet on this machine's disk, and the ones it served last, for when the database is away."""
+"""Versions on this machine's disk, and which were active last, for when the database cannot be reached."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REMEMBERED = "active.json"
 
 
 class Cache:
-    """`<root>/<name>/<version>/` like every model repository; several processes may share it."""
+    """Folders `<root>/<name>/<version>/` like every model repository; processes may share them."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -28,7 +28,7 @@ class Cache:
         return folder if (folder / MANIFEST).is_file() else None
 
     def holds(self, name: str, version: int, manifest_sha256: str) -> bool:
-        """Whether the very version that was published is here; one of an earlier database may have its number."""
+        """Whether exactly this version is here; one of an earlier database may have the same number."""
         try:
             content = (self._folder(name, version) / MANIFEST).read_bytes()
         except OSError:
@@ -36,11 +36,11 @@ class Cache:
         return hashlib.sha256(content).hexdigest() == manifest_sha256
 
     def add(self, name: str, version: int, fetch: Callable[[Path], None]) -> Path:
-        """Let `fetch` fill a folder, verify it, and give it its name, all at once. Raises what `fetch` raises.
+        """Let `fetch` fill a folder, verify that, and rename it atomically. Raises what `fetch` raises.
 
         Raises:
-            InvalidModel: it is not what its manifest says.
-            OSError: the disk is full, or may not be written.
+            InvalidModel: it does not match its manifest.
+            OSError: the disk is full or read-only.
         """
         folder = self._folder(name, version)
         unfinished = folder.with_name(f".{version}.{secrets.token_hex(8)}")
@@ -53,20 +53,20 @@ class Cache:
             except OSError:
                 if self.find(name, version) is None:
                     raise
-                # Another process was first; its folder has been verified too.
+                # Another process was faster; its folder is verified, too.
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
         return folder
 
     def drop(self, name: str, version: int) -> None:
-        """Not what it should be any more. Renamed first: nobody finds half of it."""
+        """Delete a version that is damaged. It is renamed first, so that no process sees half of it."""
         doomed = self._folder(name, version).with_name(f".{version}.{secrets.token_hex(8)}")
         with suppress(FileNotFoundError):
             self._folder(name, version).rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
 
     def remember(self, versions: Mapping[str, int]) -> None:
-        """Which version of each model is active. Raises OSError."""
+        """Store which version of each model is active. Raises OSError."""
         if self.remembered() == dict(versions):
             return
         self.root.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ class Cache:
             part.write_text(json.dumps(dict(versions)))
 
     def remembered(self) -> dict[str, int]:
-        """What was remembered last; nothing where that cannot be read."""
+        """What `remember` stored last; empty if that cannot be read."""
         try:
             found = json.loads((self.root / REMEMBERED).read_bytes())
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The golden image: a small fixed input whose results every version must reproduce before it serves."""
+"""The golden image: a small fixed input. A version must reproduce its recorded results before it is served."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from app.registry.repository import Model
 
 EDGE = 64  # pixels
 CELLS = 4  # along an edge
-# Of the mean of a cell, in 8-bit steps. bfloat16 moves the means of compact@1 by 0.6 at the most; any two of its styles
-# differ by 35 or more in one cell.
+# Tolerance for the mean of a cell, in 8-bit steps. bfloat16 changes the means of compact@1 by at most 0.6; any two of
+# its styles differ by 35 or more in some cell.
 TOLERANCE = 6.0
 
 # Results by style: the means of 4 x 4 cells, row by row, each red, green and blue.
@@ -26,7 +26,7 @@ Golden = Mapping[str, Sequence[float]]
 
 
 def golden_picture() -> Pixels:
-    """Gradients, an edge and a fine texture, of whole numbers: the same on every machine."""
+    """Gradients, an edge and a fine texture, from integers: the same on every machine."""
     y, x = np.mgrid[0:EDGE, 0:EDGE]
     shade = np.stack([4 * x, 4 * y, 255 - 2 * (x + y)], axis=2)
     shade[16:48, 16:48] = 255 - shade[16:48, 16:48]
@@ -36,18 +36,18 @@ def golden_picture() -> Pixels:
 
 
 def golden_stylizer(model: Model) -> Stylizer:
-    """In the precision that golden pictures are recorded in."""
+    """A stylizer with the precision in which golden images are recorded."""
     device = Device(torch.device("cpu"), torch.float32, "cpu")
     return Stylizer(model.generator, model.rows, model.manifest.style_ids, device)
 
 
 def paint_golden(stylizer: Stylizer) -> dict[str, list[float]]:
-    """Figures of the golden image in every style. Raises InvalidModel if one of the results is not an image."""
+    """Figures of the golden image in every style. Raises InvalidModel if a result is not a valid image."""
     styles = stylizer.style_ids
     try:
         paintings = _paint(stylizer, styles)
     except InvalidModel:
-        for style in styles:  # which one is it?
+        for style in styles:  # find out which style it is
             _paint(stylizer, [style])
         raise
     return {style: _figures(style, painting) for style, painting in zip(styles, paintings, strict=True)}
@@ -57,10 +57,10 @@ def check_golden(stylizer: Stylizer, recorded: Any = None) -> None:
     """Stylize it in every style.
 
     Args:
-        recorded: the `Golden` of the publication. None: without a record, only check that the output is valid.
+        recorded: the `Golden` of the publication; None: there is no record, only check that the output is valid.
 
     Raises:
-        InvalidModel: a result is not finite, or of one colour, or differs from the record.
+        InvalidModel: a result is not finite, has a single colour, or differs from the record.
     """
     painted = paint_golden(stylizer)
     if recorded is None:

@@ -1,4 +1,4 @@
-"""A version made ready to serve, wherever it comes from."""
+"""Loading a version to serve, whether it is shipped or published."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def load_stylizer(model_store: ModelStore, label: str, device: Device) -> Loaded
     """Download `name@version` if it is not here, verify it, and check its golden image.
 
     Raises:
-        InvalidModel: there is none, it is not what was published, or its results differ from those of then.
-        LedgerUnavailable, StorageUnavailable: it cannot be had now.
-        OSError: the disk has no room for it.
+        InvalidModel: it does not exist, was changed, or its golden image differs from the record.
+        LedgerUnavailable, StorageUnavailable: it cannot be downloaded now.
+        OSError: the disk is full.
     """
     model = model_store.load(label)
     stylizer = Stylizer(model.generator, model.rows, model.manifest.style_ids, device)

@@ -1,4 +1,4 @@
-"""Version numbers that were reserved for what never came."""
+"""Version numbers that were reserved and never published."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ABANDONED = timedelta(days=7)
 
 
 def forget_abandoned(rows: VersionRows, blobs: Blobs, older_than: timedelta = ABANDONED) -> list[str]:
-    """Forget numbers that were reserved so long ago and never published, with what was uploaded.
+    """Delete reservations of that age that were never published, with any uploaded files.
 
     Returns:
         Their labels.

@@ -1,8 +1,7 @@
-"""Model versions of the whole fleet: those that ship with the program, and those that were made since.
+"""Model versions of the whole fleet: those that ship with the program, and published ones.
 
-A version that was made is a row in the database and files in the storage. The row is written last and all at once:
-before it there is no version, after it there is the whole of it. Which version of a model every replica serves is a
-row, too.
+A published version is a row in the database, and files in the storage. The row is written last, which publishes the
+version atomically. Another row says which version of a model every replica serves.
 """
 
 from __future__ import annotations
@@ -30,25 +29,25 @@ from app.sql.schema import metadata
 from app.storage.blobs import Blobs, open_storage
 from app.storage.folder import Folder
 
-# In a version's report: its golden image's figures, as of `publish`.
+# Key in a version's report of its golden image's figures.
 GOLDEN = "golden"
-# No training takes so long from the reservation of its number to its end.
+# Longer than any training takes from reserving its number to publishing.
 
 _log = structlog.get_logger(__name__)
 
 
 class NotReserved(Exception):
-    """The version cannot be published: its number was never reserved, or another one has published it."""
+    """The version cannot be published: its number was not reserved, or is published already."""
 
 
 class ModelStore:
-    """Safe for threads and processes. Nothing is connected to before the first call.
+    """Model versions. Safe for threads and processes; it connects at the first call.
 
-    Every method may raise LedgerUnavailable or StorageUnavailable where it needs what is away.
+    Every method may raise LedgerUnavailable, or StorageUnavailable if it needs files.
 
     Args:
-        shipped: the model repository that came with the program, only read.
-        cache: a folder of this machine for what is downloaded; processes may share it.
+        shipped: the model repository that ships with the program; read only.
+        cache: local folder for downloads; processes may share it.
     """
 
     def __init__(self, database: Database, blobs: Blobs, shipped: Path, cache: Path) -> None:
@@ -64,11 +63,11 @@ class ModelStore:
         return sorted({*self._shipped.names(), *self._rows.names()})
 
     def versions(self, name: str) -> list[VersionState]:
-        """Versions of a model, ascending; none for a name that is unknown. Reserved numbers are no versions.
+        """Versions of a model, ascending, without reserved numbers; empty for an unknown name.
 
-        A published version hides a shipped one of its number: a later program may ship what was made here before.
+        A published version hides a shipped one of the same number, since later programs may ship that number, too.
         """
-        if not is_model_name(name):  # a NUL, which PostgreSQL would not even look for
+        if not is_model_name(name):  # with a NUL, which PostgreSQL refuses
             return []
         activation = self._rows.activations().get(name)
         published = {row.version: row for row in self._rows.of(name) if row.status is not VersionStatus.RESERVED}
@@ -88,28 +87,28 @@ class ModelStore:
         return {name: activation.version for name, activation in self.activations().items()}
 
     def activations(self) -> dict[str, Activation]:
-        """`active` with its circumstances."""
+        """The active version of each model that has one, with since when and by whom."""
         return self._rows.activations()
 
     def newest_shipped(self, name: str) -> int | None:
-        """What a model without an active version serves; None where nothing shipped."""
+        """The version that is served while none is active; None if none shipped."""
         return max(self._shipped.versions(name), default=None)
 
     def folder(self, reference: str) -> Path:
         """The verified folder of `name@version`, or of `name`: its active version, else the newest shipped one.
 
-        A published version is downloaded where it is not on this machine yet. Without the database, what was
-        downloaded before and what shipped are there all the same.
+        A published version is downloaded if it is not on this machine yet. Without the database, shipped and
+        downloaded versions can still be used.
 
         Raises:
-            InvalidModel: there is no such version, or it is not what was published.
-            LedgerUnavailable, StorageUnavailable: it cannot be had now.
+            InvalidModel: there is no such version, or it was changed.
+            LedgerUnavailable, StorageUnavailable: it cannot be downloaded now.
         """
         name, version = self._resolve(reference)
         return self._resolver.folder(name, version)
 
     def load(self, reference: str) -> Model:
-        """The model out of `folder`. Raises as that."""
+        """Load the model in `folder`. Raises as `folder` does."""
         folder = self.folder(reference)
         return load_version(folder, f"{folder.parent.name}@{folder.name}")
 
@@ -119,10 +118,10 @@ class ModelStore:
         return {} if row is None else row.report
 
     def reserve(self, name: str, by: str = "") -> int:
-        """A number that nobody else gets, above every version of this name that there is anything of.
+        """Reserve a number above every version of this name, including files without a row.
 
         Raises:
-            InvalidModel: no name for a model.
+            InvalidModel: the name is not valid.
         """
         parse_label(f"{name}@1")
         taken = {*self._shipped.numbered(name), *self._archive.numbers(name)}
@@ -139,15 +138,15 @@ class ModelStore:
         report: Mapping[str, Any] | None = None,
         by: str,
     ) -> VersionState:
-        """Upload a version under its reserved number. It is there, whole, when this returns, and nothing of it before.
+        """Publish a version under its reserved number, atomically.
 
         Args:
-            folder: what app.registry.publish writes, of any name; its manifest is of `name@version`.
-            report: JSON. The golden pictures are added to it; without any it is a candidate, whatever `status` says.
+            folder: as app.registry.publish writes it, of any name, with the manifest of `name@version`.
+            report: JSON. Figures of the golden image are added; if that fails, the version becomes a candidate.
 
         Raises:
-            InvalidModel: what is in the folder could not be loaded.
-            NotReserved.
+            InvalidModel: the folder cannot be loaded.
+            NotReserved: the number was not reserved, or is published already.
         """
         label = label_of(name, version)
         model = load_version(folder, label)
@@ -175,16 +174,16 @@ class ModelStore:
         return self.version(name, version)
 
     def activate(self, name: str, version: int, *, by: str, force: bool = False, base: int | None = None) -> Activation:
-        """Make every replica serve this version. It is loaded and tried here first.
+        """Make every replica serve this version, after loading and trying it here.
 
         Args:
-            force: also if it is a candidate, which is written down. Never if it is broken.
-            base: only if this is the version that is served until then; None: in place of any.
+            force: activate a candidate, too, which is recorded; a broken version never is.
+            base: the version that must be active until then; None: any.
 
         Raises:
             NotFound: there is no such version.
             VersionRefused: it is a candidate, or broken.
-            BaseSuperseded: another one than `base` is served.
+            BaseSuperseded: another version than `base` is active.
         """
         state = self.version(name, version)
         if state.status is VersionStatus.CANDIDATE and not force:
@@ -198,15 +197,15 @@ class ModelStore:
         return self._rows.activate(name, version, by=by, forced=forced, base=base, shipped=shipped)
 
     def remember(self, versions: Mapping[str, int]) -> None:
-        """Write down on this machine which versions are active. Raises OSError."""
+        """Store on this machine which versions are active. Raises OSError."""
         self._cache.remember(versions)
 
     def remembered(self) -> dict[str, int]:
-        """What was active when the database was last there."""
+        """The versions that were active when the database was last reached."""
         return self._cache.remembered()
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._database.close()
 
     def _resolve(self, reference: str) -> tuple[str, int]:
@@ -232,10 +231,10 @@ class ModelStore:
 
 
 def open_model_store(settings: Settings) -> ModelStore:
-    """The releases of these settings, over a pool of connections of their own.
+    """The model store of these settings, with its own pool of connections.
 
     Raises:
-        OSError: the embedded database's folder cannot be made.
+        OSError: the folder of the embedded database cannot be created.
         ModuleNotFoundError: S3 without the packages of the extra `s3`.
     """
     blobs = open_storage(settings.blobs_url, s3_endpoint_url=settings.s3_endpoint_url)
@@ -243,7 +242,7 @@ def open_model_store(settings: Settings) -> ModelStore:
 
 
 def open_shipped(folder: Path) -> ModelStore:
-    """The versions of a folder and no others, as if there were a database and nothing in it."""
+    """A store with only the versions in a folder, and an empty database."""
     database = Database("sqlite://")
     metadata.create_all(database.engine)
     return ModelStore(database, Folder(folder / ".none"), folder, folder / ".none")

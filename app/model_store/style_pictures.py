@@ -1,4 +1,4 @@
-"""Style images to train from: what is known about each. The images themselves are blobs."""
+"""Rows of the style images to train from. The images themselves are blobs."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class NewStylePicture:
     """A stored style image.
 
     Attributes:
-        id: as app.style_id.StyleId has it.
-        blob_key: from `new_blob_key`, under which the picture lies already.
-        sha256: of the blob, in hex.
-        width, height: in pixels.
-        created_by: who brought it.
+        id: an app.style_id.StyleId.
+        blob_key: from `new_blob_key`; the image is stored there already.
+        sha256: SHA-256 of the blob, in hex.
+        width, height: size in pixels.
+        created_by: who uploaded it.
     """
 
     id: str
@@ -44,19 +44,19 @@ class NewStylePicture:
 
 @dataclass(frozen=True)
 class StylePicture(NewStylePicture):
-    """A style image that can be trained from."""
+    """A stored style image, with the time at which it was stored."""
 
     created_at: datetime
 
 
 class StylePictures:
-    """Their rows. Every method raises LedgerUnavailable when the database cannot be reached."""
+    """The table of style images. Every method raises LedgerUnavailable if the database cannot be reached."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def add(self, new: NewStylePicture) -> StylePicture:
-        """Raises StyleExists: the id is taken."""
+        """Add a style image. Raises StyleExists if the id is taken."""
         values = {**vars(new), "created_at": now_ms()}
         try:
             with self._database.write() as connection:
@@ -66,7 +66,7 @@ class StylePictures:
         return _picture(row)
 
     def get(self, style_id: str) -> StylePicture | None:
-        if not style_id.isprintable():  # a NUL, which PostgreSQL would not even look for
+        if not style_id.isprintable():  # with a NUL, which PostgreSQL refuses
             return None
         with self._database.read() as connection:
             found = select(style_pictures).where(style_pictures.c.id == style_id)
@@ -74,18 +74,18 @@ class StylePictures:
         return None if row is None else _picture(row)
 
     def all(self) -> list[StylePicture]:
-        """By their ids."""
+        """All style images, sorted by id."""
         with self._database.read() as connection:
             return [_picture(row) for row in connection.execute(select(style_pictures).order_by(style_pictures.c.id))]
 
     def delete(self, style_id: str) -> bool:
-        """Forget it; False if there is none. The caller deletes its blob then."""
+        """Delete the row; False if there is none. The caller then deletes the blob."""
         with self._database.write() as connection:
             return connection.execute(delete(style_pictures).where(style_pictures.c.id == style_id)).rowcount == 1
 
 
 def new_blob_key(style_id: str) -> str:
-    """One that was never used before: a picture under an id that had another one is another blob."""
+    """A new key, never used before, also if the id had another image once."""
     return f"style_pictures/{style_id}/{secrets.token_hex(8)}.png"
 
 

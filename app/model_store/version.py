@@ -1,4 +1,4 @@
-"""What is known of a model version without loading it, and of the one that is active."""
+"""What is known of model versions without loading them, and which one is active."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 from app.registry.label import label_of
 
-# What the keys of their blobs begin with.
+# Prefix of the keys of their blobs.
 MODELS = "models"
 
 
 def version_prefix(name: str, version: int) -> str:
-    """Of the blobs of all uploads of a version."""
+    """Prefix of the blobs of all uploads of a version."""
     return f"{MODELS}/{name}/{version}/"
 
 
 class VersionStatus(StrEnum):
-    """Reserved: a number and nothing more. Candidate: whole, but not good enough to be activated. Ready: it is."""
+    """Reserved: only a number. Candidate: complete, but refused by a gate. Ready: may be activated."""
 
     RESERVED = "reserved"
     CANDIDATE = "candidate"
@@ -28,19 +28,19 @@ class VersionStatus(StrEnum):
 
 
 class BaseSuperseded(Exception):
-    """Another version has become the active one since the one that this version was made from."""
+    """The version that this one was made from is not active any more."""
 
 
 @dataclass(frozen=True)
 class VersionState:
     """
     Attributes:
-        reasons: why it is a candidate, a sentence each.
-        report: what its maker measured; JSON.
-        active: whether it is the one that every replica should serve.
-        forced: it was activated although it is a candidate.
-        shipped: it came with the program, and has no row.
-        created_at: None where a shipped manifest cannot be read.
+        reasons: why it is a candidate, in sentences.
+        report: what was measured when it was made; JSON.
+        active: whether every replica should serve it.
+        forced: whether it was activated although it is a candidate.
+        shipped: whether it ships with the program, and has no row.
+        created_at: None if a shipped manifest cannot be read.
     """
 
     name: str
@@ -60,9 +60,9 @@ class VersionState:
 
 
 def version_served(versions: Sequence[VersionState]) -> int | None:
-    """Of a model's versions, the one that replicas serve: the active one, else the newest that shipped.
+    """The version of a model that replicas serve: the active one, otherwise the newest that shipped.
 
-    None: there is neither, and the model is not served.
+    None if there is neither: the model is not served.
     """
     newest_shipped = max((state.version for state in versions if state.shipped), default=None)
     return next((state.version for state in versions if state.active), newest_shipped)

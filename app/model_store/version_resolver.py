@@ -1,4 +1,4 @@
-"""The folder of a version on this machine: shipped, downloaded before, or downloaded now."""
+"""Finding a version's folder on this machine, or downloading it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = structlog.get_logger(__name__)
 
 
 class VersionResolver:
-    """Where it looks: the rows say what a version is, the cache and the archive have its files."""
+    """Looks up a version's row, then its files in the cache or the archive."""
 
     def __init__(self, rows: VersionRows, archive: Archive, shipped: Repository, cache: Cache) -> None:
         self._rows = rows
@@ -28,7 +28,7 @@ class VersionResolver:
         self._cache = cache
 
     def folder(self, name: str, version: int) -> Path:
-        """Verified. Raises InvalidModel, LedgerUnavailable, StorageUnavailable."""
+        """The verified folder of a version. Raises InvalidModel, LedgerUnavailable, StorageUnavailable."""
         try:
             row = self._rows.get(name, version)
         except LedgerUnavailable:

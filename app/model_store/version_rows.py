@@ -1,4 +1,4 @@
-"""The rows of the model versions, and of the active ones: statements, and nothing that they mean for files."""
+"""SQL statements on the rows of model versions and of active ones. Files are not touched here."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from app.sql.database import Database
 from app.sql.schema import active_models, model_versions, now_ms
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Others that reserve at the same moment: each round lets one of them through.
+# Rounds of reserving: in each, at least one of several concurrent processes succeeds.
 RESERVE_TRIES = 50
 BY_CHARACTERS = 128
 
 
 @dataclass(frozen=True)
 class VersionRow:
-    """A version that the fleet has. `blob_prefix` and `manifest_sha256` are None while it is reserved."""
+    """A row of a version. `blob_prefix` and `manifest_sha256` are None while it is reserved."""
 
     name: str
     version: int
@@ -35,7 +35,7 @@ class VersionRow:
     created_by: str
 
     def state(self, activation: Activation | None) -> VersionState:
-        """As others see it; `activation` is of the model, if it has one."""
+        """Its public state; `activation` is the model's, if any."""
         active = activation if activation is not None and activation.version == self.version else None
         return VersionState(
             name=self.name,
@@ -51,19 +51,19 @@ class VersionRow:
 
 
 class VersionRows:
-    """Every method raises LedgerUnavailable when the database cannot be reached."""
+    """The tables of versions. Every method raises LedgerUnavailable if the database cannot be reached."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def names(self) -> list[str]:
-        """Models with at least one version that is published."""
+        """Models with at least one published version."""
         query = select(model_versions.c.name).where(model_versions.c.status != VersionStatus.RESERVED).distinct()
         with self._database.read() as connection:
             return sorted(connection.execute(query).scalars())
 
     def of(self, name: str) -> list[VersionRow]:
-        """Versions of a model, ascending, those that are reserved included."""
+        """Versions of a model, ascending, including reserved ones."""
         query = select(model_versions).where(model_versions.c.name == name).order_by(model_versions.c.version)
         with self._database.read() as connection:
             return [_version(row) for row in connection.execute(query)]
@@ -75,7 +75,7 @@ class VersionRows:
         return None if row is None else _version(row)
 
     def reserve(self, name: str, above: int, by: str) -> int:
-        """Take the next number that is above `above` and every row's."""
+        """Reserve the next number above `above` and above every row's."""
         for _ in range(RESERVE_TRIES):
             try:
                 with self._database.write() as connection:
@@ -101,7 +101,7 @@ class VersionRows:
         manifest_sha256: str,
         by: str,
     ) -> bool:
-        """The one moment in which a version appears. False: the number was not reserved, or is published already."""
+        """Publish a reserved version. False: the number is not reserved, or is published already."""
         values = {
             "status": status,
             "reasons": list(reasons),
@@ -120,7 +120,7 @@ class VersionRows:
             return connection.execute(reserved.values(values)).rowcount == 1
 
     def abandoned(self, older_than: timedelta) -> list[VersionRow]:
-        """Reserved so long ago that nobody will publish them any more."""
+        """Versions that were reserved so long ago that they will not be published any more."""
         limit = now_ms() - int(older_than.total_seconds() * 1000)
         query = select(model_versions).where(
             model_versions.c.status == VersionStatus.RESERVED, model_versions.c.created_at < limit
@@ -129,7 +129,7 @@ class VersionRows:
             return [_version(row) for row in connection.execute(query)]
 
     def forget(self, row: VersionRow) -> None:
-        """Give a reserved number back."""
+        """Delete a reservation."""
         with self._database.write() as connection:
             connection.execute(
                 delete(model_versions).where(
@@ -151,11 +151,11 @@ class VersionRows:
         """Make it the active version.
 
         Args:
-            base: only in place of this one; None: of any.
-            shipped: the version that is served while no row says otherwise.
+            base: the version that must be active until then; None: any.
+            shipped: the version that counts as active while there is no row.
 
         Raises:
-            BaseSuperseded: another one than `base` is active.
+            BaseSuperseded: another version than `base` is active.
         """
         values = {"version": version, "changed_at": now_ms(), "changed_by": by[:BY_CHARACTERS], "forced": forced}
         mine = active_models.c.name == name
@@ -172,7 +172,7 @@ class VersionRows:
                         first = insert(active_models).values(name=name, **values).returning(active_models)
                         row = connection.execute(first).one()
                     return _activation(row)
-            except IntegrityError:  # another one activated the model's first version at the same moment
+            except IntegrityError:  # another process inserted the row at the same moment
                 continue
         raise RuntimeError(f"The row of the active version of {name} comes and goes.")
 

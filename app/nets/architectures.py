@@ -21,7 +21,7 @@ ARCHITECTURES: dict[ArchitectureName, Callable[..., Generator]] = {
 
 
 def check_styles(generator: Generator, styles: int) -> None:
-    """ValueError if the generator is not for so many styles."""
+    """Raise ValueError if the generator cannot have that many styles."""
     if generator.one_style and styles > 1:
         raise ValueError(f"johnson, and every generator with batch normalisation, has one style, not {styles}")
 
@@ -29,10 +29,10 @@ def check_styles(generator: Generator, styles: int) -> None:
 def build_generator(
     architecture: ArchitectureName, options: Mapping[str, int | tuple[int, ...]], norm: NormName = "instance"
 ) -> Generator:
-    """A new generator of a name of `ARCHITECTURES`, with the arguments of its class.
+    """Build a new generator by its name in `ARCHITECTURES`, with the arguments of its class.
 
     Raises:
-        ValueError: if the class has no such arguments, or they are out of bounds.
+        ValueError: the class has no such arguments, or they are out of bounds.
     """
     try:
         return ARCHITECTURES[architecture](**options, norm=norm)

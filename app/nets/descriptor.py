@@ -1,4 +1,4 @@
-"""The loss network (`Descriptor`): VGG features by layer name, from any of the weight layouts that exist.
+"""The loss network (`Descriptor`): VGG features by layer name, from any known layout of weights.
 
 A layer `reluB_I` is the rectified output of convolution I in block B, as in Simonyan & Zisserman (1409.1556). Pictures
 go in as RGB in 0..1; each layout's own colour order and scale are folded into a 1x1 convolution at the entry.
@@ -78,7 +78,7 @@ class Descriptor(nn.Module):
         return tuple(f"relu{name}" for name in self.convolutions)
 
     def padded(self, padding: Padding) -> Descriptor:
-        """A copy with another padding around every convolution."""
+        """A copy that pads every convolution in the other way."""
         other = copy.deepcopy(self)
         for module in other.convolutions.modules():
             if isinstance(module, nn.Conv2d):
@@ -86,7 +86,7 @@ class Descriptor(nn.Module):
         return other
 
     def forward(self, x: Tensor, layers: Iterable[str] = STYLE_LAYERS, *, rectified: bool = True) -> dict[str, Tensor]:
-        """Features (B, C, H, W) by layer name, of x (B, 3, H, W) RGB in 0..1; or what they are rectified from.
+        """Features (B, C, H, W) by layer name, of x (B, 3, H, W) RGB in 0..1; or their values before the ReLU.
 
         Raises:
             KeyError: if a layer is not in the network.
@@ -111,7 +111,7 @@ class Descriptor(nn.Module):
         return features
 
     def mapped(self, features: Mapping[str, Tensor], *, rectified: bool = True) -> dict[str, Tensor]:
-        """The features that have a head, mapped to the larger network's channels; rectified or not."""
+        """The features of layers with a head, mapped to the larger network's channels, after or before the ReLU."""
         mapped = {layer: self.heads[layer](h) for layer, h in features.items() if layer in self.heads}
         return {layer: F.relu(z) for layer, z in mapped.items()} if rectified else mapped
 
@@ -119,7 +119,7 @@ class Descriptor(nn.Module):
 def check_channels(
     convolutions: Mapping[str, tuple[Tensor, Tensor]], heads: Mapping[str, tuple[Tensor, Tensor]]
 ) -> None:
-    """Every convolution takes the channels that the one before it gives, every head those of its layer."""
+    """Raise ValueError unless convolutions and heads take as many channels as the layer before them gives."""
     given = {"": 3}
     for before, name in pairwise(["", *sorted(convolutions)]):
         weight, _ = convolutions[name]
@@ -149,7 +149,7 @@ def load_descriptor(tensors: Mapping[str, Tensor]) -> Descriptor:
     (`conv11.weight`, with `conv0` for the preprocessing and `conv11_aux` for the heads; Wang et al., CVPR 2020).
 
     Raises:
-        UnknownLayout: if it is none of them, a convolution is left out, or a tensor has no partner or the wrong shape.
+        UnknownLayout: it is none of these, a convolution is missing, or a tensor has no partner or a wrong shape.
     """
     layouts = {
         "convolutions.1_1.weight": from_slim,
@@ -205,7 +205,7 @@ def torchvision_names(blocks: tuple[int, ...]) -> dict[int, str]:
 def without_gaps(convolutions: dict[str, tuple[Tensor, Tensor]]) -> dict[str, tuple[Tensor, Tensor]]:
     """The same convolutions, if they are the first ones of VGG-16 or VGG-19.
 
-    With one left out, the channels would often still fit and the features would silently be others.
+    With one missing, the channels often still fit, and the features would silently be wrong.
     """
     given = sorted(convolutions)
     networks = [list(torchvision_names(blocks).values()) for blocks in (VGG16, VGG19)]

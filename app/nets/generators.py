@@ -1,7 +1,7 @@
 """Feed-forward generators: a photo and style rows in, a stylized image of the same size out, in one pass.
 
-`Paper` is the network of Dumoulin et al. (1610.07629), table 1, and `Johnson` the same for one style. `Compact` moves
-its work to a quarter of the resolution to stay under 20 GFLOP at 512 x 512, where `Paper` needs 81.
+`Paper` is the network of Dumoulin et al. (1610.07629), table 1, and `Johnson` the same for one style. `Compact` works
+at a quarter of the resolution, which keeps it under 20 GFLOP at 512 x 512; `Paper` needs 81.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from app.nets.norm import BatchNorm, InstanceNorm, NormName, build_norm
 
 SMALLEST_EDGE = 16
 SMALLEST_DEEP_EDGE = 32
-# Bounds of what a recipe or a manifest may ask for, an order of magnitude above every published generator.
+# Bounds on what a recipe or a manifest may ask for: ten times the largest published generator.
 WIDEST = 1024
 MAX_BLOCKS = 64
 
@@ -30,10 +30,10 @@ Rows = Iterator[tuple[Tensor, Tensor]]
 
 
 class ConvNorm(nn.Module):
-    """Padding, convolution, norm; before them a nearest-neighbour enlargement where `enlarge` asks for one.
+    """Padding, convolution, norm; with `enlarge`, a nearest-neighbour upsampling before them.
 
     Args:
-        by_phase: learn a 3x3 convolution of a twofold enlargement by `convolve_enlarged`, which takes less time.
+        by_phase: train a 3x3 convolution after twofold upsampling by `convolve_enlarged`, which is faster.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class ConvNorm(nn.Module):
         return normed
 
     def convolve(self, x: Tensor) -> Tensor:
-        # Not where it shows: each place rounds in its own way, which norms enlarge in a picture of one colour.
+        # In training only: each phase rounds differently, and the norms amplify that in an image of one colour.
         if self.by_phase and self.training:
             return convolve_enlarged(x, self.conv.weight)
         if self.enlarge > 1:
@@ -69,16 +69,16 @@ class ConvNorm(nn.Module):
         return convolved
 
 
-# How the three taps of a kernel along an edge of the enlarged picture fall on two positions of the small one, for the
-# first and the second of the two enlarged positions: (2, 2, 3).
+# Which of two input positions each of a kernel's three taps falls on, along one axis, for the first and the second of
+# the two upsampled positions: (2, 2, 3).
 _PHASES = (((1, 0, 0), (0, 1, 1)), ((1, 1, 0), (0, 0, 1)))
 
 
 def convolve_enlarged(x: Tensor, weight: Tensor) -> Tensor:
-    """Enlarge x (B, C, H, W) twice by nearest neighbour, mirror its border, and convolve it with a 3x3 kernel.
+    """Upsample x (B, C, H, W) twofold by nearest neighbour, pad it by reflection, and convolve it with a 3x3 kernel.
 
-    Computed before the enlargement, with 16 multiplications where there are 36: each of the four places in a small
-    position has a 2x2 kernel of its own, whose values are sums. Mirroring the enlarged border repeats the small one.
+    Computed before the upsampling, with 16 multiplications instead of 36: each of the four output phases has its own
+    2x2 kernel, whose values are sums of the 3x3 kernel's. Reflecting the upsampled border repeats the border of x.
 
     Args:
         weight: (N, C, 3, 3).
@@ -142,7 +142,8 @@ class Residual(nn.Module):
 class Hourglass(nn.Module):
     """A residual block that computes its change at lower resolution (1603.06937): each width halves it once more.
 
-    It sees four times as far as a block at the trunk's resolution, for half of its work and six times its weights.
+    Its receptive field is four times that of a block at the trunk's resolution, for half the work and six times the
+    weights.
     """
 
     def __init__(self, channels: int, widths: tuple[int, ...], norm: NormName = "instance") -> None:
@@ -153,7 +154,7 @@ class Hourglass(nn.Module):
 
     @property
     def factor(self) -> int:
-        """How much lower the lowest resolution is."""
+        """By how much the lowest resolution is lower than the trunk's."""
         return 1 << len(self.down)
 
     def forward(self, x: Tensor, rows: Rows) -> Tensor:
@@ -161,20 +162,20 @@ class Hourglass(nn.Module):
         for layer in self.down:
             change = F.relu(layer(change, rows))
         change = self.back(self.block(change, rows), rows)
-        # Bilinear: edges of whole squares of 16 pixels would be too large for the layers that follow to hide.
+        # Bilinear: the layers that follow could not smooth away the edges of 16-pixel squares.
         return x + F.interpolate(change, scale_factor=self.factor, mode="bilinear")
 
 
 class Generator(nn.Module):
-    """What all generators share: any size in and the same size out, rows handed to the norms in order.
+    """What all generators share: any size in, the same size out, and style rows split among the norms in order.
 
     Attributes:
-        multiple: what the strides need height and width to be divisible by, in pixels.
-        smallest: edge in pixels to which smaller pictures are enlarged.
-        margin: pixels by which the image is mirrored on every side; the result is cropped by as much.
-        features: values of gamma (and of beta) that a style has.
-        one_style: whether it is for one style only, whose row it has all the same.
-        memory_format: of its weights, and so of all that it computes, with which a CPU learns it soonest.
+        multiple: pixels that height and width must be a multiple of, because of the strides.
+        smallest: smallest edge in pixels; smaller images are padded to it.
+        margin: pixels of reflection padding on every side, cropped from the result.
+        features: number of gammas (and of betas) per style.
+        one_style: whether it can have one style only (still as a row).
+        memory_format: the memory format of the weights that trains fastest on a CPU.
     """
 
     last: ConvNorm
@@ -182,10 +183,10 @@ class Generator(nn.Module):
 
     def __init__(self, multiple: int, smallest: int = SMALLEST_EDGE, margin: int = 0) -> None:
         super().__init__()
-        # Mirroring by one pixel needs two, in the smallest picture at the lowest resolution too.
+        # Reflecting by one pixel needs an edge of two, also at the lowest resolution of the smallest image.
         if multiple > smallest // 2:
             raise ValueError(f"a generator may halve the resolution {int(math.log2(smallest // 2))} times at most")
-        # What is mirrored must be there: the margin and, at the right and the bottom, what is missing to the multiple.
+        # Reflection needs as many pixels as it adds: the margin and, right and bottom, the rest up to the multiple.
         if not 0 <= margin <= smallest - multiple:
             raise ValueError(f"the margin must be 0 to {smallest - multiple} pixels")
         self.multiple = multiple
@@ -211,11 +212,11 @@ class Generator(nn.Module):
         return sum(self.widths)
 
     def forward(self, x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-        """Paint.
+        """Stylize photos.
 
         Args:
             x: (B, 3, H, W) sRGB in 0..1, any H and W from 1.
-            gamma, beta: (B, features) float32, a style or a blend for every sample.
+            gamma, beta: (B, features) float32, one style or blend per sample.
 
         Returns:
             (B, 3, H, W) float32 sRGB in 0..1.
@@ -224,11 +225,11 @@ class Generator(nn.Module):
         return self.within(self.paint(padded, self.split(gamma, beta)), *x.shape[-2:])
 
     def within(self, painted: Tensor, height: int, width: int) -> Tensor:
-        """What `pad_to_multiple` has put around (..., H, W), cut off."""
+        """Crop (..., H, W) by what `pad_to_multiple` has added."""
         return painted[..., self.margin : self.margin + height, self.margin : self.margin + width]
 
     def split(self, gamma: Tensor, beta: Tensor) -> Rows:
-        """(B, features) each -> the values of one norm after the other."""
+        """(B, features) each -> gamma and beta of one norm after the other."""
         return zip(torch.split(gamma, self.widths, dim=1), torch.split(beta, self.widths, dim=1), strict=True)
 
     def paint(self, x: Tensor, rows: Rows) -> Tensor:
@@ -236,20 +237,20 @@ class Generator(nn.Module):
         raise NotImplementedError
 
     def weights(self, dtype: torch.dtype, last: torch.dtype = torch.float32) -> dict[str, Tensor]:
-        """All weights by name, in `dtype` but for the last layer's, with gradients that reach the parameters.
+        """All weights by name, in `dtype` except for the last layer's; gradients flow back to the parameters.
 
-        The last layer decides the 8-bit values: bfloat16 with its 8 bits of precision would show there as banding. A
-        training does not mind, and is a tenth faster for it.
-        Running statistics are here as they are, the very tensors, which a step in training moves.
+        The last layer decides the 8-bit values: bfloat16, with its 8 bits of precision, would show as
+        banding there. Training is not affected, and a tenth faster.
+        Running statistics are not converted or copied, since training updates them in place.
         """
         weights = {name: p.to(last if name.startswith("last.") else dtype) for name, p in self.named_parameters()}
         return weights | dict(self.named_buffers())
 
 
 def pad_to_multiple(x: Tensor, multiple: int, smallest: int = SMALLEST_EDGE, margin: int = 0) -> Tensor:
-    """Enlarge (B, C, H, W): at the right and the bottom by edge values to the smallest size, then mirrored by a margin.
+    """Pad (B, C, H, W): by edge values to the smallest size at the right and bottom, then by reflection on all sides.
 
-    The right and the bottom margin are larger by what is missing to the multiple.
+    The right and bottom margins are larger by what is missing to the next multiple.
     """
     height, width = x.shape[-2:]
     short = (max(0, smallest - width), max(0, smallest - height))
@@ -260,7 +261,7 @@ def pad_to_multiple(x: Tensor, multiple: int, smallest: int = SMALLEST_EDGE, mar
 
 
 def mirrored(edge: int, multiple: int, margin: int) -> tuple[int, int]:
-    """How many pixels an edge is mirrored by at its beginning and at its end."""
+    """Pixels of reflection padding before and after an edge."""
     return margin, margin + -(edge + 2 * margin) % multiple
 
 
@@ -288,7 +289,7 @@ class Trunk(Generator):
         for layer in self.up:
             x = F.relu(layer(x, rows))
         gamma, beta = next(rows)
-        # Whatever the last layer's weights are in, its norm and the picture are in float32.
+        # The last norm and the image are in float32, whatever the type of the last layer's weights.
         x = self.last.conv(x.to(self.last.conv.weight.dtype)).to(gamma.dtype)
         return torch.sigmoid(self.last.norm(x, gamma, beta))
 
@@ -310,12 +311,12 @@ class Paper(Trunk):
 
 
 class Johnson(Paper):
-    """The network of Johnson et al. (1603.08155) for one style, with batch normalisation as there, or instance's.
+    """The network of Johnson et al. (1603.08155) for one style, with batch or instance normalisation.
 
-    The widths, kernels, strides and blocks are its own. Where Dumoulin's table 1 differs, that is followed, so that the
-    two methods differ in nothing but the styles: mirror padding in place of zeros (which also spares the 40 pixels
-    around the photo and the cropped shortcuts), nearest-neighbour enlargement before a convolution in place of
-    fractional strides, and a last layer with a norm and a sigmoid in place of a scaled tanh without norm.
+    Widths, kernels, strides and blocks are those of Johnson et al. Everything else follows Dumoulin's table 1, so that
+    the two methods differ only in how many styles they have: reflection padding instead of zeros (which also makes the
+    40 pixels around the photo and the cropped shortcuts unnecessary), nearest-neighbour upsampling before a convolution
+    instead of fractional strides, and a last layer with a norm and a sigmoid instead of a scaled tanh.
     """
 
     @property
@@ -327,13 +328,13 @@ class Compact(Trunk):
     """The default: pixels folded 2x2 into channels first, residual blocks at low resolution, a 5x5 last layer.
 
     One more input channel is `grain`, as in Texture Networks (1603.03417): a flat sky has nothing to make brush strokes
-    from, and the network would make them from the only thing left, the phases of its own enlargements, as a grid.
+    from, and without noise the network makes them from the phases of its own upsampling, which shows as a grid.
 
-    `deep` names the widths of an hourglass in front of the residual blocks, each at half the resolution of the one
-    before; without any, there is none.
+    `deep` has the widths of an hourglass before the residual blocks, each at half the resolution of the one before; if
+    empty, there is no hourglass.
 
-    `margin` is the remedy of Johnson et al. (1603.08155: 40 pixels) for borders: in the outer pixels mirrored strokes
-    meet themselves and close to a mesh, which is cut off with it.
+    `margin` is how Johnson et al. (1603.08155: 40 pixels) avoid artifacts at borders: reflected strokes meet themselves
+    there and form a mesh, which is cropped.
     """
 
     def __init__(
@@ -365,7 +366,7 @@ class Compact(Trunk):
 
 
 def check_sizes(widths: tuple[int, ...], blocks: int) -> None:
-    """ValueError if the widths or the number of residual blocks are out of bounds."""
+    """Raise ValueError if the widths or the number of residual blocks are out of bounds."""
     if not widths:
         raise ValueError("widths must name one width at least")
     if not all(1 <= width <= WIDEST for width in widths):

@@ -2,8 +2,8 @@
 
 Dumoulin et al., "A Learned Representation for Artistic Style" (1610.07629), equation 5: z = gamma_s (x - mu) / sigma +
 beta_s, with mu and sigma over the positions of one sample and channel: conditional instance normalisation (CIN), and
-instance normalisation (1607.08022) where there is one style. One style is one row of gamma and beta. Batch
-normalisation (1502.03167), which came before, has mu and sigma over all samples of a channel.
+with one style, instance normalisation (1607.08022). A style is one row of gamma and beta. Batch normalisation
+(1502.03167), the older method, takes mu and sigma over all samples of a channel.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 EPSILON = 1e-5
-# How far a batch moves the running statistics, as in all the frameworks.
+# Momentum of the running statistics, the default of PyTorch and others.
 MOMENTUM = 0.1
-# Smaller ones estimate the statistics too badly to learn from.
+# Statistics of smaller batches are too noisy to learn from.
 MIN_BATCH = 4
 
 NormName = Literal["instance", "batch"]
@@ -39,7 +39,7 @@ def conditional_instance_norm(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
     if x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last):
         normed: Tensor = _ChannelsLast.apply(x, gamma, beta)  # type: ignore[no-untyped-call]
         return normed
-    # Samples folded into channels with one group each: one fused pass serves a different style in every sample.
+    # Samples are folded into channels, one group each: one fused kernel handles a different style per sample.
     folded = x.reshape(1, batch * channels, height, width)
     if x.device.type != "cpu":  # only the CPU kernel takes bfloat16 pictures with float32 gamma and beta
         folded = folded.float()
@@ -48,7 +48,7 @@ def conditional_instance_norm(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
 
 
 class _ChannelsLast(torch.autograd.Function):
-    """The same for pictures that lie in memory as (B, H, W, C), as convolutions on a CPU like them best.
+    """The same for channels-last memory, (B, H, W, C), in which a CPU's convolutions are fastest.
 
     Over one sample, batch normalisation (1502.03167) is instance normalisation, and its kernels take the channels last
     and bfloat16 as they are, with sums in float32: a quarter of the time of plain operators, which go over memory with
@@ -84,7 +84,7 @@ class _ChannelsLast(torch.autograd.Function):
 
 
 def _without_groups(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-    """The same in plain operators: an exported graph cannot have as many groups as there will be samples."""
+    """The same in plain operators: the number of groups is fixed in an exported graph, and the batch is not."""
     wide = x.float()
     centred = wide - wide.mean(dim=(2, 3), keepdim=True)
     variance = centred.square().mean(dim=(2, 3), keepdim=True)
@@ -93,25 +93,25 @@ def _without_groups(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
 
 
 class InstanceNorm(nn.Module):
-    """CIN of `channels` channels; it holds nothing, gamma and beta come with each call."""
+    """CIN of `channels` channels. It has no parameters: gamma and beta are passed to each call."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.channels = channels
 
     def forward(self, x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-        """As `conditional_instance_norm` has it."""
+        """Arguments and result are those of `conditional_instance_norm`."""
         return conditional_instance_norm(x, gamma, beta)
 
 
 class BatchNorm(nn.Module):
     """Batch normalisation: statistics of the batch in training, running ones afterwards.
 
-    They belong to one style's results; another style would need others, so such a network has one style.
+    The statistics belong to the results of one style, so such a network can have one style only.
 
     Attributes:
         mean, variance: (channels,) running statistics, float32 whatever the network computes in.
-        momentum: how far a batch moves them.
+        momentum: weight of a batch in the running statistics.
     """
 
     mean: Tensor
@@ -133,10 +133,10 @@ class BatchNorm(nn.Module):
         return torch.addcmul(shift[:, :, None, None], wide, scale[:, :, None, None]).to(x.dtype)
 
     def observe(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance (C,) of a batch, which move the running ones."""
+        """Mean and variance (C,) of a batch; the running statistics are updated with them."""
         variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
         with torch.no_grad():
-            # In place: a training holds these very tensors.
+            # In place: the trainer holds references to these tensors.
             self.mean.lerp_(mean, self.momentum)
             self.variance.lerp_(variance, self.momentum)
         return mean, variance
@@ -146,14 +146,14 @@ Norm = InstanceNorm | BatchNorm
 
 
 def build_norm(name: NormName, channels: int) -> Norm:
-    """A new one. ValueError: there is no normalisation of that name."""
+    """Build a normalisation by name. Raises ValueError for an unknown name."""
     if name not in ("instance", "batch"):
         raise ValueError("norm must be instance or batch")
     return BatchNorm(channels) if name == "batch" else InstanceNorm(channels)
 
 
 class StyleRows(nn.Module):
-    """Gamma and beta of N styles for all C normalised channels of one generator, a style a row.
+    """Gamma and beta of N styles for all C normalised channels of one generator, one row per style.
 
     Attributes:
         gamma, beta: (N, C) float32 parameters.
@@ -171,8 +171,8 @@ class StyleRows(nn.Module):
     def mix(self, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Blend rows: weights (B, N), non-negative, each row summing to 1 -> gamma, beta (B, C).
 
-        Rows that no sample gives weight to are not read, since a NaN times zero is a NaN and one broken style would
-        spoil all others.
+        Rows whose weight is 0 in every sample are not read: NaN times 0 is NaN, and one broken style would spoil all
+        the others.
         """
         used = weights.ne(0).any(dim=0).nonzero().squeeze(1)
         return weights[:, used] @ self.gamma[used], weights[:, used] @ self.beta[used]

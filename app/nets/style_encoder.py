@@ -1,9 +1,9 @@
 """The style encoder: a style image in, the row (gamma, beta) of a conditional generator out, in one forward pass.
 
-After Ghiasi et al. (1705.06830), whose network also predicts rows through a bottleneck of 100 numbers. Theirs looks at
-the image through an Inception network of its own; this one takes what the losses of style transfer are made of: the
-means, the standard deviations and the Gram matrices of a loss network's layers. They are means over positions, so an
-image's size changes nothing but their precision, and a service that has the loss network needs little more.
+After Ghiasi et al. (1705.06830), whose network also predicts rows through a bottleneck of 100 numbers. Theirs has an
+Inception network of its own; this one takes the statistics that the losses of style transfer are made of: the means,
+the standard deviations and the Gram matrices of a loss network's layers. All are means over positions, so an image of
+any size will do, and a service that has the loss network needs little more.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from app.nets.norm import StyleRows
 
-# Of statistics in standard deviations of those of the training: beyond, nothing has been learned.
+# Statistics are clipped to so many standard deviations of those seen in training: nothing was learned beyond.
 FARTHEST = 4.0
-# Of the directions of a code that no row is known to need, beside those that the known rows differ in.
+# Scale of the code's directions in which known rows do not differ, relative to those in which they do.
 UNKNOWN_SCALE = 0.2
 
 
@@ -27,15 +27,15 @@ class StyleEncoder(nn.Module):
 
     Args:
         channels: of the loss network's layers, by name.
-        features: values of gamma (and of beta) that a row of the generator has.
-        rank: directions that each Gram matrix is seen along.
+        features: number of gammas (and of betas) in a row of the generator.
+        rank: number of directions onto which each Gram matrix is projected.
         hidden: width of the two layers between statistics and code.
-        bottleneck: numbers that a style is told in; codes can be averaged and walked between.
+        bottleneck: length of a style's code; codes can be averaged and interpolated.
 
     Attributes:
         sizes: its arguments by name, to build another of its kind.
-        centre, spread: (size,) of the statistics, as the training found them.
-        middle: (2 features,), the row that all others are told as deviations from.
+        centre, spread: (size,) mean and standard deviation of the statistics in training.
+        middle: (2 features,), the row that is added to every predicted deviation.
     """
 
     centre: Tensor
@@ -73,12 +73,12 @@ class StyleEncoder(nn.Module):
 
     @torch.no_grad()
     def statistics(self, seen: Mapping[str, Tensor]) -> Tensor:
-        """What the encoder knows of style images, of features (B, C, H, W) by layer: (B, size) float32."""
+        """The encoder's inputs from features (B, C, H, W) by layer: (B, size) float32."""
         return torch.cat([self.of_layer(layer, seen[layer].float()) for layer in self.layers], dim=1)
 
     def of_layer(self, layer: str, features: Tensor) -> Tensor:
-        """Means, standard deviations and the Gram matrix along some directions; roots, so that no large one drowns the
-        others: (B, C, H, W) -> (B, 2 C + directions)."""
+        """Means, standard deviations and the projected Gram matrix, as signed square roots, so that large values do not
+        dominate: (B, C, H, W) -> (B, 2 C + directions)."""
         deviation, mean = torch.std_mean(features, dim=(2, 3), correction=0)
         along = self.get_buffer(f"directions_{layer}").mT @ features.flatten(2)
         gram = along @ along.mT / along.shape[2]
@@ -98,10 +98,11 @@ class StyleEncoder(nn.Module):
 
     @torch.no_grad()
     def begin_at(self, rows: StyleRows) -> None:
-        """Give the mean of `rows` for every style image; codes go along what `rows` differ in, the widest first."""
+        """Start with the mean of `rows` for every image; codes span their principal directions, largest first."""
         deviations = self.set_middle(rows)
         _, scales, directions = torch.linalg.svd(deviations, full_matrices=False)
-        count = min(len(deviations) - 1, self.narrow.out_features)  # they sum to 0, so one is told by the others
+        # Deviations sum to 0, so one follows from the others.
+        count = min(len(deviations) - 1, self.narrow.out_features)
         usual = deviations.square().mean().sqrt().item() / max(1, count) ** 0.5
         nn.init.normal_(self.widen.weight, std=UNKNOWN_SCALE * usual)
         self.widen.weight[:, :count] = (scales[:count, None] * directions[:count]).mT / len(deviations) ** 0.5
@@ -111,10 +112,10 @@ class StyleEncoder(nn.Module):
 
     @torch.no_grad()
     def move(self, before: StyleRows, after: StyleRows) -> None:
-        """Follow a generator that has learned on: what told a row of `before` tells the same row of `after`.
+        """Follow a generator that was trained on: codes of rows in `before` now give the same rows of `after`.
 
-        With deviations D and D' of the S rows, (2 features, S) each, deviations d become d + (D' - D) D^+ d: what lies
-        in no known row's direction stays.
+        With deviations D and D' of the S rows, (2 features, S) each, deviations d become d + (D' - D) D^+ d: directions
+        outside the span of known rows stay.
         """
         old, new = deviations_of(before).mT, self.set_middle(after).mT
         change = (new - old) @ torch.linalg.pinv(old, rtol=1e-3)
@@ -122,18 +123,18 @@ class StyleEncoder(nn.Module):
         self.widen.bias.add_(change @ self.widen.bias)
 
     def set_middle(self, rows: StyleRows) -> Tensor:
-        """The mean of `rows` becomes the middle; their deviations from it, (S, 2 features)."""
+        """Set the middle to the mean of `rows`; returns their deviations from it, (S, 2 features)."""
         self.middle.copy_(whole_rows(rows).mean(dim=0))
         return deviations_of(rows)
 
 
 def whole_rows(rows: StyleRows) -> Tensor:
-    """Gamma and beta in one: (S, 2 features)."""
+    """Gamma and beta of each row, concatenated: (S, 2 features)."""
     return torch.cat([rows.gamma, rows.beta], dim=1)
 
 
 def deviations_of(rows: StyleRows) -> Tensor:
-    """Of each row from their mean: (S, 2 features)."""
+    """Deviations of each row from the mean row: (S, 2 features)."""
     whole = whole_rows(rows)
     return whole - whole.mean(dim=0)
 
@@ -144,7 +145,7 @@ def rooted(x: Tensor) -> Tensor:
 
 
 def strongest_directions(gram: Tensor, rank: int) -> Tensor:
-    """The eigenvectors of a mean Gram matrix (C, C) with the largest values, each scaled to see 1 of it: (C, rank)."""
+    """The first eigenvectors of a mean Gram matrix (C, C), scaled so that each projection of it is 1: (C, rank)."""
     values, vectors = torch.linalg.eigh(gram.double())
     rank = min(rank, len(gram))
     strongest: Tensor = vectors[:, -rank:] / values[-rank:].clamp_min(1e-6 * values[-1]).sqrt()

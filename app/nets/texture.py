@@ -1,10 +1,10 @@
-"""The multi-scale generators of Ulyanov et al. (1603.03417): noise at every scale, joined from coarse to fine.
+"""The multi-scale generators of Ulyanov et al. (1603.03417): noise at every scale, merged from coarse to fine.
 
-`Texture` makes a style image's texture from noise alone, in any size; `Ulyanov` has the photo at every scale beside the
-noise, and paints it. Blocks, joins and widths are the paper's. Otherwise than there, the joined scales are narrowed to
-colours by a layer with a norm and a sigmoid, as in all generators here, and `Ulyanov` mirrors at the borders: the
-paper pads circularly, which would let a photo's sky bleed into its ground. `Texture` does pad circularly: where its
-width and height are multiples of its coarsest scale, it can be laid edge to edge.
+`Texture` makes a style image's texture from noise alone, in any size; `Ulyanov` takes the photo at every scale beside
+the noise, and stylizes it. Blocks, joins and widths are the paper's. Two things differ: the last layer has a norm and a
+sigmoid, as in all generators here, and `Ulyanov` pads by reflection; the paper pads circularly, which would let a
+photo's sky bleed into its ground. `Texture` does pad circularly: where its width and height are multiples of its
+coarsest scale, it can be laid edge to edge.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from app.nets.generators import SMALLEST_EDGE, ConvNorm, Generator, Padding, Row
 from app.nets.noise import keys_of, seeded_noise
 from app.nets.norm import NormName, build_norm
 
-# Of the noise at each scale (1603.03417, section 4.1).
+# Channels of noise at each scale (1603.03417, section 4.1).
 NOISE_CHANNELS = 3
-# Of every LeakyReLU, as in the authors' code.
+# Slope of every LeakyReLU, as in the authors' code.
 SLOPE = 0.01
 MAX_SCALES = 6
 
@@ -41,14 +41,14 @@ class Block(nn.Module):
 
 
 class Join(nn.Module):
-    """One scale: its own input through a block, beside what comes from the coarser ones, through another.
+    """One scale: its own input and the output of the coarser scales, each through a block, concatenated.
 
-    Both are normalised before they are joined: else the one with the larger values would drown the other.
+    Both are normalised first, or the one with larger values would dominate.
     """
 
     def __init__(self, inputs: int, own: int, deep: int, norm: NormName, padding: Padding) -> None:
         super().__init__()
-        # In the order in which they take their rows.
+        # In the order in which they take their part of a style row.
         self.own = Block(inputs, own, norm, padding)
         self.own_norm = build_norm(norm, own)
         self.deep_norm = build_norm(norm, deep)
@@ -62,10 +62,10 @@ class Join(nn.Module):
 
 
 class MultiScale(Generator):
-    """What both uses share.
+    """What `Texture` and `Ulyanov` share.
 
     Args:
-        scales: how many, each of half the resolution of the one before.
+        scales: number of scales, each of half the resolution of the one before.
         width: channels that each scale adds.
     """
 
@@ -75,7 +75,7 @@ class MultiScale(Generator):
     def __init__(self, scales: int, width: int, *, norm: NormName) -> None:
         check_scales(scales, width)
         multiple = 2 ** (scales - 1)
-        # Two positions along an edge of the coarsest scale are what norms and mirrors need.
+        # Norms and reflection padding need two positions along an edge of the coarsest scale.
         super().__init__(multiple, max(SMALLEST_EDGE, 2 * multiple))
         self.scales = scales
         inputs = NOISE_CHANNELS + (3 if self.has_photo else 0)
@@ -84,7 +84,7 @@ class MultiScale(Generator):
         self.last = ConvNorm(scales * width, 3, 1, norm=norm)
 
     def forward(self, x: Tensor, gamma: Tensor, beta: Tensor, seeds: Tensor | None = None) -> Tensor:
-        """As in all generators; `seeds` (B,) or (1,) of int64 are the noise's, 0 where there are none."""
+        """As `Generator.forward`; `seeds` (B,) or (1,) of int64 choose the noise, 0 by default."""
         padded = pad_to_multiple(x, self.multiple, self.smallest, self.margin)
         return self.within(self.paint(padded, self.split(gamma, beta), seeds), *x.shape[-2:])
 
@@ -97,7 +97,7 @@ class MultiScale(Generator):
         return torch.sigmoid(self.last(h.to(self.last.conv.weight.dtype), rows))
 
     def inputs(self, x: Tensor, seeds: Tensor) -> Iterator[Tensor]:
-        """What each scale sees of x (B, 3, H, W) and of its noise, from the finest to the coarsest."""
+        """Inputs of each scale from x (B, 3, H, W) and the noise, finest first."""
         dtype = next(self.coarsest.parameters()).dtype
         for scale in range(self.scales):
             height, width = (edge // 2**scale for edge in x.shape[-2:])
@@ -108,7 +108,7 @@ class MultiScale(Generator):
 
 
 class Texture(MultiScale):
-    """A texture from noise alone; of the picture that it is given, it takes nothing but the size."""
+    """A texture from noise alone; only the size of the given image matters."""
 
     has_photo = False
     padding = "circular"
@@ -118,7 +118,7 @@ class Texture(MultiScale):
 
 
 class Ulyanov(MultiScale):
-    """A photo in the style of a style image, with the photo in half, quarter and so on beside each scale's noise."""
+    """A photo in the style of a style image; each scale sees the downscaled photo beside its noise."""
 
     has_photo = True
     padding = "reflect"
@@ -128,7 +128,7 @@ class Ulyanov(MultiScale):
 
 
 def check_scales(scales: int, width: int) -> None:
-    """ValueError if one of them is out of bounds."""
+    """Raise ValueError if one of them is out of bounds."""
     check_sizes((width,), 0)
     if not 1 <= scales <= MAX_SCALES:
         raise ValueError(f"scales must be 1 to {MAX_SCALES}")

@@ -1,1 +1,1 @@
-"""Models on disk: versions that never change, verified before use."""
+"""Models on disk: immutable versions, verified before use."""

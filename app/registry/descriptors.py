@@ -1,6 +1,6 @@
 """Loss networks in the model repository: `<name>/<version>/` like a model, but with `descriptor.json` as its manifest.
 
-The other file name keeps them apart: nothing that looks for models finds them.
+With another file name, code that looks for models does not find them.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def publish_descriptor(
         metrics=metrics,
         files={file: describe(content) for file, content in contents.items()},
     )
-    load_descriptor(load(contents[WEIGHTS]))  # what could not be loaded again is not published
+    load_descriptor(load(contents[WEIGHTS]))  # only what can be loaded again is published
     write_version(root / name / str(manifest.version), contents, manifest, DESCRIPTOR_MANIFEST)
     return manifest
 
 
 def newest_version(root: Path, name: str) -> Path | None:
-    """The folder of the newest version of a loss network, None where there is none. Nothing in it is checked."""
+    """The folder of the newest version of a loss network, unverified; None if there is none."""
     numbers = numbered_networks(root, name)
     return root / name / str(numbers[-1]) if numbers else None
 
@@ -60,7 +60,7 @@ def load_published(root: Path, name: str) -> Descriptor:
     """The newest version of a loss network, verified.
 
     Raises:
-        InvalidModel: if there is none, or it is not what its manifest says.
+        InvalidModel: there is none, or it does not match its manifest.
     """
     folder = newest_version(root, name)
     if folder is None:
@@ -70,20 +70,25 @@ def load_published(root: Path, name: str) -> Descriptor:
 
 def load_label(root: Path, label: str) -> Descriptor:
     """The loss network `name@version`, verified. Raises InvalidModel."""
+    return load_network(folder_of(root, label))
+
+
+def folder_of(root: Path, label: str) -> Path:
+    """The folder of the loss network `name@version`, unverified. Raises InvalidModel if there is none."""
     name, version = parse_label(label)
     if version not in numbered_networks(root, name):
         raise InvalidModel(f"There is no loss network {label}.")
-    return load_network(root / name / str(version))
+    return root / name / str(version)
 
 
 def networks(root: Path) -> list[str]:
-    """Labels of all loss networks, `name@version`. Nothing in them is checked."""
+    """Labels `name@version` of all loss networks, unverified."""
     names = sorted(path.name for path in root.glob("*"))
     return [label_of(name, number) for name in names for number in numbered_networks(root, name)]
 
 
 def numbered_networks(root: Path, name: str) -> list[int]:
-    """Versions of a loss network, ascending. Nothing in them is checked."""
+    """Versions of a loss network, ascending, unverified."""
     numbers = Repository(root).numbered(name)
     return [number for number in numbers if (root / name / str(number) / DESCRIPTOR_MANIFEST).exists()]
 
@@ -97,12 +102,12 @@ def load_network(folder: Path) -> Descriptor:
 
 
 def read_network_manifest(folder: Path) -> DescriptorManifest:
-    """The manifest of a loss network's folder, checked by itself. Raises InvalidModel."""
+    """The manifest in a loss network's folder, valid but not compared with the files. Raises InvalidModel."""
     return read_network_file(folder, DESCRIPTOR_MANIFEST, DescriptorManifest, "loss network")
 
 
 def build_network(label: str, content: bytes) -> Descriptor:
-    """From the bytes of a weights file. Raises InvalidModel."""
+    """Build a loss network from the bytes of a weights file. Raises InvalidModel."""
     try:
         tensors = load(content)
     except (SafetensorError, KeyError, ValueError, RuntimeError) as error:

@@ -1,7 +1,7 @@
 """Style encoders in the model repository: `<name>/<version>/` like a model, but with `encoder.json` as its manifest.
 
-An encoder is for one generator: its manifest names that by the digest of its weights. Versions of a model that differ
-in their styles only have the same generator, and so the same encoder.
+An encoder belongs to one generator, which its manifest names by the digest of its weights. Versions of a model that
+differ only in their styles have the same generator, and so share an encoder.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 from app.nets.descriptor import Descriptor
 from app.nets.generators import Generator
 from app.nets.style_encoder import StyleEncoder
-from app.registry.descriptors import load_network, networks, newest_version, read_network_manifest
+from app.registry.descriptors import folder_of, load_network, newest_version, read_network_manifest
 from app.registry.error import InvalidModel, MissingModel
 from app.registry.label import label_of, parse_label
 from app.registry.manifest import EncoderManifest, EncoderSizes
@@ -42,19 +42,19 @@ class MissingEncoder(MissingModel):
 
 
 class OtherGenerator(InvalidModel):
-    """The style encoder is for another generator, whose rows mean something else."""
+    """The style encoder belongs to another generator, for which rows mean something else."""
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A verified style encoder, and the loss network that it looks through."""
+    """A verified style encoder, and the loss network whose features it reads."""
 
     manifest: EncoderManifest
     network: Descriptor
     encoder: StyleEncoder
 
     def check_fits(self, model: Model) -> None:
-        """Raise OtherGenerator unless it is for the model's generator."""
+        """Raise OtherGenerator unless the encoder belongs to the model's generator."""
         if self.manifest.generator_sha256 != digest_of(model.generator):
             raise OtherGenerator(
                 f"The style encoder {self.manifest.label} is for the generator of {self.manifest.generator}, and not "
@@ -63,7 +63,7 @@ class Encoder:
 
 
 def digest_of(generator: Generator) -> str:
-    """SHA-256 in hex of a loaded generator's weights, names and shapes included."""
+    """SHA-256, in hex, of a loaded generator's weights with their names and shapes."""
     made_of = hashlib.sha256()
     for name, tensor in sorted(generator.state_dict().items()):
         made_of.update(f"{name} {tuple(tensor.shape)}".encode())
@@ -85,13 +85,13 @@ def publish_encoder(
 ) -> EncoderManifest:
     """Write the next version of the encoder `name` for a model's generator, and return its manifest.
 
-    Weights go in float16; what statistics are measured with, and the row that others deviate from, stay in float32.
+    Weights are stored as float16; the statistics' mean and spread, and the middle row, stay in float32.
 
     Args:
-        network: the name of the loss network in `root` that it looks through, in its newest version.
+        network: name of the loss network in `root` whose newest version the encoder reads.
 
     Raises:
-        InvalidModel: what was written could not be loaded again; nothing is published then.
+        InvalidModel: what was written cannot be loaded again; nothing is published then.
     """
     halved = {key for key, _ in encoder.named_parameters()}
     tensors = {
@@ -123,11 +123,11 @@ def publish_encoder(
 
 
 def find_encoder(root: Path, model: Model) -> Encoder:
-    """The encoder in `root` for the model's generator, the newest where there are several.
+    """The newest encoder in `root` for the model's generator.
 
     Raises:
         MissingEncoder: there is none.
-        InvalidModel: it is not what its manifest says, or its loss network is another one.
+        InvalidModel: it does not match its manifest, or its loss network has changed.
     """
     digest = digest_of(model.generator)
     folders = [root / name / str(version) for name, version in map(parse_label, encoders(root))]
@@ -141,13 +141,13 @@ def find_encoder(root: Path, model: Model) -> Encoder:
 
 
 def encoders(root: Path) -> list[str]:
-    """Labels of all encoders, `name@version`. Nothing in them is checked."""
+    """Labels `name@version` of all encoders, unverified."""
     names = sorted(path.name for path in root.glob("*"))
     return [label_of(name, number) for name in names for number in numbered_encoders(root, name)]
 
 
 def numbered_encoders(root: Path, name: str) -> list[int]:
-    """Versions of an encoder, ascending. Nothing in them is checked."""
+    """Versions of an encoder, ascending, unverified."""
     numbers = Repository(root).numbered(name)
     return [number for number in numbers if (root / name / str(number) / ENCODER_MANIFEST).exists()]
 
@@ -156,7 +156,7 @@ def load_encoder(folder: Path) -> Encoder:
     """The encoder in `<root>/<name>/<version>/`, and its loss network from the same root, verified.
 
     Raises:
-        InvalidModel: one of them is missing, or not what the manifest says.
+        InvalidModel: one of them is missing, or does not match the manifest.
     """
     manifest = read_encoder_manifest(folder)
     for file in manifest.files.keys() - {WEIGHTS}:
@@ -166,10 +166,8 @@ def load_encoder(folder: Path) -> Encoder:
 
 
 def load_its_network(root: Path, manifest: EncoderManifest) -> Descriptor:
-    if manifest.network not in networks(root):
-        raise InvalidModel(f"There is no loss network {manifest.network}, which {manifest.label} looks through.")
-    name, version = parse_label(manifest.network)
-    folder = root / name / str(version)
+    """The loss network of an encoder, verified. Raises InvalidModel, also if it has changed since the training."""
+    folder = folder_of(root, manifest.network)
     if read_network_manifest(folder).files[WEIGHTS].sha256 != manifest.network_sha256:
         raise InvalidModel(f"{manifest.label} was trained with another {manifest.network} than the one here.")
     return load_network(folder)
@@ -181,8 +179,8 @@ def read_encoder_manifest(folder: Path) -> EncoderManifest:
 
 
 def build_encoder(manifest: EncoderManifest, content: bytes) -> StyleEncoder:
-    """From the bytes of a weights file, in float32. Raises InvalidModel."""
-    with torch.device("meta"):  # without memory at first: the file must bring along what the manifest asks for
+    """Build an encoder in float32 from the bytes of a weights file. Raises InvalidModel."""
+    with torch.device("meta"):  # no memory is allocated yet: the file must contain what the manifest asks for
         encoder = StyleEncoder(**manifest.sizes.model_dump())
     try:
         tensors: dict[str, Tensor] = load(content)

@@ -1,4 +1,4 @@
-"""What is raised for a model that cannot be used."""
+"""Errors of models that cannot be used."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ SENTENCE_CHARACTERS = 500
 
 
 class InvalidModel(Exception):
-    """A version that must not be used; the sentence says what is wrong with it."""
+    """The version must not be used; the message says what is wrong with it."""
 
     def __init__(self, sentence: str) -> None:
-        # It quotes names from the files, which shall neither break the log's lines nor fill it.
+        # The message quotes names from the files, which must neither break lines of the log nor fill it.
         super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in sentence[:SENTENCE_CHARACTERS]))
 
 

@@ -1,4 +1,4 @@
-"""`name` and `name@version`, the words for a model."""
+"""References to models: `name` and `name@version`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ VERSION = r"[1-9][0-9]{0,8}"
 
 
 def parse_label(reference: str) -> tuple[str, int | None]:
-    """Name and version, None where none is given. MissingModel: neither of them, a path perhaps."""
+    """Name and version (None without one). Raises MissingModel for anything else, such as a path."""
     name, pinned, version = reference.partition("@")
     if not is_model_name(name) or (pinned and not is_version(version)):
         raise MissingModel(f"There is no model {reference}.")
@@ -24,10 +24,10 @@ def label_of(name: str, version: int) -> str:
 
 
 def is_model_name(name: str) -> bool:
-    """Whether it may be one; nothing that is leads out of a folder of models."""
+    """Whether it is a valid name of a model, which cannot lead out of a folder."""
     return len(name) <= NAME_CHARACTERS and re.fullmatch(MODEL_NAME, name) is not None
 
 
 def is_version(text: str) -> bool:
-    """Whether it is a number as versions have it, without leading zeros."""
+    """Whether it is a number of a version, without leading zeros."""
     return re.fullmatch(VERSION, text, re.ASCII) is not None

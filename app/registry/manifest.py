@@ -1,4 +1,4 @@
-"""The manifest of a model version: what its files are, how they were made and what they scored."""
+"""The manifest of a model version: its files, how they were made, and their scores."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from app.registry.label import MODEL_NAME, NAME_CHARACTERS, label_of
 from app.style_id import StyleId
 
 ModelName = Annotated[str, Field(pattern=MODEL_NAME, max_length=NAME_CHARACTERS)]
-# A file of the version's own folder or of its previews: no other folder, no way up.
+# A file in the version's folder or in `previews/`, and nowhere else.
 FileName = Annotated[str, Field(pattern=r"^(previews/)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=128)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-# The first manifests call it by what it is with several styles, conditional.
+# The first manifests call it conditional.
 NormOf = Annotated[NormName, BeforeValidator(lambda norm: "instance" if norm == "cin" else norm)]
 
 
 class Part(BaseModel):
-    """Base of the manifest's parts: immutable, and a member that is not known is an error."""
+    """Base of the manifest's parts: immutable; unknown members are an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class File(Part):
-    """What a file of the version must be, to the bit."""
+    """Size and SHA-256 of a file of the version."""
 
     sha256: Sha256
-    # A generator has some megabytes; a gigabyte is not one, and would be read into memory.
+    # A generator has some megabytes. Files are read into memory, so the size is bounded.
     bytes: int = Field(ge=0, le=1_000_000_000)
 
 
 class StyleLosses(Part):
-    """Mean balanced losses over photos that the training never saw."""
+    """Mean balanced losses over photos that were not trained on."""
 
     style: float
     content: float
 
 
 class Style(Part):
-    """A style of the model, and where its style image comes from."""
+    """A style of the model, and the origin of its style image."""
 
     id: StyleId
     title: str = Field(min_length=1, max_length=200)
@@ -55,7 +55,7 @@ class Style(Part):
 
 
 class Architecture(Part):
-    """A generator by the name and the arguments of app.nets.architectures, and its normalisation."""
+    """Name and arguments of a generator in app.nets.architectures, and its normalisation."""
 
     name: ArchitectureName
     options: dict[str, int | tuple[int, ...]] = {}
@@ -63,11 +63,11 @@ class Architecture(Part):
 
 
 class Origin(Part):
-    """Where an appended row comes from.
+    """The origin of an appended row.
 
     Attributes:
-        painting_sha256: of the style image's file.
-        started_from: id of the style whose row it was before the first step; None: the mean of all rows.
+        painting_sha256: SHA-256 of the style image's file.
+        started_from: id of the style whose row it started as; None: it started as the mean of all rows.
     """
 
     painting_sha256: Sha256
@@ -75,7 +75,7 @@ class Origin(Part):
 
 
 class Appended(Part):
-    """Rows that were appended to a version whose other values stayed as they were, to the bit."""
+    """Rows that were appended to a version; all its other values stayed the same, bit for bit."""
 
     base: str
     base_sha256: Sha256
@@ -111,7 +111,7 @@ class DescriptorManifest(Version):
 class EncoderSizes(Part):
     """The arguments of app.nets.style_encoder.StyleEncoder."""
 
-    # Of the loss network's layers; in this order they are looked at.
+    # Channels by layer of the loss network, in the order of the encoder's inputs.
     channels: dict[str, Annotated[int, Field(ge=1, le=4096)]] = Field(min_length=1, max_length=16)
     features: int = Field(ge=1, le=100_000)
     rank: int = Field(ge=1, le=128)
@@ -124,9 +124,10 @@ class EncoderManifest(Version):
 
     Attributes:
         generator, generator_sha256: the model version that it was trained for, and the digest of its generator, which
-            versions that differ in styles only share.
-        network, network_sha256: the loss network that it looks through, `name@version`, and that file's digest.
-        stroke: longer edge in pixels at which it sees a style image.
+            is the same in versions that differ only in styles.
+        network, network_sha256: the loss network whose features it reads, `name@version`, and the digest of its
+            weights.
+        stroke: longer edge, in pixels, to which style images are scaled.
     """
 
     generator: str
@@ -138,7 +139,7 @@ class EncoderManifest(Version):
 
 
 class Manifest(Version):
-    """One version of one model. `recipe` and `descriptor` are those of its generator; `additions` came later."""
+    """A version of a model. `recipe` and `descriptor` are those of its generator; `additions` came later."""
 
     architecture: Architecture
     styles: tuple[Style, ...] = Field(min_length=1)

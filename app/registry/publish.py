@@ -1,4 +1,4 @@
-"""Publishing: a new version is written beside the others and appears whole, or not at all."""
+"""Publishing: a new version is written beside the others, and appears atomically."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.registry.manifest import Appended, Architecture, Manifest, Style, Versi
 from app.registry.repository import MANIFEST, WEIGHTS, Model, Repository, build, describe, load_version, read_verified
 from app.storage.atomic import sync
 
-# Of all numbers: what a draft is called until it is known where it goes.
+# Version number of a draft until its own is known.
 UNNUMBERED = 1
 ROWS = ("rows.gamma", "rows.beta")
 
@@ -34,22 +34,22 @@ class Draft:
 
     @property
     def tensors(self) -> dict[str, Tensor]:
-        """As they are stored."""
+        """The tensors as they are stored."""
         return load(self.contents[WEIGHTS])
 
     def load(self) -> tuple[Generator, StyleRows]:
-        """The model that will be loaded from the files. InvalidModel: it could not be."""
+        """Load the model from the files. Raises InvalidModel."""
         return build(self.manifest, self.contents[WEIGHTS])
 
     def with_metrics(self, **metrics: Any) -> Draft:
         return replace(self, manifest=self.manifest.model_copy(update={"metrics": self.manifest.metrics | metrics}))
 
     def write(self, root: Path, version: int | None = None) -> Manifest:
-        """Write `<root>/<name>/<version>/`, the next version that is free where none is given, and verify it.
+        """Write `<root>/<name>/<version>/`, by default with the next free version, and verify it.
 
         Raises:
-            InvalidModel: if what was written is not what was meant; the folder is gone then.
-            FileExistsError: if that version is there already.
+            InvalidModel: what was written is not valid; the folder is deleted then.
+            FileExistsError: that version exists already.
         """
         name = self.manifest.name
         number = version or Repository(root).next_version(name)
@@ -78,16 +78,17 @@ def draft(
     metrics: dict[str, Any],
     extras: Mapping[str, bytes],
 ) -> Draft:
-    """A version of a model that was trained whole.
+    """A version of a model whose generator was trained, too.
 
-    Weights are stored as float16, half the size at a precision (11 bits) above that of the pictures; style rows stay
-    float32, since `add` promises that old rows never change, and running statistics, which float16 could not hold.
+    Weights are stored as float16: half the size, and its 11 bits of precision are more than an image has. Style rows
+    stay float32, since `train add` promises that old rows never change; so do running statistics, beyond float16's
+    range.
 
     Args:
         extras: further files by name: `card.md`, `previews/<style>.jpg`.
 
     Raises:
-        InvalidModel: if a weight is not finite, in float16 too, or the parts do not fit together.
+        InvalidModel: a weight is not finite (also in float16), or the parts do not fit together.
     """
     whole = nn.ModuleDict({"generator": generator, "rows": rows})
     halved = {f"generator.{name}" for name, _ in generator.named_parameters()}
@@ -119,15 +120,15 @@ def draft_addition(
     metrics: dict[str, Any],
     extras: Mapping[str, bytes],
 ) -> Draft:
-    """A version of `base` with the rows of further styles appended; everything else is `base`'s own, to the bit.
+    """A version of `base` with the rows of further styles appended; everything else equals `base`, bit for bit.
 
     Args:
-        rows: of the new `styles` alone.
-        metrics: beside those of the base.
-        extras: the card, and the previews of the new styles; those of the old ones are carried over.
+        rows: those of the new `styles` alone.
+        metrics: added to those of the base.
+        extras: the card, and the previews of the new styles; those of the old ones are copied.
 
     Raises:
-        InvalidModel: if the base is not what was published any more, a value is not finite, or an id is there twice.
+        InvalidModel: the base has changed since it was published, a value is not finite, or an id occurs twice.
     """
     if twice := sorted({style.id for style in styles} & set(base.manifest.style_ids)):
         raise InvalidModel(f"{base.manifest.label} has a style {', '.join(twice)} already.")
@@ -152,7 +153,7 @@ def draft_addition(
 
 
 def append_rows(tensors: Mapping[str, Tensor], rows: StyleRows) -> dict[str, Tensor]:
-    """The stored tensors with further rows, in the dtype that the old ones are stored in."""
+    """The stored tensors with further rows, in the dtype of the old ones."""
     new = {f"rows.{name}": tensor.detach().cpu() for name, tensor in rows.state_dict().items()}
     return {
         name: torch.cat([tensor, new[name].to(tensor.dtype)]) if name in ROWS else tensor
@@ -161,7 +162,7 @@ def append_rows(tensors: Mapping[str, Tensor], rows: StyleRows) -> dict[str, Ten
 
 
 def loadable(draft: Draft) -> Draft:
-    """The draft, once it has been loaded: what could not be loaded again is not published. Raises InvalidModel."""
+    """The same draft, if it can be loaded again: only that is published. Raises InvalidModel."""
     draft.load()
     return draft
 
@@ -171,7 +172,7 @@ def now() -> str:
 
 
 def write_version(folder: Path, contents: Mapping[str, bytes], manifest: Version, name: str = MANIFEST) -> None:
-    """All files into a folder of another name first; renaming it is the one moment in which the version appears.
+    """Write all files into a temporary folder, and rename it, which publishes the version atomically.
 
     Args:
         name: file name of the manifest.

@@ -1,4 +1,4 @@
-"""The model repository: a folder of `<name>/<version>/` folders, each verified whole before anything of it is used."""
+"""The model repository: a folder of `<name>/<version>/` folders, each verified before anything in it is used."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ AnyVersion = TypeVar("AnyVersion", bound=Version)
 
 WEIGHTS = "model.safetensors"
 MANIFEST = "manifest.json"
-ALL = "*"  # for a reference: every other model
-# A manifest holds names and figures. More than this is not one.
+ALL = "*"  # as a reference: every other model
+# A manifest has names and figures, and is never larger.
 MANIFEST_BYTES = 4_000_000
 PREVIEW_MEGAPIXELS = 16
 
@@ -44,13 +44,13 @@ class Model:
     rows: StyleRows
 
     def preview(self, style_id: str) -> Path | None:
-        """The preview picture of a style, where it has one. KeyError: no such style."""
+        """The preview of a style, None if it has none. Raises KeyError for an unknown style."""
         style = {style.id: style for style in self.manifest.styles}[style_id]
         return self.folder / style.preview if style.preview else None
 
 
 class Repository:
-    """The versions below one folder."""
+    """The models in one folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -60,7 +60,7 @@ class Repository:
         return sorted(path.name for path in self.root.glob("*") if self.versions(path.name))
 
     def expand(self, entries: Sequence[str]) -> tuple[str, ...]:
-        """References to load: `ALL` among the entries stands for every model that none of them names."""
+        """References to load; `ALL` is replaced by every model that no other entry names."""
         named = {entry.partition("@")[0] for entry in entries}
         others = [name for name in self.names() if name not in named]
         return tuple(name for entry in entries for name in (others if entry == ALL else [entry]))
@@ -70,12 +70,12 @@ class Repository:
         return [version for version in self.numbered(name) if (self.root / name / str(version) / MANIFEST).exists()]
 
     def next_version(self, name: str) -> int:
-        """The number to publish under: after every folder that is there, whether it is a version or not."""
+        """The next number to publish: above every existing folder, whether that is a version or not."""
         return max(self.numbered(name), default=0) + 1
 
     def numbered(self, name: str) -> list[int]:
         """Folders of a model that are named like versions, ascending."""
-        if not is_model_name(name):  # no way up and out of the root
+        if not is_model_name(name):  # so that nothing outside of the root is found
             return []
         return sorted(int(path.name) for path in (self.root / name).glob("*") if is_version(path.name))
 
@@ -83,7 +83,7 @@ class Repository:
         """Verify and load `name` (its newest version) or `name@version`.
 
         Raises:
-            InvalidModel: if it is missing, or anything in it is not what its manifest says.
+            InvalidModel: it is missing, or does not match its manifest.
         """
         name, pinned = parse_label(reference)
         versions = self.versions(name)
@@ -94,14 +94,14 @@ class Repository:
 
 
 def load_version(folder: Path, label: str) -> Model:
-    """Verify and load the version `label` out of its folder, whatever the folder's name. Raises InvalidModel."""
+    """Verify and load the version `label` from a folder of any name. Raises InvalidModel."""
     manifest = verify_files(folder, label)
     generator, rows = build(manifest, read_verified(folder, WEIGHTS, manifest))
     return Model(manifest, folder, generator, rows)
 
 
 def verify_files(folder: Path, label: str) -> Manifest:
-    """The manifest, if it is that of `label` and all files are what it says. Raises InvalidModel."""
+    """The manifest of `label`, after verifying all files against it. Raises InvalidModel."""
     manifest = read_manifest(folder, label)
     if manifest.label != label:
         raise InvalidModel(f"{label} has the manifest of {manifest.label}.")
@@ -114,11 +114,11 @@ def verify_files(folder: Path, label: str) -> Manifest:
 
 
 def read_network_file(folder: Path, file: str, kind: type[AnyVersion], noun: str) -> AnyVersion:
-    """The manifest of a network that is no model, in `<name>/<version>/`, checked by itself. Raises InvalidModel.
+    """The manifest of a network that is no model, valid but not compared with its files. Raises InvalidModel.
 
     Args:
         file: name of the manifest.
-        noun: what the network is, for the sentence.
+        noun: kind of network, for messages.
     """
     label = f"{folder.parent.name}@{folder.name}"
     try:
@@ -131,7 +131,7 @@ def read_network_file(folder: Path, file: str, kind: type[AnyVersion], noun: str
 
 
 def check_preview(file: str, content: bytes, manifest: Manifest) -> None:
-    """Raise InvalidModel unless it is a picture that browsers show, of an edge that suits a page."""
+    """Raise InvalidModel unless it is an image that browsers show, of a size that suits a page."""
     try:
         probe(content, PREVIEW_MEGAPIXELS)
     except RequestError as error:
@@ -139,7 +139,7 @@ def check_preview(file: str, content: bytes, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path, label: str | None = None) -> Manifest:
-    """The manifest of a version's folder, checked by itself. InvalidModel: it is none, or contradicts itself."""
+    """The manifest in a version's folder. Raises InvalidModel if it is missing, invalid or inconsistent."""
     label = label or f"{folder.parent.name}@{folder.name}"
     try:
         content = read_at_most(folder / MANIFEST, MANIFEST_BYTES)
@@ -149,7 +149,7 @@ def read_manifest(folder: Path, label: str | None = None) -> Manifest:
 
 
 def parse_manifest(content: bytes, label: str) -> Manifest:
-    """The bytes of a manifest, checked by themselves; `label` says whose, in sentences. Raises InvalidModel."""
+    """Parse a manifest; `label` is used in messages. Raises InvalidModel if it is invalid or inconsistent."""
     try:
         manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
@@ -166,7 +166,7 @@ def parse_manifest(content: bytes, label: str) -> Manifest:
 
 
 def read_verified(folder: Path, file: str, manifest: Version) -> bytes:
-    """A listed file's bytes, once they are the ones that were published."""
+    """The bytes of a listed file. Raises InvalidModel if its size or SHA-256 is another."""
     expected = manifest.files[file]
     try:
         content = read_at_most(folder / file, expected.bytes)
@@ -180,7 +180,7 @@ def read_verified(folder: Path, file: str, manifest: Version) -> bytes:
 
 
 def read_at_most(path: Path, limit: int) -> bytes:
-    """The bytes of a regular file. OSError: it is none (a device or a pipe would never end), or larger than `limit`."""
+    """The bytes of a regular file (a device or pipe might never end). Raises OSError, also if beyond `limit`."""
     if not path.is_file():
         raise FileNotFoundError(errno.ENOENT, "there is no such file")
     if path.stat().st_size > limit:
@@ -193,9 +193,9 @@ def describe(content: bytes) -> File:
 
 
 def build(manifest: Manifest, content: bytes) -> tuple[Generator, StyleRows]:
-    """Generator and rows in float32 from the bytes of a weights file, whose floats may be stored narrower."""
+    """Generator and rows, in float32, from the bytes of a weights file, which may store float16."""
     wanted = manifest.architecture
-    # Without memory at first: a few words in a manifest could ask for gigabytes, which the file must then bring along.
+    # No memory is allocated yet: a manifest can ask for gigabytes, but the file must contain them.
     with torch.device("meta"):
         try:
             generator = build_generator(wanted.name, wanted.options, wanted.norm)

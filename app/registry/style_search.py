@@ -1,4 +1,4 @@
-"""Styles by what people call them: the id, the title or the artist, in any case and without accents."""
+"""Finding styles by id, title or artist, ignoring case and accents."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from difflib import SequenceMatcher, get_close_matches
 
 from app.registry.manifest import Style
 
-# What is looked for of a client's words; longer than any title that one would type.
+# Most characters of a query that are used; longer than any title that one would type.
 WANTED_CHARACTERS = 64
 MAX_NEAREST = 3
-# Of an artist's works all are named, up to so many.
+# Most styles that are named, such as all works of an artist.
 MAX_MATCHING = 10
-# How like a word a misspelt one must be.
+# How similar a misspelt word must be (difflib's ratio).
 LIKE = 0.75
 
 
 def matching(wanted: str, styles: Sequence[Style]) -> list[Style]:
-    """The styles in whose id, title and artist every word of `wanted` occurs, also as a part of a word."""
+    """The styles whose id, title and artist contain every word of `wanted`, also within a word."""
     words = folded(wanted).replace("_", " ").split()
     return [style for style in styles if words and all(word in text_of(style) for word in words)]
 
 
 def nearest(wanted: str, styles: Sequence[Style]) -> list[str]:
-    """Ids that `wanted` may mean, the likeliest first: all that match it, else a few that are spelled like it."""
+    """Ids that `wanted` may mean, best first: all that match, otherwise a few with a similar spelling."""
     wanted = wanted[:WANTED_CHARACTERS]
     if len(folded(wanted)) > 2 and (found := matching(wanted, styles)):
         return list(dict.fromkeys(style.id for style in found))[:MAX_MATCHING]
@@ -33,7 +33,7 @@ def nearest(wanted: str, styles: Sequence[Style]) -> list[str]:
 
 
 def spelled_like(wanted: str, styles: Sequence[Style]) -> list[str]:
-    """Ids of styles with a title, an artist or a word of either that is spelled like `wanted`, the likest first."""
+    """Ids of styles whose title or artist, or a word of them, is spelled like `wanted`, best first."""
     likeness: dict[str, float] = {}
     for style in styles:
         names = [folded(name) for name in (style.title, style.artist or "") if name]

@@ -1,1 +1,1 @@
-"""The HTTP server: uvicorn with h11, bounds on what a connection may cost, and an end that loses nothing."""
+"""The HTTP server: uvicorn with h11, limits on each connection, and a graceful shutdown."""

@@ -1,4 +1,4 @@
-"""uvicorn's configuration, as the settings have it."""
+"""uvicorn's configuration, from the settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.server.limits import limits_of
 from app.server.protocol import BoundedProtocol
 from app.settings import Settings
 
-# After the last request could have ended: the answer still has to reach its client.
+# Beyond the deadline of the last request: its response must still reach the client.
 SHUTDOWN_MARGIN_SECONDS = 5
 
 
@@ -20,8 +20,8 @@ class ServerConfig(uvicorn.Config):
     """
     Attributes:
         crowd: the server's connections.
-        drain_seconds: how long requests are taken after SIGTERM.
-        prefix: the path below which a proxy serves us.
+        drain_seconds: how long requests are accepted after SIGTERM.
+        prefix: the path below which a proxy serves the application.
     """
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
@@ -37,7 +37,7 @@ class ServerConfig(uvicorn.Config):
             log_config=None,
             access_log=False,
             server_header=False,
-            # FastAPI adds the path of the settings, with which a proxy's may go or stay.
+            # FastAPI adds `root_path` itself, which works whether the proxy strips it or not.
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=list(settings.trusted_proxies),
             timeout_keep_alive=settings.keep_alive_seconds,

@@ -1,4 +1,4 @@
-"""h11's state of a connection, with bounds on a request's headers."""
+"""h11's connection, with limits on a request's headers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from app.errors import HeadersTooLarge, PasticheError, RequestError
 from app.server.limits import Limits
 
 HEAD_END = re.compile(rb"\n\r?\n")
-# A request to a proxy, which a server must understand as well (RFC 9112, section 3.2.2).
+# The absolute form, as sent to proxies, which servers must accept as well (RFC 9112, section 3.2.2).
 ABSOLUTE_FORM = re.compile(rb"https?://[^/?]*", re.IGNORECASE)
 
 
 class BoundedConnection(h11.Connection):
     """
     Attributes:
-        error: what was wrong with the request when `next_event` has raised.
+        error: what was wrong with the request, after `next_event` has raised.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -27,7 +27,7 @@ class BoundedConnection(h11.Connection):
         self._limits = limits
 
     def next_event(self) -> Any:
-        """Raises h11.RemoteProtocolError, and notes why in `error`."""
+        """As h11. Raises h11.RemoteProtocolError, and stores the reason in `error`."""
         try:
             if self.their_state is h11.IDLE:
                 self._check_head(self.trailing_data[0])
@@ -38,7 +38,7 @@ class BoundedConnection(h11.Connection):
             raise
 
     def _check_head(self, data: bytes) -> None:
-        """Before anything of it is parsed: many small headers cost more than their bytes."""
+        """Check limits before parsing: many small headers cost more than their bytes."""
         end = HEAD_END.search(data)
         size = len(data) if end is None else end.start()
         if size > self._limits.header_bytes:
@@ -50,7 +50,7 @@ class BoundedConnection(h11.Connection):
 
 
 def as_to_a_server(request: h11.Request) -> h11.Request:
-    """The request with the path alone as its target. Raises h11.RemoteProtocolError for other versions of HTTP."""
+    """The request with only the path as its target. Raises h11.RemoteProtocolError for other HTTP versions."""
     if not request.http_version.startswith(b"1."):
         raise h11.RemoteProtocolError("another version of HTTP")
     absolute = ABSOLUTE_FORM.match(request.target)

@@ -1,4 +1,4 @@
-"""All connections of a server: how many there may be, and which is closed first when there are too many."""
+"""All connections of a server: how many are allowed, and which one is closed first if there are too many."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ import structlog
 
 from app.server.limits import Limits
 
-# Refused connections stay until their client has read why; where these are too many as well, they are cut off.
+# Refused connections stay open until their client has read the reason, up to this many; beyond it they are cut off.
 MAX_REFUSED = 32
-# A flood is logged now and then, not with a line for each of its connections.
+# Seconds between log lines about too many connections.
 LOG_SECONDS = 10
 
 _log = structlog.get_logger(__name__)
 
 
 class Member(Protocol):
-    """A connection, as the crowd knows it."""
+    """A connection, as `Crowd` sees it."""
 
     unsent: int
-    """Bytes of answers that wait for the client."""
+    """Unsent bytes of responses."""
 
     @property
     def stalled_since(self) -> float:
-        """When its client last read some of them."""
+        """When the client last read some of them."""
 
     @property
     def behind(self) -> bool:
-        """Whether its request or its answer is transferred more slowly than it should be."""
+        """Whether its request or response is transferred below the minimum rate."""
 
     def look(self, now: float) -> None:
-        """Close it if it takes too long."""
+        """Close the connection if it takes too long."""
 
     def cut_off(self, reason: str) -> None:
-        """Close it without another word."""
+        """Close the connection without a response."""
 
 
 class Crowd:
     """
     Args:
-        limits: of the server.
+        limits: the server's limits.
         clock: monotonic, in seconds.
 
     Attributes:
@@ -54,25 +54,25 @@ class Crowd:
         self.limits = limits
         self.ended: Counter[str] = Counter()
         self._clock = clock
-        # Between two requests, or before the first: the one that has been so for longest comes first.
+        # Idle connections, the one that has been idle for longest first.
         self._waiting: dict[Member, None] = {}
-        # At the last look: those that are behind, the one that has stood still for longest last.
+        # At the last look: slow connections, the one that has stalled for longest last.
         self._behind: list[Member] = []
         self._told = -float(LOG_SECONDS)
 
     def waits(self, member: Member) -> None:
-        """It is idle: no request is in progress."""
+        """The connection is idle now: it has no request in progress."""
         self._waiting.pop(member, None)
         self._waiting[member] = None
 
     def works(self, member: Member) -> None:
-        """It is busy or gone. May be called again."""
+        """The connection is busy or closed now. May be called again."""
         self._waiting.pop(member, None)
 
     def admits(self, count: int) -> bool:
-        """Whether one more may come where `count` are there.
+        """Whether to accept one more connection beside `count` open ones.
 
-        Whoever has waited for longest makes room for it; where nobody waits, whoever is too slow.
+        The one that has been idle for longest is closed to make room; if none is idle, a slow one is.
         """
         if count < self.limits.connections:
             return True
@@ -85,7 +85,7 @@ class Crowd:
         return True
 
     def look(self, members: Iterable[Member]) -> None:
-        """Called a few times a second."""
+        """Close connections that take too long. Called a few times per second."""
         now = self._clock()
         there = list(members)
         for member in there:

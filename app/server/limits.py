@@ -1,4 +1,4 @@
-"""What one connection, and all of them together, may cost."""
+"""Limits of a connection, and of all connections together."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from app.machine import allow_files
 from app.settings import Settings, SettingsError
 
-# For everything that is not a client's connection: models, databases, pictures of jobs, worker processes, and
+# Open files kept for everything but clients' connections: models, databases, images of jobs, worker processes, and
 # connections that are being refused.
 OTHER_FILES = 96
-# What one connection may hold before anybody knows what it wants is a head of 64 kB: 256 MB at the most.
+# A connection can hold 64 kB of headers before they are parsed: at most 256 MB.
 MAX_CONNECTIONS = 4096
 
 
@@ -21,12 +21,12 @@ class Limits:
         header_bytes: request line and headers together.
         header_lines: number of headers.
         header_seconds: from the connection, or a request's first byte, to the end of its headers.
-        body_seconds: a body that brings less than `bytes_per_second` for so long is given up.
-        answer_seconds: likewise an answer that its client does not read.
-        discard_bytes: of a body that comes after its answer, so much is read and thrown away.
-        discard_seconds: and for so long.
-        unsent_bytes: of all answers together that wait for their clients.
-        connections: open at once.
+        body_seconds: how long a body may arrive at less than `bytes_per_second`.
+        answer_seconds: how long a response may be read at less than that.
+        discard_bytes: how much of a body is read and discarded after its response.
+        discard_seconds: how long a body is discarded.
+        unsent_bytes: of all responses together.
+        connections: most open connections.
     """
 
     header_bytes: int
@@ -42,7 +42,7 @@ class Limits:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Raises SettingsError where more connections are asked for than there can be open files."""
+    """The limits in the settings. Raises SettingsError for more connections than there can be open files."""
     return Limits(
         header_bytes=settings.header_kilobytes * 1000,
         header_lines=settings.header_lines,
@@ -58,11 +58,11 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def connections(asked: int | None, files: int | None) -> int:
-    """How many may be open.
+    """How many connections may be open.
 
     Args:
-        asked: None takes what there is room for.
-        files: how many may be open, None where nothing limits them.
+        asked: None: as many as possible.
+        files: the limit of open files, None if there is none.
     """
     most = MAX_CONNECTIONS if files is None else max(1, files - OTHER_FILES)
     if asked is None:

@@ -12,9 +12,9 @@ EVERY_IPV6 = "::"
 
 
 def open_sockets(host: str, port: int) -> list[socket.socket]:
-    """Bound, and not listening yet: until the server has started, connections are refused.
+    """Sockets that are bound but do not listen yet: until the server has started, connections are refused.
 
-    `::` stands for all addresses of this machine, those of IPv4 among them.
+    `::` means all addresses of this machine, including IPv4.
 
     Raises:
         SettingsError: the host has no address here, or the port is taken.
@@ -29,7 +29,7 @@ def open_sockets(host: str, port: int) -> list[socket.socket]:
             bound.append(bind(family, protocol, address, both=host == EVERY_IPV6))
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL and len(found) > 1:
-                continue  # a name such as localhost may have an address of IPv6 that this machine does not have
+                continue  # a name such as localhost may resolve to an IPv6 address that this machine does not have
             close(bound)
             raise SettingsError(
                 f"PASTICHE_HOST, PASTICHE_PORT: cannot listen on {url(address)} ({reason(error)}). Use another port, "
@@ -43,7 +43,7 @@ def open_sockets(host: str, port: int) -> list[socket.socket]:
 def bind(family: int, protocol: int, address: Any, *, both: bool) -> socket.socket:
     """
     Args:
-        both: whether a socket of IPv6 takes connections of IPv4 as well.
+        both: whether an IPv6 socket accepts IPv4 connections, too.
     """
     listening = socket.socket(family, socket.SOCK_STREAM, protocol)
     try:

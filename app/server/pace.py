@@ -1,22 +1,22 @@
-"""Whether bytes come, or go, fast enough."""
+"""Whether bytes are transferred fast enough."""
 
 from __future__ import annotations
 
-# Who is too slow for so long makes room where others need it.
+# Seconds below the rate after which a connection may be closed to make room.
 BEHIND_SECONDS = 2
 
 
 class Pace:
-    """Of one direction of one connection.
+    """The rate of one direction of a connection.
 
     Args:
-        seconds: of silence that are too many, and over which the rate is measured.
-        rate: bytes a second that are enough.
-        now: monotonic, in seconds; the first measure begins there.
+        seconds: longest time without bytes, and the time over which the rate is measured.
+        rate: lowest rate, in bytes per second.
+        now: monotonic time in seconds, at which measuring starts.
 
     Attributes:
-        moved: when bytes were last transferred, or there were none to transfer.
-        behind: whether the last two seconds brought less than the rate; borne with while nobody needs the room.
+        moved: when bytes were last transferred, or there was nothing to transfer.
+        behind: whether the rate was too low over the last two seconds, which is tolerated unless room is needed.
     """
 
     def __init__(self, seconds: float, rate: float, now: float) -> None:
@@ -25,17 +25,17 @@ class Pace:
         self.rest(now, 0)
 
     def rest(self, now: float, count: int) -> None:
-        """Nothing is to be transferred now; the next measure begins here."""
+        """There is nothing to transfer; measuring starts again."""
         self.moved = now
         self.behind = False
         self._count = count
-        # Where the measures began, that over `seconds` and that over two.
+        # Start of both measurements: over `seconds`, and over two seconds.
         self._long = self._short = (now, count)
 
     def too_slow(self, now: float, count: int) -> bool:
         """
         Args:
-            count: bytes that were transferred in all.
+            count: bytes transferred in total.
         """
         if count > self._count:
             self.moved, self._count = now, count

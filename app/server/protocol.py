@@ -1,5 +1,4 @@
-"""HTTP/1.1 as uvicorn and h11 speak it, with bounds on what a client may send, how slowly, and how long it may leave
-its answer unread."""
+"""uvicorn's HTTP/1.1 with h11, and with limits on the size and rate of requests, and on unread responses."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from app.server.transport import ClientTransport
 if TYPE_CHECKING:
     from app.server.config import ServerConfig
 
-# A client that reads its answer at last, and sends nothing meanwhile, has so long for it.
+# Seconds without bytes after which a lingering connection is closed, once its response is sent.
 LINGER_SILENCE_SECONDS = 5
 FULL_RETRY_SECONDS = 5
 
@@ -32,8 +31,8 @@ _log = structlog.get_logger(__name__)
 class BoundedProtocol(H11Protocol):
     """One connection of a client.
 
-    It waits for a request's headers, then for its body; it discards what comes of a body after the answer; and it
-    `lingers` where it should be closed then: nothing is sent any more, but what comes is read for a while.
+    It waits for the headers of a request, then for its body. It discards what arrives of a body after the response, and
+    if it should close then, it `lingers`: nothing more is sent, but incoming bytes are read for a while.
     """
 
     config: ServerConfig
@@ -52,17 +51,17 @@ class BoundedProtocol(H11Protocol):
         self.conn = BoundedConnection(self.limits)
         self.unsent = 0
         self._received = 0
-        self._heard = 0.0  # when bytes came last
+        self._heard = 0.0  # when bytes last arrived
         self._lingering = False
-        # Until then headers must have come; None between two requests.
+        # Deadline for the headers; None between two requests.
         self._head_due: float | None = None
-        # Until then, and up to that count of bytes, what comes after an answer is discarded.
+        # Deadline, and total of bytes, up to which bytes after a response are discarded.
         self._discard_due = 0.0
         self._discard_most = 0
         self._body_pace = Pace(self.limits.body_seconds, self.limits.bytes_per_second, self.loop.time())
         self._answer_pace = Pace(self.limits.answer_seconds, self.limits.bytes_per_second, self.loop.time())
 
-    # What asyncio and uvicorn call.
+    # Called by asyncio and uvicorn.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         count = len(self.connections)
@@ -78,7 +77,7 @@ class BoundedProtocol(H11Protocol):
         if not self.crowd.admits(count):
             problem = Overloaded("Too many connections are open.", retry_after_seconds=FULL_RETRY_SECONDS)
             self._refuse("connections", problem)
-            self.crowd.works(self)  # so that nobody is let in for it
+            self.crowd.works(self)  # so that it makes no room for another one
         else:
             self.crowd.waits(self)
 
@@ -104,7 +103,7 @@ class BoundedProtocol(H11Protocol):
             self._head_due = None
             self.crowd.works(self)
         elif before is h11.SEND_BODY:
-            self._between_requests()  # the body that was discarded has come to its end
+            self._between_requests()  # the discarded body is complete
 
     def on_response_complete(self) -> None:
         if self.conn.their_state is h11.SEND_BODY:
@@ -120,7 +119,7 @@ class BoundedProtocol(H11Protocol):
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def send_400_response(self, msg: str) -> None:
-        """uvicorn's, called for whatever h11 or our bounds do not let through."""
+        """uvicorn's hook for requests that h11 or our limits refuse."""
         assert self.conn.error is not None
         self._refuse("headers", self.conn.error)
 
@@ -132,9 +131,9 @@ class BoundedProtocol(H11Protocol):
             super().shutdown()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Offers of HTTP/2 come with every request of some clients, and are passed over (RFC 9110, section 7.8)."""
+        """Ignore offers of HTTP/2, which some clients send with every request (RFC 9110, section 7.8)."""
 
-    # What the crowd calls.
+    # Called by the crowd.
 
     def look(self, now: float) -> None:
         self._look_at_answer(now)
@@ -184,7 +183,7 @@ class BoundedProtocol(H11Protocol):
     def behind(self) -> bool:
         return self._body_pace.behind or self._answer_pace.behind
 
-    # How a connection ends.
+    # Ending a connection.
 
     def _refuse(self, reason: str, problem: PasticheError) -> None:
         """Respond with the problem if no response has begun, and close."""
@@ -201,14 +200,14 @@ class BoundedProtocol(H11Protocol):
         self.transport.close()
 
     def _leave(self) -> None:
-        """Nothing more is for the application, or from it."""
+        """Detach the application from the connection."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
             self.flow.resume_writing()
 
     def _lingers(self) -> bool:
-        """Whether the client may still be sending, when the connection should be closed."""
+        """Whether the client may still be sending although the connection should be closed."""
         state = self.conn.their_state
         sending = state in (h11.SEND_BODY, h11.ERROR) or (state is h11.IDLE and self._head_due is not None)
         if not sending or self.conn.they_are_waiting_for_100_continue:
@@ -220,7 +219,7 @@ class BoundedProtocol(H11Protocol):
         return True
 
     def _discards(self) -> bool:
-        """Whether its answer is out, and what comes now is of the request before it."""
+        """Whether the response is complete, and incoming bytes still belong to its request."""
         return self._lingering or (self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete)
 
     def _discard(self) -> None:
@@ -232,7 +231,7 @@ class BoundedProtocol(H11Protocol):
 
 
 def unmapped(client: tuple[str, int] | None) -> tuple[str, int] | None:
-    """An IPv4 address as such, where a socket for both kinds tells it as an IPv6 one (::ffff:192.0.2.1)."""
+    """The address, with IPv4 mapped to IPv6 (::ffff:192.0.2.1), as in dual-stack sockets, turned back to IPv4."""
     if client is None or ":" not in client[0]:
         return client
     address = ipaddress.ip_address(client[0].partition("%")[0])

@@ -1,4 +1,4 @@
-"""Answers of the server itself, to what never becomes a request: problems (RFC 9457) like all others."""
+"""Responses to what never becomes a request; they are problems (RFC 9457) like all others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.errors import PasticheError
 
 
 def refusal(conn: h11.Connection, error: PasticheError, prefix: str) -> bytes:
-    """The whole answer, after which the connection is closed. For a connection that has not begun another one."""
+    """The whole response, after which the connection is closed; only if no other response has begun."""
     instance = uuid.uuid4().hex
     body = json.dumps(
         {

@@ -1,4 +1,4 @@
-"""uvicorn's server, with a watch over its connections, workers beside it, and an end in steps."""
+"""uvicorn's server, with limits on its connections, workers beside it, and a graceful shutdown."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from app.server.config import ServerConfig
 
 WATCH_SECONDS = 0.25
 TICK_SECONDS = 0.1
-# An answer with it is the last one on its connection, and its client takes the next request elsewhere.
+# A response with this header is the last one on its connection, and the client sends its next request elsewhere.
 LAST_ANSWER = (b"connection", b"close")
 
 _log = structlog.get_logger(__name__)
 
 
 class Server(uvicorn.Server):
-    """It ends in steps: readiness fails, requests are taken for a while, those in flight are answered.
+    """Shuts down in steps: readiness fails, requests are accepted for a while, those in flight are answered.
 
-    Streams of events are ended before it waits for the requests in flight: they would last.
+    Event streams are ended before it waits for the requests in flight, since they would never end themselves.
 
     Args:
-        once_warm: called when the models are warm, between two requests.
+        once_warm: called between two requests, when the models are warmed up.
     """
 
     config: ServerConfig
@@ -58,12 +58,12 @@ class Server(uvicorn.Server):
         self._once_warm()
 
     async def _watch(self) -> None:
-        """Give up connections that take too long, until the last one is gone."""
+        """Close connections that take too long, until none is left."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             try:
                 self.config.crowd.look(self.server_state.connections)  # type: ignore[arg-type]
-            except Exception:  # noqa: BLE001 - without the watch every bound in time would be gone
+            except Exception:  # noqa: BLE001 - without this loop, no time limit would hold
                 _log.exception("watch_interrupted")
 
     async def main_loop(self) -> None:
@@ -74,7 +74,7 @@ class Server(uvicorn.Server):
             await self._drain(signals)
 
     async def _drain(self, signals: int) -> None:
-        """Take requests until those who send them have seen that we go, or until another signal."""
+        """Accept requests until load balancers have noticed the shutdown, or until another signal."""
         _log.info("draining", seconds=self.config.drain_seconds)
         self.server_state.default_headers = [*self.server_state.default_headers, LAST_ANSWER]
         end = time.monotonic() + self.config.drain_seconds
@@ -83,6 +83,6 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._service.jobs.event_hub.close()
-        # Not after `run`: uvicorn lets the signal that ended it end the process there.
+        # Not after `run`, at whose end uvicorn raises the signal again, which ends the process.
         await asyncio.gather(super().shutdown(sockets), asyncio.to_thread(self._workers.stop))
         self._watching.cancel()

@@ -1,4 +1,4 @@
-"""The way out of a connection, as uvicorn sees it."""
+"""The transport of a connection that uvicorn sees."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 class ClientTransport:
-    """asyncio's transport of a connection, which counts what is written and lets a client that still sends read on.
+    """asyncio's transport, which also counts what is written, and closes without losing the response.
 
-    Who closes a connection while bytes come in resets it, and the client may never see the answer. So `close` ends
-    the way out only, as long as `lingers` says so, and `abort` or the client ends the rest.
+    Closing a connection while bytes arrive resets it, and the client may never see the response. So while `lingers` is
+    true, `close` only ends the sending direction; `abort` or the client ends the other.
     """
 
     def __init__(self, transport: asyncio.Transport, lingers: Callable[[], bool]) -> None:

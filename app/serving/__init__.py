@@ -1,1 +1,1 @@
-"""Which models are served now, and how versions are swapped."""
+"""The models that are served, and how their versions are swapped."""

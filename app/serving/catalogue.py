@@ -14,13 +14,13 @@ from app.registry.style_search import nearest
 
 MEDIA_TYPES = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
-# In place of a model's name: every model.
+# In place of a model's name, every model.
 ALL = "all"
 
 
 @dataclass(frozen=True)
 class Preview:
-    """A picture that never changes; `sha256` is the one in the manifest."""
+    """An immutable image; `sha256` is the one in the manifest."""
 
     data: bytes
     media_type: str
@@ -41,19 +41,19 @@ class ServedModel:
 
 
 def load_served_model(model: Model, stylizer: Stylizer) -> ServedModel:
-    """The previews are read now: a folder may change or go later.
+    """Load a model with its previews, since its folder may change or vanish later.
 
     Raises:
-        InvalidModel: a preview is not what was published.
+        InvalidModel: a preview has changed since it was published.
     """
     previews = {style.id: found for style in model.manifest.styles if (found := read_preview(model, style))}
     return ServedModel(model.manifest, stylizer, previews)
 
 
 class Catalogue:
-    """The loaded models at one moment, at least one; the first is the default.
+    """The loaded models, at least one; the first is the default.
 
-    It never changes: when other versions become active, another catalogue takes its place. A request looks at one.
+    It is immutable: when versions are swapped, a new catalogue replaces it. A request uses one catalogue throughout.
     """
 
     def __init__(self, served_models: Sequence[ServedModel]) -> None:
@@ -62,7 +62,7 @@ class Catalogue:
 
     @property
     def stylizers(self) -> Mapping[str, Stylizer]:
-        """By their models' labels."""
+        """Stylizers by label of their model."""
         return {label: shown.stylizer for label, shown in self._served.items()}
 
     @property
@@ -71,14 +71,14 @@ class Catalogue:
         return [manifest.label for manifest in self.manifests]
 
     def model(self, name: str | None) -> Manifest:
-        """By its name or its label; None is the default. Raises InvalidOption for one that is not loaded."""
+        """A model by name or label; None is the default. Raises InvalidOption if it is not loaded."""
         for manifest in self.manifests:
             if name is None or name in (manifest.name, manifest.label):
                 return manifest
         raise InvalidOption(f"There is no model {quoted(name or '')}.", models=self.labels)
 
     def styles(self, model: str | None = ALL) -> Iterator[tuple[Manifest, Style]]:
-        """Every style of one model (None is the default), or of all of them. Raises InvalidOption."""
+        """The styles of a model (None is the default), or with `ALL`, of every model. Raises InvalidOption."""
         manifests = self.manifests if model == ALL else (self.model(model),)
         return ((manifest, style) for manifest in manifests for style in manifest.styles)
 
@@ -95,7 +95,7 @@ class Catalogue:
         return self._served[manifest.label].previews.get(style.id)
 
     def stylizer(self, manifest: Manifest) -> Stylizer:
-        """The stylizer of this model; a request that holds it can finish with it."""
+        """The stylizer of this model; a request that holds it can finish with it after a swap."""
         return self._served[manifest.label].stylizer
 
 
@@ -108,10 +108,10 @@ def read_preview(model: Model, style: Style) -> Preview | None:
 
 
 def nearest_names(wanted: str, names: Iterable[str]) -> list[str]:
-    """At most three names that look like a misspelling of `wanted`, the likeliest first."""
+    """At most three names of which `wanted` may be a misspelling, best first."""
     return difflib.get_close_matches(wanted.lower()[:64], list(dict.fromkeys(names)), n=3, cutoff=0.5)
 
 
 def quoted(text: str) -> str:
-    """A client's own words for a sentence: quoted, printable, and shortened."""
+    """A client's own words for use in a message: quoted, printable, and shortened."""
     return ascii(text if len(text) <= 40 else text[:40] + "...")

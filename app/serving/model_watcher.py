@@ -1,6 +1,7 @@
-"""The model watcher: a thread loads versions that have become active, and swaps them for the old ones.
+"""The model watcher: a thread that loads versions which have become active, and swaps them in.
 
-Requests go on meanwhile, and those that began on the old version finish on it. If anything fails, the old one stays.
+Requests are answered meanwhile; those that began on the old version finish on it. If anything fails, the old version
+stays.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from app.registry.error import InvalidModel, MissingModel
 from app.registry.label import label_of, parse_label
 from app.serving.catalogue import Catalogue, ServedModel, load_served_model
 
-# Of the thread that warms a new version up while the engine works.
+# Niceness of the thread that warms up a new version while the engine works.
 THREADS = 1
-# Before a version that could not be loaded is tried again: the storage may be back, or its files repaired.
+# Seconds before a version that could not be loaded is tried again: its storage may be back, or its files repaired.
 RETRY_SECONDS = 15
 STOP_SECONDS = 5
 
@@ -32,7 +33,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Refusal:
-    """A version that should be served and is not; `reason` is a public sentence."""
+    """An active version that cannot be served; `reason` is a public sentence."""
 
     label: str
     reason: str
@@ -43,8 +44,8 @@ class ModelWatcher:
     """The models of one process.
 
     Args:
-        models: as the settings have them: names, which are followed, and `name@version`, which stay. Active models of
-            other names are served too.
+        models: as in the settings: names, whose active version is followed, and `name@version`, which is kept. Other
+            models are served as soon as they have an active version.
     """
 
     def __init__(self, models: Sequence[str], model_store: ModelStore, device: Device, every_seconds: float) -> None:
@@ -61,14 +62,14 @@ class ModelWatcher:
 
     @property
     def refusals(self) -> list[Refusal]:
-        """Active versions that are not served; normally empty."""
+        """Active versions that cannot be served; normally none."""
         return list(self._refusals.values())
 
     def open(self) -> Catalogue:
-        """What is served at first. Instead of a version that cannot be loaded it is the one before, or the shipped one.
+        """Load what is served at first. If a version cannot be loaded, the one before or the shipped one replaces it.
 
         Raises:
-            InvalidModel: the default model has no version that can be used, or one of the settings does not exist.
+            InvalidModel: no version of the default model can be used, or a model in the settings does not exist.
         """
         for name, label in self._wanted(self._active_at_start()).items():
             found = self._first_of(name, label)
@@ -77,10 +78,10 @@ class ModelWatcher:
         return Catalogue(list(self._shown.values()))
 
     def start(self, engine: Engine, show: Callable[[Catalogue], None]) -> None:
-        """Begin to follow as soon as the engine runs. To be called before it computes anything.
+        """Start watching as soon as the engine runs. Must be called before it computes anything.
 
         Args:
-            show: takes each new catalogue, once the engine has its models.
+            show: called with each new catalogue, once the engine has its models.
         """
         self._thread = threading.Thread(target=self._run, args=(engine, show), name="model-watcher", daemon=True)
         self._thread.start()
@@ -102,7 +103,7 @@ class ModelWatcher:
                 self._once(engine, show)
             except LedgerUnavailable as error:
                 self._note_outage(error.private or error.detail)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the old versions go on, and it tries again
+            except Exception as error:  # noqa: BLE001 - the old versions stay, and it tries again
                 self._note_outage(repr(error))
 
     def _once(self, engine: Engine, show: Callable[[Catalogue], None]) -> None:
@@ -123,7 +124,7 @@ class ModelWatcher:
         self._remember(active)
 
     def _wanted(self, active: Mapping[str, int]) -> dict[str, str]:
-        """Label by what it is served for: an entry of the settings, or the name of another active model."""
+        """Labels to serve, by entry of the settings or by name of another active model."""
         wanted = {}
         for entry in self._models:
             name, pinned = parse_label(entry)
@@ -139,7 +140,7 @@ class ModelWatcher:
         return label_of(name, self._model_store.newest_shipped(name) or 1)
 
     def _next(self, name: str, label: str) -> ServedModel | None:
-        """What to serve for `name` from now on: the version of that label, else the one that is served already."""
+        """What to serve for `name` next: the version `label`, or the one that is served already if that fails."""
         now = self._shown.get(name)
         if now is not None and now.label == label:
             return now
@@ -149,14 +150,14 @@ class ModelWatcher:
         try:
             found = self._load(label)
             found.stylizer.warm(batches=1)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a version, the one before it goes on
+        except Exception as error:  # noqa: BLE001 - whatever is wrong, the version before stays
             self._refuse(name, label, error)
             return now
         self._refusals.pop(name, None)
         return found
 
     def _load(self, label: str) -> ServedModel:
-        """A model that is served under two names is loaded once."""
+        """Load a version, or reuse it if it is served under another name already."""
         for shown in self._shown.values():
             if shown.label == label:
                 return shown
@@ -179,21 +180,21 @@ class ModelWatcher:
             return self._model_store.remembered()
 
     def _first_of(self, name: str, label: str) -> ServedModel | None:
-        """The version of that label, or the next best. None: there is none, and the service does without.
+        """The version `label`, or a replacement. None if there is none, and the service can start without.
 
         Raises:
-            InvalidModel: it is the default model, or one of the settings that does not exist.
+            InvalidModel: there is none of the default model, or a model in the settings does not exist.
         """
         failures: list[Exception] = []
         for tried in dict.fromkeys([label, *self._instead(name)]):
             try:
                 return self._load(tried)
-            except Exception as error:  # noqa: BLE001 - as later
+            except Exception as error:  # noqa: BLE001 - as in `_next`
                 failures.append(error)
                 if tried == label:
                     self._refuse(name, label, error)
-        # The first is the default, and a name that means nothing is a mistake in the settings; a broken one of the
-        # others is not worth the rest.
+        # The first is the default, and an unknown name is a mistake in the settings; any other broken model is no
+        # reason not to serve the rest.
         if name == self._models[0] or (name in self._models and isinstance(failures[0], MissingModel)):
             raise InvalidModel(sentence(failures[0])) from failures[0]
         return None
@@ -217,7 +218,7 @@ class ModelWatcher:
 
 
 def sentence(error: Exception) -> str:
-    """The reason for clients, without private details."""
+    """The public reason, without private details."""
     if isinstance(error, InvalidModel):
         return str(error)
     if isinstance(error, ServiceError):

@@ -9,12 +9,12 @@ from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validato
 
 from app.settings.values import Separated
 
-# A key of fewer characters is guessed.
+# Shorter keys can be guessed.
 MIN_KEY_CHARACTERS = 8
 
 
 class AccessSettings(BaseModel):
-    """Access. Both secrets are read again when their files change, without a restart."""
+    """Access. Secrets in files are read again when the files change, without a restart."""
 
     api_keys: Annotated[tuple[SecretStr, ...], Separated] = Field(
         (),

@@ -1,4 +1,4 @@
-"""Settings of the HTTP server's connections (app/server): what one may cost, and for how long."""
+"""Settings of the HTTP server's connections (app/server): the resources and the time that each may take."""
 
 from __future__ import annotations
 
@@ -13,63 +13,67 @@ from app.settings.values import Separated, by_memory
 class ConnectionSettings(BaseModel):
     """Connections. What happens beyond each limit is in [limits.md](limits.md)."""
 
-    header_kilobytes: int = Field(64, ge=1, le=1024, description="Request line and headers together; more is 431.")
-    header_lines: int = Field(100, ge=10, le=10_000, description="Number of headers; more is 431.")
+    header_kilobytes: int = Field(
+        64, ge=1, le=1024, description="Largest request line and headers together; beyond it, 431."
+    )
+    header_lines: int = Field(100, ge=10, le=10_000, description="Most headers of a request; beyond it, 431.")
     header_seconds: float = Field(
         10,
         gt=0,
         le=3600,
-        description="Time from a connection, or the first byte of a request on it, to the end of the request's "
-        "headers; later is 408.",
+        description="Time from the start of a connection, or from the first byte of a request, to the end of its "
+        "headers; beyond it, 408.",
     )
     bytes_per_second: float = Field(
-        1000, gt=0, le=1e9, description="What a client must send of its body, and read of its response, at least."
+        1000, gt=0, le=1e9, description="Lowest rate at which a client must send its body and read its response."
     )
     body_seconds: float = Field(
-        20, gt=0, le=3600, description="A body that arrives more slowly than that for so long is 408."
+        20, gt=0, le=3600, description="Time for which a body may arrive more slowly than that; beyond it, 408."
     )
     answer_seconds: float = Field(
-        20, gt=0, le=3600, description="A response that is read more slowly than that for so long is given up."
+        20,
+        gt=0,
+        le=3600,
+        description="Time for which a response may be read more slowly than that; then the connection is closed.",
     )
     discard_megabytes: float = Field(
         64,
         ge=0,
         le=10_000,
-        description="Of a body that still arrives after its response, so much is read and discarded, so that the "
-        "response is read as well.",
+        description="Bytes of a body that are read and discarded if it still arrives after its response, so that "
+        "the client reads the response, too.",
     )
-    discard_seconds: float = Field(30, gt=0, le=3600, description="And for so long.")
+    discard_seconds: float = Field(30, gt=0, le=3600, description="Time for which they are read.")
     unsent_megabytes: float = Field(
         default_factory=by_memory(256),
         gt=0,
         le=100_000,
-        description="Responses that wait for their clients, over all connections; beyond it those that stall are given "
-        "up.",
+        description="Unsent bytes of responses over all connections; beyond it, connections that stall are closed.",
     )
     connections: int | None = Field(
         None,
         ge=1,
         le=1_000_000,
-        description="Connections open at once. Without it, what the limit of open files has room for, at most 4096.",
+        description="Most open connections. By default, as many as the limit of open files allows, at most 4096.",
     )
     keep_alive_seconds: int = Field(
         75,
         ge=1,
         le=3600,
-        description="Time until an idle connection is closed; longer than load balancers keep theirs, which is mostly "
-        "60 s.",
+        description="Time until an idle connection is closed; longer than the timeout of load balancers, which is "
+        "usually 60 s.",
     )
     drain_seconds: float = Field(
         5,
         ge=0,
         le=3600,
-        description="After SIGTERM, readiness fails and requests are taken for so long; then those in flight are "
-        "answered.",
+        description="Time after SIGTERM for which readiness fails and requests are still accepted; then those in "
+        "flight are answered.",
     )
     trusted_proxies: Annotated[tuple[str, ...], Separated] = Field(
         (),
         description="Addresses and networks of proxies, separated by commas, whose `X-Forwarded-For` and "
-        "`X-Forwarded-Proto` are believed; `*` for all.",
+        "`X-Forwarded-Proto` are trusted; `*` for all.",
     )
 
     @field_validator("trusted_proxies")

@@ -13,40 +13,43 @@ class EngineSettings(BaseModel):
     """Engine."""
 
     device: Annotated[Literal["auto", "cpu", "cuda", "mps"], AnyCase] = Field(
-        "auto", description="`cpu`, `cuda` or `mps`; `auto` takes the best one there is."
+        "auto", description="`cpu`, `cuda` or `mps`; `auto` takes the fastest that is available."
     )
     precision: Annotated[Literal["auto", "float32", "bfloat16"], AnyCase] = Field(
-        "auto", description="`float32` or `bfloat16`; `auto` takes bfloat16 where the hardware multiplies in it."
+        "auto", description="`float32` or `bfloat16`; `auto` takes bfloat16 if the hardware multiplies in it."
     )
     core_share: float = Field(
         1,
         gt=0,
         le=1,
-        description="Share of the usable cores that the default numbers of threads take, where several processes share "
-        "a machine.",
+        description="Share of the usable cores for which the default numbers of threads are computed, if several "
+        "processes share a machine.",
     )
     engine_threads: int = Field(
         default_factory=network_threads,
         ge=1,
         le=1024,
-        description="Threads of the network on a CPU. Usable cores are those that the affinity (`taskset`, a cpuset) "
-        "and the CPU quota of the cgroups leave, rounded down.",
+        description="Threads of the network on a CPU; by default one for each usable core: those that the affinity "
+        "(`taskset`, a cpuset) and the CPU quota of the cgroups allow, rounded down.",
     )
     codec_threads: int = Field(
         default_factory=codec_threads,
         ge=1,
         le=1024,
-        description="Threads that decode and encode images: as many for small requests, for middling and for large "
-        "ones each, so that none waits for much larger ones. The default is half of the usable cores, rounded up; here "
-        "hardware threads of one core count.",
+        description="Threads that decode and encode images: so many each for small, medium and large requests, so "
+        "that none waits for much larger ones. The default is half of the usable cores, rounded up, counting the "
+        "hardware threads of a core separately.",
     )
     batch_pictures: int = Field(
         8,
         ge=1,
         le=256,
-        description="Largest batch. On a CPU of two to four threads a batch holds as many images, one a thread; 1 runs "
-        "them one by one, each the same to the bit whoever else is there.",
+        description="Largest batch. With two to four CPU threads, a batch has as many images, one per thread. 1 runs "
+        "images one by one, with results that do not depend, bit for bit, on other requests.",
     )
     engine_stall_seconds: float = Field(
-        120, gt=0, le=3600, description="Time of one batch after which liveness fails and the process counts as dead."
+        120,
+        gt=0,
+        le=3600,
+        description="Longest time of a batch; beyond it, liveness fails, and the process should be restarted.",
     )

@@ -1,8 +1,8 @@
-"""The environment's PASTICHE_* variables, cleaned: what means nothing is left out before anything is validated.
+"""The environment's PASTICHE_* variables, without those that carry no setting.
 
-Left out are variables that are empty, as compose files pass on what is not set, and those that Kubernetes sets in every
-pod beside a Service called pastiche (`PASTICHE_PORT=tcp://10.0.0.7:8000`). Spaces and line ends around a value go, too:
-secrets are often written with a newline behind them.
+These are empty variables, which compose files pass for what is not set, and those that Kubernetes sets in every pod
+beside a Service called pastiche (`PASTICHE_PORT=tcp://10.0.0.7:8000`). Whitespace around values is removed: secrets
+often end in a newline.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def variable(setting: str) -> str:
 
 
 def variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Values by the name of their setting, known or not, stripped; the empty ones and Kubernetes' own left out."""
+    """Stripped values by name of the setting, known or not, without empty ones and those of Kubernetes."""
     found = {}
     for name, value in environment.items():
         name, value = name.upper(), value.strip()
@@ -44,11 +44,11 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
 def unknown_variables(
     known: Iterable[str], environment: Mapping[str, str] | None = None
 ) -> list[tuple[str, str | None]]:
-    """The PASTICHE_* variables that are no setting, each with the nearest name that is one, if any is near.
+    """The PASTICHE_* variables that are no settings, each with the most similar name of a setting, if any.
 
     Args:
         known: names of the settings.
-        environment: this process's where none is given.
+        environment: by default, that of this process.
     """
     names = set(known)
     given = variables(os.environ if environment is None else environment)
@@ -61,13 +61,13 @@ def _nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _of_kubernetes(name: str, value: str) -> bool:
-    # PASTICHE_PORT is a setting, too: there the value tells.
+    # PASTICHE_PORT is a setting, too, so its value decides.
     is_address = name.endswith("_PORT") and ADDRESS_OF_KUBERNETES.fullmatch(value) is not None
     return is_address or OF_KUBERNETES.fullmatch(name) is not None
 
 
 class Variables(PydanticBaseSettingsSource):
-    """pydantic-settings' source of values, over `variables`."""
+    """Source of values for pydantic-settings: `variables`."""
 
     def __init__(self, settings: type[BaseSettings]) -> None:
         super().__init__(settings)
@@ -81,9 +81,9 @@ class Variables(PydanticBaseSettingsSource):
 
 
 def let_matplotlib_write(data_dir: Path) -> None:
-    """Have matplotlib keep its list of fonts below `data_dir`, unless the operator has said where.
+    """Let matplotlib cache its list of fonts in `data_dir`, unless the operator has set another folder.
 
-    It does not draw without a folder of its own, and in containers home and /tmp are often read-only. Kept, the list is
-    not made anew at each start, which takes it a second.
+    It needs a writable folder, and in containers, home and /tmp are often read-only. The cache saves a second at each
+    start.
     """
     os.environ.setdefault("MPLCONFIGDIR", str(data_dir / "matplotlib"))

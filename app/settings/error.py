@@ -1,7 +1,7 @@
-"""What a bad setting is refused with."""
+"""The error for invalid settings."""
 
 from __future__ import annotations
 
 
 class SettingsError(Exception):
-    """A setting has a bad value. Its sentences name the variables, and show nothing of a secret."""
+    """A setting is invalid. The message names the variables, and never shows secrets."""

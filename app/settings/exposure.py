@@ -1,4 +1,4 @@
-"""Settings of what is served to whom, beside the routes and around them."""
+"""Settings of what is exposed, and to whom."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ Access = Annotated[Literal["open", "key", "off"], AnyCase]
 
 
 class ExposureSettings(BaseModel):
-    """Exposure. What is `open` is served to everybody, what is for a `key` to those with an API key or the token."""
+    """Exposure. `open` serves everybody; `key` only clients with an API key or the operator's token."""
 
     root_path: str = Field(
         "",
         pattern=r"^(/[A-Za-z0-9._~-]+)*$",
-        description="Path below which a proxy serves the service, such as `/paint`. The proxy may remove it or not.",
+        description="Path below which a proxy serves the service, such as `/paint`. The proxy may strip it or not.",
     )
     cors_origins: Annotated[tuple[str, ...], Separated] = Field(
         (),
-        description="Origins whose pages may use the service from a browser, such as `https://example.org`, separated "
+        description="Origins of web pages that may call the service (CORS), such as `https://example.org`, separated "
         "by commas; `*` for all.",
     )
-    docs: Annotated[Literal["open", "off"], AnyCase] = Field("open", description="The reference at `/docs`.")
-    openapi: Access = Field("open", description="The OpenAPI document at `/openapi.json`; without it, no `/docs`.")
-    metrics: Access = Field("open", description="The measurements at `/metrics`.")
+    docs: Annotated[Literal["open", "off"], AnyCase] = Field("open", description="The API reference at `/docs`.")
+    openapi: Access = Field("open", description="The OpenAPI document at `/openapi.json`, which `/docs` needs.")
+    metrics: Access = Field("open", description="The Prometheus metrics at `/metrics`.")
     unauthorized_per_minute: int = Field(
         60,
         ge=1,
         le=1_000_000,
-        description="Requests of one address within a minute without a right key. More are 429; a right key still "
-        "opens.",
+        description="Most requests per minute from one address without a valid key; beyond it, 429. Requests with a "
+        "valid key are still accepted.",
     )
 
     @field_validator("cors_origins")
@@ -42,7 +42,7 @@ class ExposureSettings(BaseModel):
     def are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for each in value:
             if each != "*" and not ORIGIN.fullmatch(each):
-                raise ValueError("name origins as browsers do, such as https://example.org, without a path, or *")
+                raise ValueError("use origins as browsers send them, such as https://example.org, without a path, or *")
         return value
 
     @field_validator("openapi", "metrics")

@@ -6,23 +6,23 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from app.settings.values import ExistingFile, by_memory, network_threads
 
-# From here on, a job at 1024 px with its usual options fits beside the server.
+# From this much memory on, a job at 1024 px with the default options fits beside the server.
 JOB_MACHINE_BYTES = 4e9
 
 
 class JobSettings(BaseModel):
-    """Jobs and workers. With the defaults, the job of a worker that was killed goes on elsewhere within 6 s."""
+    """Jobs and workers. With the defaults, another worker takes over the job of a killed one within 6 s."""
 
     descriptor: ExistingFile | None = Field(
         None,
-        description="Loss network of the jobs that optimise an image, a safetensors file. Without it, the newest "
-        "`slim` of the models.",
+        description="Safetensors file of the loss network of jobs that optimise an image. By default, the newest "
+        "`slim` in the folder of models.",
     )
     workers: int = Field(
         1,
         ge=0,
         le=64,
-        description="Worker processes that `pastiche serve` starts; 0 where `pastiche worker` runs elsewhere.",
+        description="Worker processes that `pastiche serve` starts; 0 if `pastiche worker` runs elsewhere.",
     )
     worker_threads: int = Field(
         default_factory=network_threads, ge=1, le=1024, description="Threads of the networks in each worker."
@@ -31,50 +31,61 @@ class JobSettings(BaseModel):
         1, gt=0, le=60, description="How often a worker renews its lease and reports its progress."
     )
     job_lease_seconds: float = Field(
-        5, gt=0, le=600, description="Silence after which another worker takes a job over: three heartbeats at least."
+        5,
+        gt=0,
+        le=600,
+        description="Time without a heartbeat after which another worker takes a job over; at least three heartbeats.",
     )
     job_sweep_seconds: float = Field(1, gt=0, le=600, description="How often each worker looks for such jobs.")
     job_stall_seconds: float = Field(
-        300, gt=0, le=86_400, description="Time of one iteration after which a running job counts as hung."
+        300, gt=0, le=86_400, description="Longest time of one iteration; beyond it, a running job counts as hung."
     )
     job_checkpoint_seconds: float = Field(5, gt=0, le=3600, description="How often a job saves a checkpoint.")
     job_attempts: int = Field(
         3,
         ge=1,
         le=100,
-        description="Attempts of a job that ends its worker, or meets a failure that could pass, before it fails.",
+        description="Attempts of a job that kills its worker, or has a temporary failure, before it fails.",
     )
     job_retry_seconds: float = Field(
-        5, gt=0, le=3600, description="Pause after such a failure, four times as long after each further one."
+        5,
+        gt=0,
+        le=3600,
+        description="Pause after the first such failure; it is four times as long after each further one.",
     )
     job_outage_seconds: float = Field(
         600,
         ge=0,
         le=86_400,
-        description="How long a finished job waits for a storage that is away, before the attempt counts as failed.",
+        description="How long a finished job waits for storage that is unavailable before the attempt counts "
+        "as failed.",
     )
-    job_expiry_hours: float = Field(24, gt=0, le=8760, description="When the files of an ended job are deleted.")
-    job_history_days: float = Field(30, ge=0, le=3650, description="How much later the job itself is deleted.")
-    waiting_jobs: int = Field(1000, ge=1, le=1_000_000, description="Most queued jobs in all.")
+    job_expiry_hours: float = Field(
+        24, gt=0, le=8760, description="Time after its end at which the files of a job are deleted."
+    )
+    job_history_days: float = Field(
+        30, ge=0, le=3650, description="Time after that at which the job itself is deleted."
+    )
+    waiting_jobs: int = Field(1000, ge=1, le=1_000_000, description="Most queued jobs in total.")
     waiting_jobs_each: int = Field(
         100,
         ge=1,
         le=1_000_000,
-        description="Most queued jobs of one principal: of an API key, or of an address where there are no keys.",
+        description="Most queued jobs of one principal: an API key or, without keys, an address.",
     )
     jobs_per_minute: int = Field(
         60,
         ge=1,
         le=1_000_000,
-        description="Most jobs that one principal may create within any minute; over all processes with "
-        "`PASTICHE_REDIS_URL`.",
+        description="Most jobs that one principal may create per minute; counted over all processes if "
+        "`PASTICHE_REDIS_URL` is set.",
     )
     job_megapixel_iterations: float = Field(
         600,
         gt=0,
         le=1_000_000,
-        description="Most work of one job: megapixels times iterations, 600 take about an hour on two cores. "
-        "The operator's jobs are not bounded.",
+        description="Most work of one job, in megapixels times iterations; 600 take about an hour on two cores. "
+        "The operator's jobs have no limit.",
     )
     job_seconds: float = Field(
         3600, gt=0, le=86_400, description="The largest `seconds` that a job may ask for; the operator's may be longer."
@@ -83,7 +94,7 @@ class JobSettings(BaseModel):
         default_factory=by_memory(2400, JOB_MACHINE_BYTES),
         gt=0,
         le=1_000_000,
-        description="Most memory of one job in its worker, beside the models, as computed from its options.",
+        description="Most memory of one job in its worker, beside the models, as estimated from its options.",
     )
     job_priority: int = Field(
         0, ge=-10, le=10, description="The highest `priority` that a job may ask for; the operator's may have any."
@@ -96,7 +107,7 @@ class JobSettings(BaseModel):
     @field_validator("job_lease_seconds")
     @classmethod
     def lease_outlives_heartbeats(cls, value: float, info: ValidationInfo) -> float:
-        # Two heartbeats may be late before anybody takes the job over.
+        # Two heartbeats may be missed before another worker takes the job over.
         if value < 3 * info.data.get("job_heartbeat_seconds", 0):
             raise ValueError("must be at least three times PASTICHE_JOB_HEARTBEAT_SECONDS")
         return value

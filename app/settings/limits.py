@@ -8,37 +8,41 @@ from app.settings.values import by_memory
 
 
 class LimitSettings(BaseModel):
-    """Limits of requests. Those that depend on memory shrink in proportion below 2 GB, cgroup limits included."""
+    """Limits of requests. With less than 2 GB of memory (cgroups included), the memory limits default to less."""
 
-    body_megabytes: float = Field(16, gt=0, le=1024, description="Largest request body.")
+    body_megabytes: float = Field(16, gt=0, le=1024, description="Largest request body; beyond it, 413.")
     uploads_megabytes: float = Field(
         default_factory=by_memory(256),
         gt=0,
         le=100_000,
-        description="Bytes of all request bodies in memory at once. When it is reached, bodies that arrive with less "
-        "than 8 kB/s are cut off (503) to make room.",
+        description="Most bytes of all request bodies in memory. When it is reached, bodies that arrive at less than "
+        "8 kB/s are refused (503) to make room.",
     )
-    picture_megapixels: float = Field(64, gt=0, le=1000, description="Most pixels of an image that is sent.")
+    picture_megapixels: float = Field(
+        64, gt=0, le=1000, description="Most pixels of an image in a request; beyond it, 413."
+    )
     decode_megabytes: float = Field(
         default_factory=by_memory(512),
         gt=0,
         le=100_000,
-        description="Memory for decoding and encoding images, over all that are at it at once; others wait. An image "
-        "that needs more alone is refused (413) from its header.",
+        description="Memory for decoding and encoding images, over all requests; when it is used up, others wait. An "
+        "image that needs more by itself is refused (413) from its header.",
     )
     edge_pixels: int = Field(2048, ge=16, le=16384, description="Longest edge of a stylized image.")
     queue_megapixels: float = Field(
         default_factory=by_memory(64),
         gt=0,
         le=100_000,
-        description="Most pixels that wait for the engine; beyond it, 503.",
+        description="Most pixels that are queued for the engine; beyond it, 503.",
     )
-    deadline_seconds: float = Field(30, gt=0, le=3600, description="Time of a request from its arrival; then 504.")
+    deadline_seconds: float = Field(
+        30, gt=0, le=3600, description="Longest time from the arrival of a request to its response; beyond it, 504."
+    )
     result_cache_megabytes: float = Field(
         default_factory=by_memory(64),
         ge=0,
         le=100_000,
-        description="Responses that are kept for equal requests; 0 keeps and shares none.",
+        description="Responses that are kept for identical requests; 0 keeps and shares none.",
     )
 
     @property

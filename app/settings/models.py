@@ -23,7 +23,7 @@ class ModelSettings(BaseModel):
         "the default of `model=`.",
     )
     models_follow_seconds: float = Field(
-        0.5, gt=0, le=60, description="How often each process looks which versions are active."
+        0.5, gt=0, le=60, description="How often each process checks which versions are active."
     )
 
     @field_validator("models")

@@ -18,5 +18,5 @@ class ServerSettings(BaseModel):
         "info", description="`debug`, `info`, `warning` or `error`."
     )
     log_format: Annotated[Literal["json", "text"], AnyCase] = Field(
-        "json", description="`json`, one object a line, or `text` for people."
+        "json", description="`json`, one object per line, or `text` for people."
     )

@@ -24,7 +24,7 @@ from app.settings.storage import StorageSettings
 from app.settings.training import TrainingSettings
 
 
-# Of several bases, pydantic takes the fields of the last one first: so they are in the order of the documentation.
+# pydantic takes the fields of the last base first, which gives the order of the documentation.
 class Settings(
     TrainingSettings,
     JobSettings,
@@ -40,7 +40,7 @@ class Settings(
 ):
     """Every setting of the service. Units are in the names.
 
-    A setting `name_file` names a file that holds the value of `name`, for secrets that are mounted as files.
+    A setting `name_file` is the path of a file with the value of `name`, for secrets that are mounted as files.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", protected_namespaces=())
@@ -73,20 +73,20 @@ class Settings(
         return (name for name in cls.model_fields if f"{name}_file" in cls.model_fields)
 
     def read_again(self) -> Settings:
-        """The same settings with what the files of secrets hold now. Raises as `load_settings`."""
+        """The same settings with the current contents of secret files. Raises as `load_settings`."""
         return _checked(self._given())
 
     def environment(self) -> dict[str, str]:
-        """Of a child process with the same settings, those of the command line included.
+        """The environment for a child process with the same settings, including those of the command line.
 
-        Without variables that are no settings, which would be warned of once more.
+        It has no variables that are no settings, about which the child would warn again.
         """
         unknown = {name for name, _ in unknown_variables(type(self).model_fields)}
         inherited = {name: value for name, value in os.environ.items() if name.upper() not in unknown}
         return {**inherited, **{variable(name): _as_variable(value) for name, value in self._given().items()}}
 
     def _given(self) -> dict[str, Any]:
-        """What is no default and was not read from a file."""
+        """Settings that are not defaults and were not read from a file."""
         from_files = {name for name in self.in_files() if getattr(self, f"{name}_file")}
         return {name: getattr(self, name) for name in self.model_fields_set - from_files}
 
@@ -96,7 +96,7 @@ GROUPS: tuple[type[BaseModel], ...] = Settings.__bases__[-2::-1]
 
 
 def _content(name: str, file: Path) -> str:
-    """Of a file with a secret, without the line end behind it. Raises SettingsError."""
+    """The content of a file with a secret, without its line end. Raises SettingsError."""
     try:
         content = file.read_text("utf-8").strip()
     except OSError as error:
@@ -117,10 +117,10 @@ def _as_variable(value: object) -> str:
 
 
 def load_settings(**given: Any) -> Settings:
-    """Settings from the environment, where `given` does not say otherwise. None and "" say nothing.
+    """Settings from `given` or, where that has None or "", from the environment.
 
     Raises:
-        SettingsError: with one sentence for every variable that has a bad value.
+        SettingsError: with one sentence for every invalid variable.
     """
     return _checked({name: value for name, value in given.items() if value not in (None, "")})
 
@@ -134,6 +134,6 @@ def _checked(given: dict[str, Any]) -> Settings:
 
 def _sentences(error: ValidationError) -> Iterator[str]:
     for each in error.errors():
-        if each["type"] == "default_factory_not_called":  # waits for an earlier setting that is bad
+        if each["type"] == "default_factory_not_called":  # depends on an earlier setting that is invalid
             continue
         yield f"{variable(str(each['loc'][0]))}: {each['msg'].removeprefix('Value error, ')}."

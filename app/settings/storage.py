@@ -1,4 +1,4 @@
-"""Settings of where the state is: the database, the queue and the files. Embedded in a folder where no URL is given."""
+"""Settings of where state is kept: the database, the queue and the files; by default, in a folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class StorageSettings(BaseModel):
 
     data_dir: Path = Field(
         Path("data"),
-        description="Folder of the database, the queue and the files, where no URL below says otherwise, and of models "
+        description="Folder of the database, the queue and the files, unless a URL below is set, and of models "
         "that were downloaded.",
     )
     database_url: DatabaseUrl | None = Field(
@@ -34,18 +34,18 @@ class StorageSettings(BaseModel):
 
     @property
     def ledger_url(self) -> str:
-        """Of the database that the jobs are in."""
-        from sqlalchemy import URL  # here: most commands need no database
+        """URL of the jobs' database."""
+        from sqlalchemy import URL  # imported here: most commands need no database
 
         file = str(self.data_dir.resolve() / "jobs.sqlite")
         return self.database_url or URL.create("sqlite", database=file).render_as_string()
 
     @property
     def blobs_url(self) -> str:
-        """Of the store of files."""
+        """URL of the file storage."""
         return self.storage_url or (self.data_dir.resolve() / "blobs").as_uri()
 
     @property
     def model_cache_dir(self) -> Path:
-        """Model versions that were downloaded."""
+        """Folder of downloaded model versions."""
         return self.data_dir.resolve() / "models"

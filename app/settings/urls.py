@@ -1,7 +1,7 @@
-"""URLs of the database, the queue and the storage: checked before anything connects, and in one spelling.
+"""URLs of the database, the queue and the storage: checked before anything connects, and normalized.
 
-No message shows a part of the URL: of a password with `/`, `:`, `@` or `?` in it that is not percent-encoded, a part
-stands where the port or a parameter should be.
+No message shows a part of the URL: if a password has an unescaped `/`, `:`, `@` or `?`, a part of it is where the port
+or a parameter should be.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator
 
 ENCODED = "percent-encode `/`, `:`, `@`, `?` and `%` in its password (`@` is `%40`)"
-# Parameters of SQLite's driver that make sense for a database that several processes share.
+# Parameters of SQLite's driver that are safe for a database that several processes share.
 SQLITE_PARAMETERS = ("cached_statements", "timeout")
 
 
 def database_url(url: str) -> str:
     """`postgresql://...` or `sqlite:///path`, with every part escaped. Raises ValueError with a sentence."""
-    from psycopg import ProgrammingError, conninfo  # here: only who sets a database needs its packages
+    from psycopg import ProgrammingError, conninfo  # imported here: only needed if a database is set
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -29,7 +29,7 @@ def database_url(url: str) -> str:
     try:
         parsed = make_url(f"{kind}://{rest}")
     except (ArgumentError, ValueError):
-        raise ValueError(f"it cannot be read; its port has to be a number; {ENCODED}") from None
+        raise ValueError(f"it cannot be parsed; the port must be a number; {ENCODED}") from None
     if kind == "sqlite":
         if parsed.host or not parsed.database:
             raise ValueError("an SQLite database is sqlite:/// and a path; an absolute path makes it four slashes")
@@ -56,7 +56,7 @@ def redis_url(url: str) -> str:
         raise ValueError(f"the path has to be the number of a database, such as redis://host:6379/0; {ENCODED}")
     url = _spelled(url, parts)
     try:
-        ConnectionPool.from_url(url).make_connection()  # which connects to nothing yet
+        ConnectionPool.from_url(url).make_connection()  # does not connect yet
     except (ValueError, TypeError, AttributeError):
         raise ValueError(f"it has a parameter that Redis's client does not know, or a bad value; {ENCODED}") from None
     return url
@@ -97,7 +97,7 @@ def _split(url: str, schemes: tuple[str, ...], beginnings: str) -> SplitResult:
 
 
 def _spelled(url: str, parts: SplitResult) -> str:
-    """Its scheme in lower case. Not `geturl`, which drops the slashes of unix:///path."""
+    """The URL with its scheme in lower case. `geturl` would drop the slashes of unix:///path."""
     return parts.scheme + url[len(parts.scheme) :]
 
 

@@ -1,4 +1,4 @@
-"""Kinds of values that several settings have."""
+"""Types and defaults that several settings share."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pydantic import AfterValidator, BeforeValidator
 
 from app.machine import this_machine
 
-# What the bounds on memory fill, with the models and one image of the largest size in the network.
+# Memory that the default limits, the models and one image of the largest size take together.
 USUAL_BYTES = 2e9
 
 
 def usable_cores() -> int:
-    """Threads for a network that has the machine for itself."""
+    """Threads for a network that has the machine to itself."""
     return this_machine().network_threads
 
 
@@ -33,7 +33,7 @@ def codec_threads(earlier: dict[str, Any]) -> int:
 
 
 def by_memory(usual: float, whole: float = USUAL_BYTES) -> Callable[[], float]:
-    """The default of a bound on memory: `usual` from `whole` bytes on, in proportion where there is less."""
+    """Default of a memory limit: `usual` with at least `whole` bytes of memory, in proportion with less."""
     return lambda: usual * this_machine().share_of_memory(whole)
 
 
@@ -70,7 +70,7 @@ def _existing_folder(path: Path) -> Path:
     return path
 
 
-# For `Annotated`: words that mean the same in upper case, and lists that a variable separates by commas or line ends.
+# For `Annotated`: case-insensitive words, and lists separated by commas or line ends.
 AnyCase = BeforeValidator(_lower)
 Separated = BeforeValidator(_split)
 

@@ -1,1 +1,1 @@
-"""The database: connections, the schema and its migrations. What the tables mean is said in the rooms above."""
+"""The database: connections, the schema and its migrations. The packages that use the tables say what they mean."""

@@ -18,7 +18,7 @@ from app.errors import InvalidOption, LedgerUnavailable
 DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 BUSY_SECONDS = 10
 RETRY_AFTER_SECONDS = 5
-# A database behind a cut cable must be noticed while a lease could still be saved elsewhere.
+# A lost connection must be noticed in time for another process to take over the lease.
 POSTGRESQL = {
     "connect_timeout": 5,
     "keepalives_idle": 5,
@@ -27,13 +27,13 @@ POSTGRESQL = {
     "tcp_user_timeout": 5000,
     "application_name": "pastiche",
 }
-# SQLSTATE of a write to a server that has become a replica: the connection is good, and leads to the wrong server.
+# SQLSTATE of a write to a server that has become a replica: the connection works, but to the wrong server.
 READ_ONLY = "25006"
-UNSTORABLE = "A value cannot be stored: it has a NUL or a broken character, or too many digits."
+UNSTORABLE = "A value cannot be stored: it has a NUL or an invalid character, or too many digits."
 
 
 class Database:
-    """A pool of connections; safe for threads. Nothing is connected to before the first statement."""
+    """A thread-safe pool of connections, which connects at the first statement."""
 
     def __init__(self, url: str) -> None:
         """Args: url: `sqlite:///path` or `postgresql://...`."""
@@ -49,27 +49,27 @@ class Database:
         """A transaction, committed at the end.
 
         Raises:
-            LedgerUnavailable: there is no database to talk to, or not one that does what it is asked.
-            InvalidOption: a value that no column can hold, such as a text with a NUL character.
-            IntegrityError: a row is there already; whoever writes it knows which.
+            LedgerUnavailable: the database cannot be reached, or refuses what is asked.
+            InvalidOption: a value that no column can hold, such as text with a NUL character.
+            IntegrityError: a constraint is violated; callers know which one.
         """
         with _as_ledger(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that waits for no writer. Raises as `write`."""
+        """A transaction that does not wait for writers. Raises as `write`."""
         with _as_ledger(), self._reading.connect() as connection:
             yield connection
 
     def create(self) -> None:
-        """Make the file of an embedded database, where there is none yet. Connections never do: a file that is deleted
-        under a running service would come back empty, and what is written then would be lost with the next one."""
+        """Create the file of an embedded database if there is none. Connections never do: a file that is deleted while
+        the service runs would come back empty, and swallow what is written."""
         if self._file is None:
             return
         with suppress(FileExistsError):
             self._file.touch(exist_ok=False)
-            # Of a file that was deleted alone: SQLite would write it into the new one.
+            # Left over from a deleted file: SQLite would replay it into the new one.
             for suffix in ("-wal", "-shm"):
                 self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
 
@@ -84,23 +84,21 @@ def _as_ledger() -> Iterator[None]:
     except IntegrityError:
         raise
     except (DataError, OverflowError, UnicodeEncodeError) as error:
-        # PostgreSQL takes no NUL in a text, neither takes half a surrogate pair, and integers have 64 bits.
-        raise InvalidOption(
-            "A value cannot be stored: it has a NUL or a broken character, or too many digits."
-        ) from error
+        # PostgreSQL has no NUL in text, neither database has unpaired surrogates, and integers have 64 bits.
+        raise InvalidOption(UNSTORABLE) from error
     except (DBAPIError, PoolTimeout) as error:
-        # Whatever else it says: a replica that is read only, a role without rights, tables that are gone. None of that
-        # is for whoever asked, and all of it may be mended while this process lives.
+        # Anything else: a read-only replica, missing privileges, missing tables. The client can do nothing about these,
+        # and an operator may fix them while this process runs.
         raise unreachable(error) from error
 
 
 def is_damaged(error: BaseException | None) -> bool:
-    """Whether it says that the file is no SQLite database, or a damaged one: waiting does not help."""
+    """Whether the error means that the file is damaged or no SQLite database, so that waiting does not help."""
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlite_errorcode", None) in DAMAGED
 
 
 def unreachable(error: Exception) -> LedgerUnavailable:
-    """The problem of a database that cannot be used now, for the reason that `error` tells the log."""
+    """The problem to raise while the database cannot be used; `error`, the reason, is for the log."""
     return LedgerUnavailable(
         "The database of the jobs cannot be reached.", private=repr(error), retry_after_seconds=RETRY_AFTER_SECONDS
     )
@@ -114,7 +112,7 @@ def _postgresql(url: URL) -> Engine:
     @event.listens_for(engine, "handle_error")
     def leave_a_replica(context: ExceptionContext) -> None:
         if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
-            context.is_disconnect = True  # the pool connects anew, and finds the new primary
+            context.is_disconnect = True  # the pool reconnects, and finds the new primary
 
     return engine
 
@@ -128,14 +126,14 @@ def _sqlite(url: URL, file: Path | None) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
-        # The driver would begin transactions by itself, too late and never with IMMEDIATE.
+        # Otherwise the driver begins transactions itself, too late and never with IMMEDIATE.
         connection.isolation_level = None
         for pragma in ("journal_mode = WAL", "foreign_keys = ON", f"busy_timeout = {BUSY_SECONDS * 1000}"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A transaction that reads first and writes then could not wait for another writer: it would fail at once.
+        # Without IMMEDIATE, a transaction that reads and then writes fails at once if there is another writer.
         reads = connection.get_execution_options().get("pastiche_reads", False)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
@@ -143,7 +141,7 @@ def _sqlite(url: URL, file: Path | None) -> Engine:
 
 
 def _follow_file(engine: Engine, file: Path) -> None:
-    """Never write into a file that was deleted or replaced: it would swallow everything without a word."""
+    """Refuse to use a file that was deleted or replaced, in which writes would be lost silently."""
 
     @event.listens_for(engine, "do_connect")
     def must_exist(*_: Any) -> None:
@@ -161,7 +159,7 @@ def _follow_file(engine: Engine, file: Path) -> None:
 
 
 def _identity(file: Path) -> tuple[int, int] | None:
-    """Tells files apart that have had the same name. None: there is none."""
+    """Device and inode of the file, which change when it is replaced; None if there is none."""
     try:
         found = file.stat()
     except OSError:

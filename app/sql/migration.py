@@ -1,4 +1,4 @@
-"""The ledger's schema: brought up to date by `pastiche migrate`, and checked before anything else uses it."""
+"""The ledger's schema: migrated by `pastiche migrate`, and checked before anything else uses it."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from app.sql.database import Database, is_damaged, unreachable
 
 SCRIPTS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "pastiche_version"
-# Any number: it names the lock that lets one process migrate at a time.
+# Id of the lock that lets one process migrate at a time; any number will do.
 MIGRATION_LOCK = 0x70617375
 
 
 class SchemaOutdated(Exception):
-    """The database does not have the schema of this version of pastiche; the sentence says what to do."""
+    """The database does not have this version's schema; the message says what to do."""
 
 
 class DatabaseUnusable(SchemaOutdated):
-    """It has no schema that could be brought up to date: it is damaged."""
+    """The database is damaged, and cannot be migrated."""
 
 
 def migrate(database: Database, create_queue: Callable[[], None] = lambda: None) -> tuple[str | None, str]:
-    """Bring the schema up to date; another process that does the same meanwhile is waited for.
+    """Migrate the schema to this version, after waiting for any other process that does so.
 
     Args:
-        create_queue: makes the tables of the queue, alone like the rest.
+        create_queue: creates the queue's tables, under the same lock.
 
     Returns:
         The revisions before (None: an empty database) and after.
 
     Raises:
         LedgerUnavailable: the database cannot be reached.
-        SchemaOutdated: it is of a later version than this one.
+        SchemaOutdated: the schema is of a later version than this program.
     """
     try:
         database.create()
@@ -57,7 +57,7 @@ def migrate(database: Database, create_queue: Callable[[], None] = lambda: None)
 
 
 def check_schema(database: Database) -> None:
-    """Raises SchemaOutdated unless the schema is this version's; LedgerUnavailable if there is none to look at."""
+    """Raises SchemaOutdated unless the schema is this version's; LedgerUnavailable if it cannot be reached."""
     with _explained(database), database.read() as connection:
         found = _revision(connection)
     _check_known(found)
@@ -66,7 +66,7 @@ def check_schema(database: Database) -> None:
 
 
 def prepare(database: Database) -> None:
-    """Before serving or working: the embedded database is migrated on the way, any other one must be current.
+    """Called before serving or working: migrates an embedded database; any other must be up to date.
 
     Raises:
         SchemaOutdated, LedgerUnavailable: as `migrate` and `check_schema`.
@@ -85,7 +85,7 @@ def _check_known(revision: str | None) -> None:
 
 @contextmanager
 def _alone(database: Database) -> Iterator[Connection]:
-    # SQLite's write transaction is the lock; PostgreSQL gives it back with the transaction.
+    # In SQLite, the write transaction is the lock; PostgreSQL releases this one at the end of the transaction.
     with _explained(database), database.write() as connection:
         if not database.embedded:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
@@ -94,7 +94,7 @@ def _alone(database: Database) -> Iterator[Connection]:
 
 @contextmanager
 def _explained(database: Database) -> Iterator[None]:
-    """A damaged file as DatabaseUnusable: no outage, which would be waited for."""
+    """Raise DatabaseUnusable for a damaged file, since that is no outage to wait for."""
     try:
         yield
     except LedgerUnavailable as error:

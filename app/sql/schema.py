@@ -1,4 +1,4 @@
-"""The tables: the ledger of jobs, the model versions; and the one clock that all of their times come from."""
+"""The tables: the ledger of jobs, the model versions; and the database's clock, from which all times come."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 
 metadata = MetaData(
-    # Names that a later migration can rely on, the same in every database.
+    # Names of constraints, the same in every database, for later migrations.
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -46,7 +46,7 @@ jobs = Table(
     Column("attempt", Integer, nullable=False),
     Column("max_attempts", Integer, nullable=False),
     Column("cancel_requested", Boolean, nullable=False),
-    # Who runs it, or ran it last; until when, while it runs.
+    # The worker that runs it or ran it last, and when its lease ends.
     Column("owner", String(128)),
     Column("lease_until", BigInteger),
     Column("progress", Float, nullable=False),
@@ -62,14 +62,14 @@ jobs = Table(
     Column("error_detail", Text),
     Column("idempotency_key", String(255)),
     Column("body_hash", String(64)),
-    # Keys of the pictures that were sent with it, by their names.
+    # Blob keys of the images that were sent with it, by name.
     Column("inputs", JSON, nullable=False, server_default="{}"),
-    # Attempts that ended in a failure or a death without a new checkpoint.
+    # Attempts that failed, or whose worker died, without a new checkpoint.
     Column("fruitless", Integer, nullable=False, server_default="0"),
-    # How many events it has; each change of the row takes the next number, so the row's lock orders them.
+    # Number of its events. Each change of the row takes the next number, so the row's lock orders events.
     Column("events", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    # When it began to wait; not claimed before available_at.
+    # When it was queued; it is not claimed before available_at.
     Column("queued_at", BigInteger, nullable=False),
     Column("available_at", BigInteger, nullable=False),
     Column("dispatched_at", BigInteger, nullable=False),
@@ -80,7 +80,7 @@ jobs = Table(
     UniqueConstraint("principal", "idempotency_key"),
     Index(None, "principal", "id"),
     Index(None, "status", "priority", "queued_at"),
-    # Of the few that run, however many have ended.
+    # Covers only running jobs, which are few.
     Index(
         "ix_jobs_running",
         "lease_until",
@@ -100,7 +100,7 @@ job_events = Table(
     Column("at", BigInteger, nullable=False),
 )
 
-# Whose jobs are run in turn, and when one of theirs was begun last.
+# Principals, whose jobs take turns, and when one of their jobs was started last.
 principals = Table(
     "principals",
     metadata,
@@ -108,7 +108,7 @@ principals = Table(
     Column("served_at", BigInteger, nullable=False),
 )
 
-# Workers that told of themselves lately: the kinds of jobs that they do, and the faults that their threads survived.
+# Workers that reported recently: the kinds of jobs they run, and the errors that their threads survived.
 workers = Table(
     "workers",
     metadata,
@@ -119,7 +119,7 @@ workers = Table(
     Column("seen_at", BigInteger, nullable=False),
 )
 
-# Jobs that have ever ended, by the slug of their error, empty without one; so that nobody needs to count rows.
+# Counters of ended jobs by the slug of their error (empty without one), so that rows need not be counted.
 job_tallies = Table(
     "job_tallies",
     metadata,
@@ -130,17 +130,17 @@ job_tallies = Table(
     Column("attempts", BigInteger, nullable=False),
 )
 
-# What the fleet has beside the versions that ship with the program.
+# Model versions beside those that ship with the program.
 model_versions = Table(
     "model_versions",
     metadata,
     Column("name", String(64), primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("status", String(16), nullable=False),
-    # Why it is a candidate only: sentences.
+    # Why it is a candidate only, in sentences.
     Column("reasons", JSON, nullable=False),
     Column("report", JSON, nullable=False),
-    # Where its files are, and the hash of the manifest that vouches for them; none while it is reserved.
+    # Where its files are, and the hash of their manifest; null while the number is reserved.
     Column("blob_prefix", String(256)),
     Column("manifest_sha256", String(64)),
     Column("created_at", BigInteger, nullable=False),
@@ -154,11 +154,11 @@ active_models = Table(
     Column("version", Integer, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
     Column("changed_by", String(128), nullable=False),
-    # Although it is a candidate.
+    # Whether it was activated although it is a candidate.
     Column("forced", Boolean, nullable=False),
 )
 
-# Style images that styles can be trained from.
+# Style images to train from.
 style_pictures = Table(
     "style_pictures",
     metadata,
@@ -177,7 +177,7 @@ style_pictures = Table(
 
 
 class now_ms(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
-    """The database's clock in milliseconds since 1970, at the moment of the statement."""
+    """The database's clock at the time of the statement, in milliseconds since 1970."""
 
     type = BigInteger()
     inherit_cache = True
@@ -190,5 +190,5 @@ def _now_on_sqlite(*_: Any, **__: Any) -> str:
 
 @compiles(now_ms, "postgresql")
 def _now_on_postgresql(*_: Any, **__: Any) -> str:
-    # Not now(): that is when the transaction began, which may have waited for a lock since.
+    # Not now(), the start of the transaction, which may have waited for a lock since.
     return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"

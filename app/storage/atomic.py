@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, whatever happens while they are written."""
+"""Files that are written atomically."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """The name of a file to write: once the block has ended without an error, that file is `path`.
+    """Yield the name of a temporary file, which is renamed to `path` if the block ends without an error.
 
-    Until then whoever opens `path` finds what was there before. Raises OSError.
+    Until then, `path` is what it was before. Raises OSError.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:

@@ -1,4 +1,4 @@
-"""Blobs by key: what every store can do, which keys there are, and which store a URL means."""
+"""Blobs by key: the interface of stores, the rules for keys, and opening a store by URL."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ import re
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-# Parts that are neither hidden nor a way up, in any file system and any bucket.
+# Parts that are not hidden and cannot lead to a parent folder, in any file system and any bucket.
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
-# Seconds after which a client may try again where the storage does not work: full disks are cleared by hand.
+# Seconds until a client should retry if the storage does not work; a full disk takes an operator a while.
 RETRY_AFTER_SECONDS = 30
 KEY_CHARACTERS = 512
 
 
 class BlobNotFound(LookupError):
-    """There is no blob of this key."""
+    """There is no blob with this key."""
 
 
 class InvalidKey(ValueError):
-    """Not a key: made of parts that are no plain names, or too long."""
+    """The key is not valid: a part is no plain name, or it is too long."""
 
 
 class Blobs(Protocol):
-    """A store of blobs. Keys are paths such as `jobs/1/result`; prefixes are keys with a slash behind them.
+    """A store of blobs. Keys are paths such as `jobs/1/result`; prefixes are keys followed by a slash.
 
-    Every method raises InvalidKey for what is none, and StorageUnavailable when the store does not work.
+    Every method raises InvalidKey for an invalid key, and StorageUnavailable if the store does not work.
     """
 
     def put(self, key: str, data: bytes) -> None:
-        """Write the whole blob or nothing of it; a blob of that key is replaced."""
+        """Write a blob atomically, replacing any with that key."""
 
     def get(self, key: str) -> bytes:
-        """Raises BlobNotFound."""
+        """Read a blob. Raises BlobNotFound."""
 
     def delete(self, key: str) -> None:
-        """Delete the blob, if there is one."""
+        """Delete a blob, if it exists."""
 
     def delete_prefix(self, prefix: str) -> None:
         """Delete all blobs whose keys begin with `prefix`, if there are any."""
@@ -44,10 +44,10 @@ class Blobs(Protocol):
         """Keys that begin with `prefix`, sorted."""
 
     def folders(self, prefix: str) -> builtins.list[str]:
-        """The parts that follow right behind `prefix` in keys that go on after them, sorted."""
+        """The names directly below `prefix` that are prefixes themselves, sorted."""
 
     def discard_unfinished(self, older_than_seconds: float) -> None:
-        """Delete what writers that died have left and no key leads to."""
+        """Delete what writers that died have left behind, which has no key."""
 
 
 def check_key(key: str) -> str:
@@ -78,7 +78,7 @@ def open_storage(url: str, *, s3_endpoint_url: str | None = None) -> Blobs:
             return Folder(unquote(parts.path))
         case "s3":
             try:
-                from app.storage.bucket import Bucket  # only here: boto3 is an extra, and slow to import
+                from app.storage.bucket import Bucket  # imported here: boto3 is an extra, and slow to import
             except ModuleNotFoundError as error:
                 raise ModuleNotFoundError(
                     f"s3:// needs the package {error.name}; pip install '.[s3]' in the checkout"

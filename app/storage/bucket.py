@@ -17,18 +17,18 @@ from app.storage.blobs import RETRY_AFTER_SECONDS, BlobNotFound, check_key, chec
 CONNECT_SECONDS = 3
 READ_SECONDS = 20
 TRIES = 3
-# S3 takes so many keys in one request.
+# Most keys in one request to S3.
 DELETED_AT_ONCE = 1000
 MISSING = {"NoSuchKey", "404", "NotFound"}
 
 
 class Bucket:
-    """Blobs by key as `app.storage.blobs.Blobs` has it. Credentials are found where AWS's own tools find them."""
+    """Blobs in a bucket. Credentials are found in the same places as by AWS's own tools."""
 
     def __init__(self, name: str, prefix: str, endpoint_url: str | None) -> None:
         self._name = name
         self._prefix = f"{prefix}/" if prefix else ""
-        # One client for all threads: unlike sessions and resources, clients are made to be shared.
+        # One client for all threads: unlike sessions and resources, clients are thread-safe.
         self._s3: Any = boto3.session.Session().client(
             "s3",
             endpoint_url=endpoint_url,
@@ -36,7 +36,7 @@ class Bucket:
                 connect_timeout=CONNECT_SECONDS,
                 read_timeout=READ_SECONDS,
                 retries={"mode": "standard", "total_max_attempts": TRIES},
-                # Services at an address of their own seldom have a host name for each bucket, or AWS's newer checksums.
+                # Other services seldom have a host name per bucket, or AWS's newer checksums.
                 s3={"addressing_style": "path" if endpoint_url else "auto"},
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
@@ -80,7 +80,7 @@ class Bucket:
             return sorted(name.removeprefix(start).rstrip("/") for name in found)
 
     def discard_unfinished(self, older_than_seconds: float) -> None:
-        """Nothing: an object is there whole, or not at all."""
+        """Does nothing: objects are written atomically."""
 
     def _object(self, key: str) -> str:
         return self._prefix + check_key(key)
@@ -91,7 +91,7 @@ def _as_storage(key: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        # A bucket that is missing is a mistake of the operator's, not a missing blob.
+        # A missing bucket is a mistake of the operator, not a missing blob.
         if error.response.get("Error", {}).get("Code") in MISSING:
             raise BlobNotFound(key) from None
         raise _unavailable(error) from error

@@ -1,4 +1,4 @@
-"""Blobs as files below a folder, which several machines may share."""
+"""Blobs as files in a folder, which several machines may share."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from app.errors import StorageUnavailable
 from app.storage.atomic import sync
 from app.storage.blobs import RETRY_AFTER_SECONDS, BlobNotFound, check_key, check_prefix
 
-# Writers and those that delete a prefix can come between each other's steps.
+# Tries of steps that interfere between those who write and those who delete a prefix.
 ATTEMPTS = 10
-# Where blobs are written before they get their names. No key begins with a dot.
+# Where blobs are written before they are renamed. No key begins with a dot.
 PARTS = ".parts"
 
 
 class Folder:
-    """Blobs by key as `app.storage.blobs.Blobs` has it. The folder is made with the first blob."""
+    """Blobs in a folder, which is created with the first blob."""
 
     def __init__(self, root: str | Path) -> None:
         self._root = Path(root)
@@ -35,18 +35,17 @@ class Folder:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     part.replace(path)
                     break
-                except (FileNotFoundError, FileExistsError):  # the latter by mkdir, of a folder that is gone again
+                except (FileNotFoundError, FileExistsError):  # the latter by mkdir, if the folder was deleted again
                     if attempt == ATTEMPTS - 1:
                         raise
-            with suppress(FileNotFoundError):  # deleted again already, with all that was in it
-                sync(path.parent)  # the name, too
+            with suppress(FileNotFoundError):  # deleted again already, with its contents
+                sync(path.parent)  # the name must be on the disk, too
 
     @contextmanager
     def _written(self, data: bytes) -> Iterator[Path]:
-        """The data in a file of no blob's name, on the disk; a crash leaves all of a blob or none of it.
+        """Write the data to a temporary file, synced, so that a crash leaves a whole blob or none.
 
-        It lies beside all prefixes: below the blob's own, whoever deletes that could take it away at any moment of
-        the writing, and not just in the one in which it gets its name.
+        It is outside of all prefixes, so that deleting a prefix can only interfere with renaming, not with writing.
         """
         part = self._root / PARTS / f".{secrets.token_hex(8)}"
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +70,7 @@ class Folder:
     def delete_prefix(self, prefix: str) -> None:
         folder = self._root / check_prefix(prefix)
         with _as_storage():
-            # Again where a blob came into a folder that had been emptied already.
+            # Again if a blob was added to a folder that had been emptied already.
             for attempt in range(ATTEMPTS):
                 try:
                     shutil.rmtree(folder)
@@ -86,7 +85,7 @@ class Folder:
     def list(self, prefix: str) -> list[str]:
         top = self._root / check_prefix(prefix)
         with _as_storage():
-            # Names with a dot are blobs that are being written.
+            # Names with a leading dot are blobs that are being written.
             found = [
                 Path(folder, name).relative_to(self._root).as_posix()
                 for folder, _, names in os.walk(top, onerror=_unless_gone)
@@ -108,7 +107,7 @@ class Folder:
         with _as_storage():
             parts = self._root / PARTS
             for part in parts.iterdir() if parts.is_dir() else ():
-                with suppress(FileNotFoundError):  # by its writer, or another that tidies
+                with suppress(FileNotFoundError):  # by its writer, or by another process that cleans up
                     if part.stat().st_mtime < limit:
                         part.unlink()
 

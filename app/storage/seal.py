@@ -1,6 +1,6 @@
-"""Keys with the length and SHA-256 of their blobs at the end; every read checks them.
+"""Keys that end in the length and SHA-256 of their blobs, which every read checks.
 
-So a blob that was truncated, overwritten or damaged on disk is never returned as if it were what was written.
+A blob that was truncated, overwritten or damaged on disk is thus never returned.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ SEAL = re.compile(r"\.(\d+)\.([0-9a-f]{64})$")
 
 
 class BlobDamaged(Exception):
-    """A blob is not what was written under its key."""
+    """The blob has changed since it was written."""
 
 
 def sealed(key: str, data: bytes) -> str:
-    """The key for these very bytes."""
+    """The key for exactly these bytes."""
     return f"{key}.{len(data)}.{hashlib.sha256(data).hexdigest()}"
 
 
 def read_sealed(blobs: Blobs, key: str) -> bytes:
-    """The blob, checked if its key is sealed; keys of earlier versions are not.
+    """Read a blob and check it, if its key is sealed; those of earlier versions are not.
 
     Raises:
         BlobDamaged, BlobNotFound, StorageUnavailable.

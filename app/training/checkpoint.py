@@ -1,4 +1,4 @@
-"""A training's checkpoint: one safetensors file, written whole or not at all."""
+"""Checkpoints of a training: one safetensors file, written atomically."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from app.storage.atomic import replacing
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a training stands. Photos depend on step and salt alone, so there is no other random state.
+    """The state of a training. Photos depend on step and salt alone, so there is no other random state.
 
     Attributes:
         step: steps done.
-        retreats: how often the guard has stepped back; salts the photos and lowers the learning rate.
+        retreats: how often training was rolled back; salts the photos and lowers the learning rate.
         recipe: the recipe's JSON.
-        targets: what is learned, in order: style ids or layers.
+        targets: what is trained, in order: style ids or layers.
         tensors: parameters, averages and optimiser moments by name.
     """
 

@@ -1,9 +1,9 @@
 """Distillation: a slim loss network learns to give the features of a large one (after Wang et al., CVPR 2020).
 
-The teacher comes in two parts, since no more of VGG-19 may be at hand: `exact` has the convolutions of the first
-blocks, `deep` any network with linear heads that map its own deeper features to the full VGG-19's. Every
-layer is taught, also those between the ones that losses ask for: hints on the way help a deep network to learn (Romero
-et al., 1412.6550).
+The teacher has two parts, for when not all of VGG-19 is available: `exact` has the convolutions of the first blocks,
+`deep` is any network with linear heads that map its own deeper features to those of the full VGG-19. Every layer is
+taught, not only those in the losses: hints at intermediate layers help a deep network to learn (Romero et al.,
+1412.6550).
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ LAYERS = EXACT_LAYERS + DEEP_LAYERS
 class DistillRecipe(Schedule):
     """The training of a slim loss network."""
 
-    # Channels of the five blocks. With its heads this one has 1.7 million values; VGG-19 up to relu5_1 has 12.9.
+    # Channels of the five blocks. With its heads, this has 1.7 million parameters; VGG-19 up to relu5_1 has 12.9.
     widths: tuple[int, int, int, int, int] = (32, 64, 176, 80, 96)
-    # Pictures that the layers are first fitted on (see app.training.layer_fit); with 0, the start is random.
+    # Images to which the layers are fitted first (see app.training.layer_fit); with 0, the start is random.
     fitted: int = Field(224, ge=0, le=10_000)
-    # The share of samples that are noisy, blurred or mixed: a loss network also sees pictures that are half painted.
+    # Share of samples that are mixed with noise: a loss network also sees half-finished images.
     spoilt: float = Field(0.3, ge=0, le=1)
     # A published loss network to start from, `name@version`.
     base: str | None = None
@@ -73,10 +73,10 @@ def random_convolution(outputs: int, inputs: int, kernel: int, random: torch.Gen
 
 
 class Teacher(nn.Module):
-    """Features of the large network, scaled to unit variance: exact ones where it is given, else mapped ones.
+    """Features of the large network, scaled to unit variance: exact ones if available, otherwise mapped ones.
 
-    A layer of `deep` without a head is taught as it is. The exact network should have the student's padding: a frame
-    of zeros is a dark edge, which leaves traces that no student with mirrored borders can follow.
+    A layer of `deep` without a head is taught unmapped. The exact network should have the student's padding: zeros are
+    a dark frame, whose effect on features a student with reflection padding cannot imitate.
     """
 
     def __init__(self, exact: Descriptor, deep: Descriptor, scales: Mapping[str, float]) -> None:
@@ -91,13 +91,13 @@ class Teacher(nn.Module):
 
     @torch.no_grad()
     def channels(self, x: Tensor) -> dict[str, tuple[Tensor, ...]]:
-        """What each network that has a layer, the exact one first, rectifies there, unscaled."""
+        """Unscaled features before the ReLU of each network that has the layer, the exact one first."""
         networks = (self.exact(x, EXACT_LAYERS, rectified=False), self.deep(x, LAYERS, rectified=False))
         return {layer: tuple(own[layer] for own in networks if layer in own) for layer in LAYERS}
 
     @torch.no_grad()
     def goals(self, channels: Mapping[str, tuple[Tensor, ...]]) -> dict[str, Tensor]:
-        """What the features are rectified from, of the channels of all layers."""
+        """Scaled features before the ReLU, by layer."""
         first = {layer: networks[0] for layer, networks in channels.items()}
         mapped = self.deep.mapped({layer: F.relu(first[layer]) for layer in DEEP_LAYERS}, rectified=False)
         return {layer: goal.float() / self.scales.get(layer, 1.0) for layer, goal in (first | mapped).items()}
@@ -113,7 +113,7 @@ def unit_teacher(exact: Descriptor, deep: Descriptor, pictures: Tensor) -> Teach
 
 
 class Student(nn.Module):
-    """A slim loss network as it is compared with the teacher: through its heads."""
+    """A slim loss network with its heads, as it is compared with the teacher."""
 
     def __init__(self, slim: Descriptor) -> None:
         super().__init__()
@@ -141,10 +141,10 @@ class DistillTrainer(Trainer):
 
     @torch.no_grad()
     def start_from(self, slim: Descriptor) -> None:
-        """Take over the weights of another slim loss network, and keep those of heads that it lacks.
+        """Copy the weights of another slim loss network, and keep those of heads that it lacks.
 
         Raises:
-            ValueError: its widths or heads are others.
+            ValueError: its widths or heads differ.
         """
         own = self.student.slim
         heads = {name: weight for name, weight in own.state_dict().items() if name.startswith("heads.")}
@@ -164,7 +164,7 @@ class DistillTrainer(Trainer):
         return {"total": torch.stack(list(errors.values())).mean(), **errors}
 
     def averaged(self) -> Descriptor:
-        """A slim loss network of its own with the averaged weights, frozen."""
+        """A frozen copy with the averaged weights."""
         student = copy.deepcopy(self.student).requires_grad_(False)
         student.load_state_dict(student.state_dict() | self.average)
         return student.slim
@@ -192,7 +192,7 @@ def squares(F_student: Tensor, F_teacher: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How a student's layer agrees with the teacher's over pictures that it never saw.
+    """Agreement of a student's layer with the teacher's over images that were not trained on.
 
     Attributes:
         r2: centred R^2 of the features.

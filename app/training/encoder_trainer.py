@@ -1,7 +1,7 @@
-"""Training a style encoder: one network that gives the row of any style image, before a generator that stays as it is.
+"""Training a style encoder, which predicts the row of any style image, for a frozen generator.
 
-After Ghiasi et al. (1705.06830), who train both at once. Here the generator has learned the rows of its own styles
-already, and the losses are theirs, each step towards other views of other works.
+After Ghiasi et al. (1705.06830), who train both together. Here the generator and the rows of its own styles are trained
+already. The losses are the same as theirs; each step takes other views of other works.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from app.training.recipe import EncoderRecipe
 from app.training.style_views import StyleViews
 from app.training.trainer import Trainer
 
-# Of the head start.
+# The head start.
 VIEWS_A_STEP = 128
-# A view's share in a known style falls with this power of their distance; the second keeps its own style finite.
+# A view's share in a known style falls with this power of their distance plus this constant.
 NEARNESS = 3
 NO_DISTANCE = 0.02
-# Of statistics that hardly differ between views: a smaller spread would make noise of them.
+# Smallest spread of a statistic: dividing by less would amplify noise.
 MIN_SPREAD = 1e-3
 
 
 class EncoderTrainer(Trainer):
-    """An encoder before a frozen generator. The targets are the works.
+    """Trains an encoder for a frozen generator. The targets are the works.
 
     Args:
-        encoder: as `unlearned` makes it; it is taken over.
-        rows: of the generator's own styles, about whose mean the encoder begins.
-        views: of the works, whose targets are those of the objective.
-        photos: that draw a view where others draw a style.
+        encoder: from `unlearned`; it is trained in place.
+        rows: the generator's own styles; the encoder starts at their mean.
+        views: views of the works; their targets are the objective's.
+        photos: the photos, which draw a view wherever other trainings draw a style.
     """
 
     recipe: EncoderRecipe
@@ -75,11 +75,11 @@ class EncoderTrainer(Trainer):
         return {"total": losses.total, "style": losses.style, "content": losses.content, "traces": losses.traces}
 
     def take_head_start(self, rows: StyleRows, shares: Tensor) -> None:
-        """Learn by regression to give every view a blend of known rows; a minute that saves thousands of steps.
+        """Fit a blend of known rows to every view by regression, which takes a minute and saves thousands of steps.
 
         Args:
-            rows: (S, features) of known styles.
-            shares: (N, S) of each in each view, as of `shares_of`.
+            rows: (S, features), the known styles.
+            shares: (N, S), the share of each style in each view, from `shares_of`.
         """
         known = whole_rows(rows).to(self.device)
         wanted = shares.to(self.device) @ known
@@ -97,14 +97,14 @@ class EncoderTrainer(Trainer):
 
     @torch.no_grad()
     def start_from(self, learned: Mapping[str, Tensor], before: StyleRows, after: StyleRows) -> None:
-        """Go on from another encoder, which may have been for an earlier state of the generator.
+        """Start from another encoder, which may belong to an earlier state of the generator.
 
         Args:
             learned: its state dict.
-            before, after: the same styles' rows of its generator and of this one.
+            before, after: rows of the same styles, of its generator and of this one.
 
         Raises:
-            ValueError: it has other sizes.
+            ValueError: its sizes differ.
         """
         try:
             self.encoder.load_state_dict(learned)
@@ -114,20 +114,20 @@ class EncoderTrainer(Trainer):
         self.begin()
 
     def averaged(self) -> StyleEncoder:
-        """An encoder of its own with the averaged weights."""
+        """A copy of the encoder with the averaged weights."""
         encoder = copy.deepcopy(self.encoder)
         encoder.load_state_dict(self.average)
         return encoder.requires_grad_(False)
 
 
 def shares_of(objective: Objective, known: Tensor) -> Tensor:
-    """How near each of the objective's N views is to each of its views `known` (S,): (N, S), each row summing to 1."""
+    """How near each of the objective's N views is to its views `known` (S,): (N, S), with rows that sum to 1."""
     distances = torch.stack([distances_to(objective, int(view)) for view in known], dim=1)
     nearness = (distances + NO_DISTANCE) ** -NEARNESS
     return nearness / nearness.sum(dim=1, keepdim=True)
 
 
 def distances_to(objective: Objective, known: int) -> Tensor:
-    """(N,): the mean style loss that a picture just like the view `known` has as one of each view."""
+    """(N,): mean style loss of the view `known` against the targets of each view."""
     layers = [objective.get_buffer(f"target_{layer}") for layer in objective.style_layers]
     return torch.stack([balanced_style_loss(grams[known : known + 1], grams) for grams in layers]).mean(dim=0)

@@ -1,8 +1,8 @@
-"""The Gatys-equivalent: how many iterations of Gatys a generator's picture is worth.
+"""The Gatys-equivalent: the number of iterations of Gatys that a stylized image is worth.
 
-The loss of the generator's 8-bit picture is compared with the best loss that Gatys et al. (1508.06576) has reached
-after each evaluation of L-BFGS (history 20, no line search) from some start. It is the first iteration at which Gatys
-is better. The papers start from uniform noise; a start from the photo is harder to beat.
+The loss of the generator's 8-bit image is compared with the lowest loss that Gatys et al. (1508.06576) has reached
+after each evaluation of L-BFGS (history 20, no line search). The equivalent is the first iteration at which Gatys is
+better. The papers start from uniform noise; a start from the photo is harder to beat.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ NOISE_SEED = 0
 
 
 class Reached(Exception):
-    """The goal of a descent."""
+    """The goal of the descent is reached."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Total and style loss at each evaluation, and the picture (1, 3, H, W) of the lowest total."""
+    """Total and style loss at each evaluation, and the image (1, 3, H, W) with the lowest total."""
 
     totals: list[float]
     styles: list[float]
@@ -34,24 +34,24 @@ class Curve:
 
 
 def eight_bit(picture: Tensor) -> Tensor:
-    """The values (any shape) in 0..1 that a file could hold."""
+    """Values (any shape) in 0..1, rounded to 8 bits."""
     return (picture * 255).round().clamp(0, 255) / 255
 
 
 def uniform_noise(photo: Tensor) -> Tensor:
-    """The papers' start: always the same noise for a photo (1, 3, H, W) of the same size."""
+    """The papers' start: noise, always the same for a photo (1, 3, H, W) of the same size."""
     noise = torch.rand(photo.shape, generator=torch.Generator().manual_seed(NOISE_SEED))
     return noise.to(photo.device)
 
 
 def first_below(values: list[float], target: float) -> int:
-    """Iterations that were not enough: the number of evaluations before the first one below `target`."""
+    """Number of evaluations before the first one below `target`."""
     return next((i for i, value in enumerate(values) if value < target), len(values))
 
 
 @torch.no_grad()
 def judged(objective: Objective, picture: Tensor, photo: Tensor, style: int) -> Losses:
-    """Losses of a picture (1, 3, H, W) as Gatys has them: without what a training adds for its network's traces."""
+    """Losses of an image (1, 3, H, W) as in Gatys: without the terms of a training against its network's traces."""
     index = torch.tensor([style], device=photo.device)
     style_loss, content = objective.distances(picture, objective.contents(photo), index)
     return Losses(objective.weighted(style_loss, content, index), style_loss, content, torch.zeros_like(style_loss))
@@ -60,7 +60,7 @@ def judged(objective: Objective, picture: Tensor, photo: Tensor, style: int) -> 
 def gatys(
     objective: Objective, photo: Tensor, style: int, start: Tensor, iterations: int, goal: float = -math.inf
 ) -> Curve:
-    """Plain L-BFGS from `start`, for so many evaluations or until a total is below the `goal`.
+    """Run plain L-BFGS from `start` for that many evaluations, or until the total is below `goal`.
 
     Args:
         photo, start: (1, 3, H, W).

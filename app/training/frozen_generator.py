@@ -1,4 +1,4 @@
-"""A generator that paints for what learns before it, and stays as it is."""
+"""A frozen generator, through which rows or an encoder are trained."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from app.nets.generators import Generator
 
 
 class FrozenGenerator:
-    """A copy of a generator whose weights want no gradients.
+    """A copy of a generator whose weights have no gradients.
 
     Args:
-        dtype: that it computes in.
-        last: that its last layer computes in.
+        dtype: type in which it computes.
+        last: type in which its last layer computes.
 
     Attributes:
         generator: the copy, in float32.
@@ -28,10 +28,10 @@ class FrozenGenerator:
         self.generator = copy.deepcopy(generator).to(device).requires_grad_(False)
         if device.type == "cpu":
             self.generator.to(memory_format=generator.memory_format)  # type: ignore[call-overload]
-        # Narrowed once: what is frozen need not be narrowed again in every step.
+        # Converted once, since frozen weights do not change between steps.
         self.weights = self.generator.weights(dtype, last)
 
     def __call__(self, photos: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-        """Photos and painted (B, 3, H, W) in 0..1, rows (B, features)."""
+        """Photos (B, 3, H, W) in 0..1 and rows (B, features) -> stylized images (B, 3, H, W) in 0..1."""
         painted: Tensor = functional_call(self.generator, self.weights, (photos, gamma, beta))
         return painted

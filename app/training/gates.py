@@ -1,4 +1,4 @@
-"""The gates that a new version must pass before it may be served, and what its maker is warned of."""
+"""The gates that a new version must pass before it can be served, and the warnings for its author."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from app.training.equivalent import eight_bit, first_below, gatys, judged, unifo
 from app.training.objective import Objective
 from app.training.sheet import paint_sample
 
-# A picture that less Gatys would have made is hardly one of its style: the papers need 50 to 100 iterations. It is no
-# gate: how much of a style is enough is a matter of taste.
+# With a lower Gatys-equivalent, a style is hardly visible: the papers need 50 to 100 iterations. This is no gate, since
+# how much style is enough is a matter of taste.
 MIN_EQUIVALENT = 15
-# Gatys goes no further: whether there is a warning is then decided.
+# Evaluations after which Gatys stops, since more would not change whether there is a warning.
 EVALUATIONS = 20
 GOLDEN_EDGE = 64  # pixels
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the gates found.
+    """The findings of the gates.
 
     Attributes:
-        reasons: why it must not be served; none if it has passed.
-        warnings: what its maker should know of, and may accept.
-        figures: measured, by name.
+        reasons: why the version must not be served; empty if it has passed.
+        warnings: what its author should know, and may accept.
+        figures: measurements by name.
     """
 
     reasons: tuple[str, ...]
@@ -53,7 +53,7 @@ class Report:
 
 @dataclass
 class Findings:
-    """A report that is being written."""
+    """Findings collected for a report."""
 
     reasons: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -65,11 +65,11 @@ class Findings:
 
 @dataclass(frozen=True)
 class Painted:
-    """A version's styles that are judged: its networks, and where a style stands in its rows and in the objective.
+    """The styles of a version to judge: its networks, and the index of each style in its rows and in the objective.
 
     Attributes:
         styles: id -> (row, index of the style image).
-        pictures: (1, 3, H, W), which no training has seen.
+        pictures: photos (1, 3, H, W) that were not trained on.
     """
 
     generator: nn.Module
@@ -90,7 +90,7 @@ class StyleAndContent(Protocol):
 
 
 def judge_losses(findings: Findings, losses: Mapping[str, StyleAndContent]) -> None:
-    """Gate: the losses of every style, on pictures that were not trained on, are numbers."""
+    """Gate: the losses of every style, on photos that were not trained on, are finite."""
     findings.figures["losses"] = {
         style: {"style": finite(mean.style), "content": finite(mean.content)} for style, mean in losses.items()
     }
@@ -100,15 +100,15 @@ def judge_losses(findings: Findings, losses: Mapping[str, StyleAndContent]) -> N
 
 
 def finite(value: float) -> float | None:
-    """The value, or None: JSON has no infinity."""
+    """The value, or None if it is not finite, which JSON cannot express."""
     return value if math.isfinite(value) else None
 
 
 def judge_paintings(findings: Findings, painted: Painted, watch: Callable[[float], None]) -> None:
-    """No gate: a warning for each style with a picture worth less than `MIN_EQUIVALENT` iterations of Gatys.
+    """Not a gate: warn of each style with an image worth less than `MIN_EQUIVALENT` iterations of Gatys.
 
     Args:
-        watch: told the fraction that is done; may raise.
+        watch: called with the fraction that is done; may raise.
     """
     counts: dict[str, list[int]] = {}
     number = len(painted.styles) * len(painted.pictures)
@@ -129,7 +129,7 @@ def judge_paintings(findings: Findings, painted: Painted, watch: Callable[[float
 
 
 def equivalent(painted: Painted, style: str, photo: Tensor) -> int:
-    """Iterations of Gatys from noise that one stylized image is worth, at most `EVALUATIONS`."""
+    """Iterations of Gatys from noise that a stylized image is worth, at most `EVALUATIONS`."""
     row, painting = painted.styles[style]
     picture = eight_bit(paint_sample(painted.generator, painted.rows, photo, row)).clone()
     total = judged(painted.objective, picture, photo, painting).total.item()
@@ -138,7 +138,7 @@ def equivalent(painted: Painted, style: str, photo: Tensor) -> int:
 
 
 def judge_tensors(findings: Findings, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> None:
-    """Gate: every value that was there is there to the bit; only rows may follow the old ones."""
+    """Gate: every old value is unchanged, bit for bit; rows may only be appended."""
     changed = sorted(name for name in before.keys() | after.keys() if not begins_with(after, before, name))
     findings.figures["tensors_compared"] = len(before)
     if changed:
@@ -150,18 +150,18 @@ def begins_with(after: Mapping[str, Tensor], before: Mapping[str, Tensor], name:
         return False
     old = before[name]
     new = after[name][: len(old)] if name.startswith("rows.") else after[name]
-    # Compared as bytes: a NaN equals itself then, and -0 is not 0.
+    # Compared as bytes, so that NaN equals itself and -0 differs from 0.
     return new.shape == old.shape and new.contiguous().numpy().tobytes() == old.contiguous().numpy().tobytes()
 
 
 def judge_golden(
     findings: Findings, before: tuple[nn.Module, StyleRows], after: tuple[nn.Module, StyleRows], styles: Sequence[str]
 ) -> None:
-    """Gate: the older styles give the same golden images as before, bit for bit.
+    """Gate: golden images of the old styles are unchanged, bit for bit.
 
     Args:
         before, after: generator and rows, on the same device.
-        styles: ids of the styles that were there, in the order of the rows.
+        styles: ids of the old styles, in the order of their rows.
     """
     changed = []
     for row, style in enumerate(styles):
@@ -176,7 +176,7 @@ def judge_golden(
 
 
 def golden_pictures() -> list[Tensor]:
-    """Small fixed inputs (1, 3, H, W): colours that run into each other with an edge, and noise."""
+    """Small fixed inputs (1, 3, H, W): gradients with an edge, and noise."""
     ramp = torch.linspace(0, 1, GOLDEN_EDGE)
     colours = torch.stack(
         [ramp.expand(GOLDEN_EDGE, -1), ramp[:, None].expand(-1, GOLDEN_EDGE), ramp.flip(0) * ramp[:, None]]
@@ -187,7 +187,7 @@ def golden_pictures() -> list[Tensor]:
 
 
 def judge_files(findings: Findings, files: Mapping[str, tuple[str, int]]) -> None:
-    """Gate: each file's SHA-256 and size in bytes, as the manifest lists them, are written down and not empty."""
+    """Gate: no file in the manifest is empty; their sizes and SHA-256 are recorded as figures."""
     findings.figures["files"] = {name: {"sha256": sha256, "bytes": size} for name, (sha256, size) in files.items()}
     if empty := sorted(name for name, (_, size) in files.items() if not size):
         findings.reasons.append(f"Files are empty: {', '.join(empty)}.")

@@ -1,4 +1,4 @@
-"""A look at a folder of photos before a training that may take hours: are there enough, readable and large enough."""
+"""Inspecting a folder of photos before a long training: are there enough that are readable and large enough?"""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from PIL import Image
 
 from app.training.photos import FORMATS, PILLOW_ERRORS, SUFFIXES, NoPhotos, UnreadablePicture, open_rgb
 
-# With fewer, a style learns what is in the photos.
+# With fewer photos, a style overfits to their content.
 MIN_PHOTOS = 8
-# Shorter side in pixels: smaller ones would be enlarged to a blur.
+# Shorter side in pixels: smaller photos would be enlarged and blurred.
 SMALLEST_SIDE = 128
-# Read to the end; all of a large folder would take minutes, and what breaks off is passed over when it is drawn.
+# Number of photos that are read to the end. Reading all would take minutes, and broken ones are skipped later.
 READ_WHOLE = 32
 BROKEN_SHARE = 0.5
 
 
 class UnusablePhotos(NoPhotos):
-    """The folder of photos would not do; the sentence says what it lacks."""
+    """The folder of photos cannot be used; the message says what it lacks."""
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is in a folder of photos.
+    """The photos in a folder.
 
     Attributes:
-        usable: by name, without those that were kept out.
-        broken: file names of those that are no pictures, or break off.
-        small: file names of those with a side shorter than `SMALLEST_SIDE`.
+        usable: usable photos by name, without excluded ones.
+        broken: file names of those that are no images, or are cut off.
+        small: file names of photos with a side shorter than `SMALLEST_SIDE`.
     """
 
     usable: tuple[Path, ...]
@@ -40,14 +40,14 @@ class Inspection:
 
 
 def inspect_photos(folder: Path, exclude: Collection[str] = (), *, fewest: int = MIN_PHOTOS) -> Inspection:
-    """Look at the headers of all pictures directly in `folder`, and read some of them whole.
+    """Read the headers of all images directly in `folder`, and some images to the end.
 
     Args:
-        exclude: file names that are left out.
-        fewest: usable photos that there must be.
+        exclude: file names to leave out.
+        fewest: least number of usable photos.
 
     Raises:
-        UnusablePhotos: there are too few, or most of those read are broken.
+        UnusablePhotos: there are too few, or most of those that were read are broken.
     """
     excluded = set(exclude)
     paths = [path for path in list_folder(folder) if path.name not in excluded]
@@ -69,7 +69,7 @@ def inspect_photos(folder: Path, exclude: Collection[str] = (), *, fewest: int =
 
 
 def list_folder(folder: Path) -> list[Path]:
-    """Files that are named like pictures, by name. Raises UnusablePhotos."""
+    """Files with the extension of an image, sorted by name. Raises UnusablePhotos."""
     try:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries if entry.is_file())
@@ -79,7 +79,7 @@ def list_folder(folder: Path) -> list[Path]:
 
 
 def shorter_side(path: Path) -> int:
-    """In pixels, from the header; 0: it is no picture."""
+    """The shorter side in pixels, from the header; 0 if it is no image."""
     try:
         with Image.open(path, formats=FORMATS) as opened:
             return min(opened.size)

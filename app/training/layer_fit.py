@@ -1,9 +1,9 @@
 """A start for a slim loss network: its layers are fitted to its teacher's, one after the other, by least squares.
 
-A deep network that begins with random weights spends its training on finding out what its layers are for. Here each
-takes over the work of as many of the teacher's channels as it has itself, the ones that the others follow from best.
-Its inputs are what the layers before it really give, so that it makes up for what they lack (He et al., 1707.06168),
-and what is compared is rectified (Zhang et al., 1505.06798).
+From random weights, a deep network spends most of its training on finding a role for each layer. Here, each layer
+imitates as many of the teacher's channels as it has itself: those from which the others can be predicted best. Its
+inputs are the real outputs of the layers before it, so that it corrects their errors (He et al., 1707.06168), and the
+comparison is made after the ReLU (Zhang et al., 1505.06798).
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from torch import Tensor, nn
 from app.nets.descriptor import Descriptor
 from app.training.distillation import LAYERS, Teacher
 
-# Places of each layer that are looked at: many times the 1,585 values of a channel that sees 176 others.
+# Positions sampled of each layer: many times the 1,585 parameters of a channel with 176 inputs.
 MAX_PLACES = 60_000
-# Least squares with a rectifier have no closed form; after so many, what they explain grows by a thousandth a round.
+# Least squares through a ReLU have no closed form; after so many rounds, the gain per round is below 0.1 %.
 ROUNDS = 5
-# Of each input's own energy; keeps inputs apart that are nearly copies of each other.
+# Ridge, relative to each input's energy, for inputs that are nearly copies of each other.
 RIDGE = 1e-5
-# A channel that adds less than this share of the variance is dead, or a copy.
+# A channel that explains less than this share of the variance is dead, or a copy of another.
 MIN_NEWS = 1e-6
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What one layer is to learn, at some of its places.
+    """What one layer should learn, at sampled positions.
 
     Attributes:
-        places: of each batch of pictures, indices into its (B, H, W), flattened.
-        goals: (N, C) before it is rectified, for the layer's head.
-        networks: the same of each teaching network's own channels.
+        places: indices into the flattened (B, H, W), for each batch of images.
+        goals: (N, C) before the ReLU, for the layer's head.
+        networks: the same for the channels of each teaching network.
     """
 
     places: tuple[Tensor, ...]
@@ -45,13 +45,13 @@ class Lesson:
 
 @torch.no_grad()
 def fit(slim: Descriptor, teacher: Teacher, batches: Sequence[Tensor], random: torch.Generator) -> None:
-    """Give every layer and head of `slim` weights with which it does what the teacher's does.
+    """Fit every layer and head of `slim` to the teacher.
 
-    Channels that no live channel of the teacher is left for keep their weights.
+    If the teacher has fewer live channels than a layer, the layer's other channels keep their weights.
 
     Args:
-        batches: pictures (B, 3, H, W) in 0..1; the deepest layer should see several times as many places as a channel
-            of it has weights.
+        batches: images (B, 3, H, W) in 0..1; in the deepest layer, they should have several times as many positions as
+            a channel has weights.
     """
     lessons, heads = prepare(teacher, batches, random), dict(parts(slim.heads))
     inputs = [slim.entry(batch) for batch in batches]
@@ -74,7 +74,7 @@ def parts(convolutions: nn.ModuleDict) -> Iterator[tuple[str, nn.Conv2d]]:
 
 
 def prepare(teacher: Teacher, batches: Sequence[Tensor], random: torch.Generator) -> dict[str, Lesson]:
-    """The lesson of every layer."""
+    """The lesson for every layer."""
     gathered: dict[str, list[tuple[Tensor, Tensor, tuple[Tensor, ...]]]] = {layer: [] for layer in LAYERS}
     for batch in batches:
         channels = teacher.channels(batch)
@@ -87,7 +87,7 @@ def prepare(teacher: Teacher, batches: Sequence[Tensor], random: torch.Generator
 
 
 def lesson(places: tuple[Tensor, ...], goals: tuple[Tensor, ...], networks: tuple[tuple[Tensor, ...], ...]) -> Lesson:
-    """Of the parts that every batch has given."""
+    """Join the parts of every batch."""
     return Lesson(places, torch.cat(goals), tuple(torch.cat(own) for own in zip(*networks, strict=True)))
 
 
@@ -97,9 +97,9 @@ def pixels(h: Tensor) -> Tensor:
 
 
 def worth_taking_over(lesson: Lesson, count: int) -> Tensor:
-    """(N, count or less): of all networks, the channels that explain most of what all rectified ones vary.
+    """(N, count or fewer): the channels, from all networks, that explain most of the variance after the ReLU.
 
-    Every network weighs the same, and has unit variance.
+    Networks are weighted equally, at unit variance.
     """
     networks = [own / F.relu(own).std() for own in lesson.networks]
     spreads = [F.relu(own).var(dim=0) for own in networks]
@@ -109,9 +109,9 @@ def worth_taking_over(lesson: Lesson, count: int) -> Tensor:
 
 
 def most_telling(covariance: Tensor, weights: Tensor, count: int) -> list[int]:
-    """Which `count` variables, in order, explain most of the weighted variance of all; fewer, if they explain it all.
+    """Indices of the `count` variables that explain most of the weighted variance; fewer if those explain all of it.
 
-    Each is the best one beside those before it: column subset selection with a pivoted Cholesky decomposition.
+    They are chosen greedily: column subset selection by a pivoted Cholesky decomposition.
 
     Args:
         covariance: (C, C).
@@ -130,7 +130,7 @@ def most_telling(covariance: Tensor, weights: Tensor, count: int) -> list[int]:
 
 
 def fit_convolution(convolution: nn.Conv2d, inputs: Sequence[Tensor], places: Sequence[Tensor], goals: Tensor) -> None:
-    """Give the first channels of a convolution weights with which it gives the rectified goals (N, C) at the places."""
+    """Fit the first channels of a convolution to the goals (N, C) after the ReLU, at the sampled positions."""
     x = torch.cat([neighbourhoods(convolution, h)[seen] for h, seen in zip(inputs, places, strict=True)])
     solution = rectified_least_squares(F.pad(x, (0, 1), value=1.0), goals)
     count = goals.shape[1]
@@ -140,7 +140,7 @@ def fit_convolution(convolution: nn.Conv2d, inputs: Sequence[Tensor], places: Se
 
 
 def neighbourhoods(convolution: nn.Conv2d, h: Tensor) -> Tensor:
-    """What a convolution sees at each place of h (B, C, H, W): (B H W, C k k)."""
+    """The inputs of a convolution at each position of h (B, C, H, W): (B H W, C k k)."""
     (k, _), margin = convolution.kernel_size, int(convolution.padding[0])
     mode = "constant" if convolution.padding_mode == "zeros" else convolution.padding_mode
     seen = F.unfold(F.pad(h, (margin,) * 4, mode=mode), k)
@@ -150,8 +150,8 @@ def neighbourhoods(convolution: nn.Conv2d, h: Tensor) -> Tensor:
 def rectified_least_squares(x: Tensor, z: Tensor) -> Tensor:
     """W (K, C) with a small ||relu(x W) - relu(z)||^2, of x (N, K) and z (N, C).
 
-    Begins with the plain least squares to z. Wherever z is not positive, any value that is not would do as well: there
-    the next round aims at what the last one gave, if that is negative, else at 0. No round is worse than the last.
+    It starts with plain least squares to z. Where z is not positive, any non-positive value is as good: there, the next
+    round aims at the last result if that is negative, otherwise at 0. No round increases the error.
     """
     energy = (x.T @ x).double()
     energy += torch.diag(RIDGE * energy.diagonal().clamp_min(1e-9))

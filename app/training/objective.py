@@ -1,4 +1,4 @@
-"""The objective: how far a stylized batch is from its style images and its photos."""
+"""The objective: the losses of stylized images against their style images and photos."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from app.losses import (
 from app.nets.descriptor import Descriptor
 from app.training.recipe import Aim
 
-# Standard deviation of a flat photo's values: a little above a camera's noise.
+# A photo is flat below this standard deviation: a little above a camera's noise.
 FLAT = 0.02
-# The same on either side of an edge that stands alone, where there may be a faint gradient, and what the sides differ
-# by at least, as a share of all brightness.
+# The same on either side of an isolated edge, where there may be a faint gradient; and the least difference between the
+# sides, as a share of full brightness.
 PLAIN = 0.04
 STRONG = 0.15
-# Of the style images' energy at the content layer. Photos have more than this; a flat one can have a millionth, and
-# its relative error would be a million times as large and drown all others.
+# Least energy of a photo's content features, relative to the style images'. Photos have more; a flat one may have a
+# millionth, and its relative error would dominate all others.
 MIN_ENERGY = 0.1
-# Of the energy of noise in the detail features: as much as a photo with little in it has.
+# Least energy of detail features, relative to those of noise: that of a photo with little detail.
 MIN_DETAIL = 0.25
 
 
@@ -42,10 +42,10 @@ class MissingLayer(Exception):
 
 @dataclass(frozen=True)
 class Losses:
-    """One value a sample, (B,): `total` is minimised, the others are its unweighted parts.
+    """Losses per sample, (B,): `total` is minimised, the others are its unweighted parts.
 
     Attributes:
-        traces: what the network leaves of itself in flat places and alike in all styles, weighted as in the recipe.
+        traces: artifacts of the network in flat areas and common to all styles, weighted as in the recipe.
     """
 
     total: Tensor
@@ -56,12 +56,12 @@ class Losses:
 
 @dataclass(frozen=True)
 class StyleTargets:
-    """What style images ask for, measured once.
+    """The targets of style images, measured once.
 
     Attributes:
         grams: (N, C, C) by style layer.
         energies: (N,), mean squares at the content layer.
-        spectra: (N, 3, window, frequencies), as of `power_spectrum`.
+        spectra: (N, 3, window, frequencies), from `power_spectrum`.
     """
 
     grams: dict[str, Tensor]
@@ -75,10 +75,10 @@ class StyleTargets:
 
 @torch.no_grad()
 def measure_styles(descriptor: Descriptor, images: Iterable[Tensor], recipe: Aim) -> StyleTargets:
-    """The targets that style images (1, 3, H, W) in 0..1 set, each at its own size.
+    """Measure the targets of style images (1, 3, H, W) in 0..1, each at its own size.
 
     Raises:
-        MissingLayer: if the recipe and the loss network do not fit.
+        MissingLayer: the loss network lacks a layer of the recipe.
     """
     check_layers(descriptor, recipe)
     grams: dict[str, list[Tensor]] = {layer: [] for layer in recipe.style_layers}
@@ -106,12 +106,12 @@ class Objective(nn.Module):
 
     Args:
         descriptor: the loss network.
-        paintings: style images (1, 3, H, W) in 0..1, one a style, each at its own size; or their measured targets.
-        weights: what each style's style loss counts.
-        recipe: layers and content weight.
+        paintings: style images (1, 3, H, W) in 0..1, one per style, each at its own size; or their measured targets.
+        weights: weight of each style's style loss.
+        recipe: layers and weights.
 
     Raises:
-        MissingLayer: if the recipe and the loss network do not fit.
+        MissingLayer: the loss network lacks a layer of the recipe.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class Objective(nn.Module):
         Args:
             photos: (P, 3, H, W).
 
-        Without photos there is neither content nor a flat place to leave traces in, and both losses are 0.
+        Without photos, the losses of content and traces are 0.
         """
         if photos is None:
             layers = self.style_by_layer(self.descriptor(painted, self.style_layers), styles)
@@ -177,7 +177,7 @@ class Objective(nn.Module):
         return Losses(aimed + self.detail_weight * detail + traces, layers.mean(dim=0), content, traces)
 
     def traces(self, painted: Tensor, photos: Tensor, styles: Tensor) -> Tensor:
-        """(B,); what has no weight is not computed."""
+        """(B,); terms without weight are not computed."""
         traces = painted.new_zeros(len(painted))
         if self.grid_weight:
             traces = traces + self.grid_weight * grid_energy(painted)
@@ -195,22 +195,22 @@ class Objective(nn.Module):
         return self.get_buffer("weights")[styles] * style + self.content_weight * content
 
     def contents(self, photos: Tensor) -> Tensor:
-        """Features (B, C, h, w) of the photos at the content layer, for `distances`."""
+        """The photos' features (B, C, h, w) at the content layer, for `distances`."""
         with torch.no_grad():
             features: Tensor = self.descriptor(photos, [self.content_layer])[self.content_layer].float()
         return features
 
     def distances(self, painted: Tensor, contents: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
-        """Style and content, each (B,), against features of the photos, which several styles can share."""
+        """Style and content loss, each (B,), against the photos' features, which several styles can share."""
         features = self.descriptor(painted, {*self.style_layers, self.content_layer})
         return self.style_by_layer(features, styles).mean(dim=0), self.content(features, contents)
 
     def content(self, features: dict[str, Tensor], contents: Tensor) -> Tensor:
-        """(B,), of features by layer against those of the photos."""
+        """Content loss (B,) of features by layer against those of the photos."""
         return balanced_content_loss(features[self.content_layer].float(), contents, self.get_buffer("least_energy"))
 
     def detail(self, features: dict[str, Tensor], seen: dict[str, Tensor]) -> Tensor:
-        """(P * K,), of features by layer against those of P photos, in the channels of the larger network."""
+        """Detail loss (P * K,) of features by layer against those of P photos, in the larger network's channels."""
         ours, theirs = (
             self.descriptor.mapped({self.detail_layer: found[self.detail_layer]})[self.detail_layer]
             for found in (features, seen)
@@ -219,12 +219,12 @@ class Objective(nn.Module):
 
     @torch.no_grad()
     def noise_energy(self) -> Tensor:
-        """Mean square of the detail features of noise: a scale that belongs to the loss network alone."""
+        """Mean square of the detail features of noise, a scale that depends on the loss network alone."""
         noise = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
         return self.descriptor.mapped(self.descriptor(noise, [self.detail_layer]))[self.detail_layer].square().mean()
 
     def style_by_layer(self, features: dict[str, Tensor], styles: Tensor) -> Tensor:
-        """(layers, B), of features by layer, in the order of the style layers."""
+        """Style losses (layers, B) of features by layer, in the order of the style layers."""
         losses = [
             balanced_style_loss(gram, self.get_buffer(f"target_{layer}")[styles])
             for layer, gram in self.grams(features).items()
@@ -233,18 +233,18 @@ class Objective(nn.Module):
 
 
 def flat(photos: Tensor) -> Tensor:
-    """1 for photos (B, 3, H, W) with nothing in them, whose borders ought to look like their middle, else 0: (B,)."""
+    """(B,): 1 for flat photos (B, 3, H, W), whose borders should look like their middle, otherwise 0."""
     return (photos.flatten(2).std(dim=2).amax(dim=1) < FLAT).float()
 
 
 @torch.no_grad()
 def lone_area(photos: Tensor) -> tuple[Tensor, Tensor]:
-    """What stands out of photos (B, 3, H, W) of two colours, whose edges ought not to shine.
+    """The area that stands out in two-coloured photos (B, 3, H, W), around which there should be no halo.
 
     Returns:
-        area: (B, 1, H, W), 1 where the channel that varies most is above the middle of its range, else 0.
-        alone: (B,), 1 for photos that are plain on either side of that area's edge and differ strongly across it, else
-            0: of such a photo one knows what it would be without the edge.
+        area: (B, 1, H, W), 1 where the channel that varies most is above the middle of its range, otherwise 0.
+        alone: (B,), 1 for photos that are plain on both sides of the area's edge and differ strongly across it,
+            otherwise 0. Only for those is it known how either side would look without the edge.
     """
     spread = photos.flatten(2).amax(dim=2) - photos.flatten(2).amin(dim=2)
     most = spread.argmax(dim=1)[:, None, None, None].expand(-1, 1, *photos.shape[2:])

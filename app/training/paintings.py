@@ -17,12 +17,12 @@ CATALOGUE = "styles.csv"
 
 
 class UnusablePaintings(Exception):
-    """The folder has no style image, lacks one that was named, or has one that cannot become a style."""
+    """The folder has no style image, lacks one that was named, or has one that cannot be used."""
 
 
 @dataclass(frozen=True)
 class StyleImage:
-    """A style picture. Its id is the stem of its file name."""
+    """A style image. Its id is the stem of its file name."""
 
     id: str
     path: Path
@@ -33,13 +33,13 @@ class StyleImage:
 
 
 def list_paintings(folder: Path, wanted: Sequence[str] = (), licence: str | None = None) -> tuple[StyleImage, ...]:
-    """The style images of `folder`, sorted by id; only those in `wanted` if it names any.
+    """The style images in `folder`, sorted by id; only those in `wanted`, if any.
 
-    Titles, artists, years and licences come from `styles.csv` (columns file, title, artist, year, licence) where the
-    folder has one; `licence` is that of all others.
+    Titles, artists, years and licences come from `styles.csv` (columns file, title, artist, year, licence), if the
+    folder has one; `licence` is for all others.
 
     Raises:
-        UnusablePaintings: with a sentence that names the id or the folder.
+        UnusablePaintings: the message names the id or the folder.
     """
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     files = {path.stem: path for path in paths}
@@ -74,7 +74,7 @@ def describe(path: Path, known: dict[str, str], licence: str | None) -> StyleIma
 
 
 def read_catalogue(path: Path) -> dict[str, dict[str, str]]:
-    """Rows of `styles.csv` by file name; none where there is no such file."""
+    """Rows of `styles.csv` by file name; empty if there is no such file."""
     if not path.exists():
         return {}
     try:

@@ -1,7 +1,7 @@
-"""The photos of a training: which pictures a step sees, cropped and flipped.
+"""The photos of a training: random crops and flips for each step.
 
-A step's pictures depend on the seed and the step alone. Nothing is remembered between steps, so a training that resumes
-at a step sees what it would have seen, and several processes take their shares of the same batch.
+A step's photos depend on the seed and the step alone. A training that is resumed therefore sees the same photos as
+without the interruption, and several processes can share a batch.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ _log = structlog.get_logger(__name__)
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-# What Pillow raises on broken files, depending on the format and the place.
+# What Pillow raises on broken files of various formats.
 PILLOW_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-# The operator's own files, one at a time, at full size: more is allowed than to a stranger.
-MAX_MEGAPIXELS = 178.0  # beyond which Pillow takes a picture for a decompression bomb
+# The operator's own files, decoded one at a time and at full size, may be larger than those of clients.
+MAX_MEGAPIXELS = 178.0  # beyond it, Pillow warns of a decompression bomb
 MAX_BYTES = 4_000_000_000
-# So many broken photos drawn one after the other are no accident; a training on what is left would mislead.
+# Most broken photos in a row; with more, something is wrong, and the rest should not be trained on.
 BROKEN_IN_A_ROW = 20
 
 
 class NoPhotos(Exception):
-    """The folder has no picture that could be used."""
+    """The folder has no usable photo."""
 
 
 class UnreadablePicture(Exception):
-    """A file is no picture, or breaks off in the middle; the sentence names it."""
+    """A file is no image, or is cut off; the message names it."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Pictures of one step.
+    """The photos of one step.
 
     Attributes:
         photos: (P, 3, crop, crop) in 0..1.
-        styles: (P * K,), of each photo in turn the K styles that it is to be painted in.
+        styles: (P * K,), the K styles of each photo in turn.
     """
 
     photos: Tensor
@@ -62,10 +62,10 @@ class Sample:
 
 
 def list_photos(folder: Path, exclude: Collection[str] = ()) -> tuple[Path, ...]:
-    """Usable pictures directly in `folder`, sorted by name, without those whose file names are in `exclude`.
+    """Usable photos directly in `folder`, sorted by name, without the file names in `exclude`.
 
     Raises:
-        NoPhotos: if none is left.
+        NoPhotos: none is left.
     """
     excluded = set(exclude)
     found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.name not in excluded)
@@ -75,9 +75,9 @@ def list_photos(folder: Path, exclude: Collection[str] = ()) -> tuple[Path, ...]
 
 
 def usable_pictures(paths: Iterable[Path]) -> tuple[Path, ...]:
-    """The files that begin like a picture; the others are reported in the log.
+    """The files with the header of an image; others are logged.
 
-    Reading them whole would take minutes for a large folder; what breaks off later is noticed when it is drawn.
+    Reading all of a large folder would take minutes. Photos that are cut off are noticed when they are drawn.
     """
     usable = []
     for path in paths:
@@ -93,7 +93,7 @@ class Photos:
     """Random crops of photos, by step.
 
     Args:
-        shares: how often each style is drawn, in any unit; all alike if there are none.
+        shares: relative frequencies of the styles; by default, all are drawn equally often.
     """
 
     def __init__(
@@ -107,11 +107,11 @@ class Photos:
 
     @property
     def about(self) -> str:
-        """What the pictures are, for the card."""
+        """A description of the photos, for the card."""
         return f"{len(self.paths)} photos"
 
     def sample(self, step: int, salt: int = 0, rank: int = 0, processes: int = 1) -> Sample:
-        """The pictures of one step: of the recipe's batch, the share of process `rank` out of `processes`."""
+        """The photos of one step: the share of the recipe's batch of process `rank` of `processes`."""
         places = range(rank, self.recipe.batch // self.recipe.styles_per_photo, processes)
         drawn = [self.draw(np.random.default_rng((self.recipe.seed, salt, step, place))) for place in places]
         return Sample(
@@ -119,7 +119,7 @@ class Photos:
         )
 
     def draw_styles(self, rng: np.random.Generator) -> list[int]:
-        """Those of one photo: different ones, as long as there are enough."""
+        """Styles for one photo, all different if there are enough."""
         count = self.recipe.styles_per_photo
         if count == 1 and self.odds is None:
             return [int(rng.integers(self.styles))]
@@ -136,7 +136,7 @@ class Photos:
         side = min(crop / float(np.exp(rng.uniform(low, high))), *photo.size)
         left, top = rng.uniform(0, photo.width - side), rng.uniform(0, photo.height - side)
         box = (left, top, left + side, top + side)
-        # Pillow averages where it shrinks: no aliasing that the network would learn.
+        # Pillow averages when it reduces: no aliasing, which the network would learn.
         cut = photo.resize((crop, crop), Image.Resampling.BICUBIC, box)
         pixels = np.asarray(cut)
         if rng.random() < 0.5:
@@ -144,7 +144,7 @@ class Photos:
         return to_tensor(pixels), styles
 
     def draw_photo(self, rng: np.random.Generator) -> Image.Image:
-        """A photo that can be read; a broken one must not end a training that has run for hours."""
+        """Draw until a photo can be read: a broken one must not end a training that has run for hours."""
         for _ in range(BROKEN_IN_A_ROW):
             path = self.paths[rng.integers(len(self.paths))]
             try:
@@ -156,7 +156,7 @@ class Photos:
         raise NoPhotos(f"{BROKEN_IN_A_ROW} photos in a row could not be read, the last one {path}.")
 
     def stream(self, start: int, salt: int = 0, rank: int = 0, processes: int = 1) -> Iterator[Sample]:
-        """The pictures of `start` and all steps after it, read one step ahead in a thread."""
+        """The samples of step `start` and all later ones, read one step ahead in a thread."""
         with ThreadPoolExecutor(1, "photos") as pool:
             ahead = pool.submit(self.sample, start, salt, rank, processes)
             for step in range(start + 1, self.recipe.steps + 1):
@@ -165,10 +165,9 @@ class Photos:
 
 
 def plain(rng: np.random.Generator, edge: int) -> np.ndarray:
-    """(edge, edge, 3) uint8 with the noise of a camera: one colour or a faint gradient, a sky or a wall.
+    """A flat photo (edge, edge, 3) uint8, such as a sky or a wall: one colour or a faint gradient, and camera noise.
 
-    Before every second one stand up to three flat shapes of one colour: of halos around edges, photos alone teach
-    little.
+    Every second one has up to three flat shapes of one colour in front: photos alone teach little about halos at edges.
     """
     slope = rng.normal(0, 0.05, (2, 1, 1, 3)) * (rng.random() < 0.5)
     y, x = np.mgrid[-1 : 1 : edge * 1j, -1 : 1 : edge * 1j, 0:1][:2]  # (edge, edge, 1)
@@ -181,7 +180,7 @@ def plain(rng: np.random.Generator, edge: int) -> np.ndarray:
 
 
 def inside_shape(rng: np.random.Generator, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Where a random disc or bar covers the places y, x in -1..1."""
+    """Which positions y, x in -1..1 a random disc or bar covers."""
     angle, reach = rng.uniform(0, np.pi), rng.uniform(0.1, 0.7)
     top, left = rng.uniform(-1, 1, 2)
     along = (y - top) * np.cos(angle) + (x - left) * np.sin(angle)
@@ -192,10 +191,10 @@ def inside_shape(rng: np.random.Generator, y: np.ndarray, x: np.ndarray) -> np.n
 
 
 def open_rgb(path: Path) -> Image.Image:
-    """A picture file upright, in sRGB, transparency on white: what the routes make of the same file.
+    """Decode an image file as the routes do: upright, in sRGB, transparency on white.
 
     Raises:
-        UnreadablePicture: if it is none.
+        UnreadablePicture: it is no readable image.
     """
     try:
         picture = decode(path.read_bytes(), MAX_MEGAPIXELS, max_bytes=MAX_BYTES)
@@ -210,7 +209,7 @@ def to_tensor(pixels: np.ndarray) -> Tensor:
 
 
 def read_picture(path: Path, longer_edge: int) -> Tensor:
-    """A picture file as (1, 3, H, W) in 0..1, scaled to the longer edge in pixels. Raises UnreadablePicture."""
+    """An image file as (1, 3, H, W) in 0..1, scaled to the longer edge in pixels. Raises UnreadablePicture."""
     picture = open_rgb(path)
     scale = longer_edge / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))

@@ -15,38 +15,38 @@ from app.style_id import StyleId
 
 Factor = Annotated[float, Field(gt=0, le=100)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
-# What keeps flat places free of traces of the network.
+# Members that keep flat areas free of the network's artifacts.
 TRACES = ("grid_weight", "spectrum_weight", "border_weight", "halo_weight", "plain")
-# What new rows have in common with the ones that are there, so that all styles of a model look alike in scale.
+# Members that new rows inherit from existing ones, so that all styles of a model have the same scale.
 INHERITED = ("stroke", "style_layers", "content_layer", "content_weight", *TRACES)
 
-# What an encoder has in common with its generator besides: its rows are to paint as the generator's own do.
+# Members that an encoder inherits as well, so that its rows give results like the generator's own.
 AIMED_ALIKE = (*INHERITED, "layer_weights", "detail_layer", "detail_weight", "relief_weight")
 
-# What a training towards a photo has and one towards a texture has not.
+# Members for photos, which a texture does not have.
 OF_PHOTOS = ("content_weight", "detail_weight", "relief_weight", *TRACES)
 
 
 class UnusableRecipe(Exception):
-    """The recipe has a member that is not known, a value out of bounds, or does not go with the inputs."""
+    """The recipe has an unknown member, a value out of bounds, or does not fit the inputs."""
 
 
 class Schedule(BaseModel):
-    """What every training has. Two trainings with equal members and equal inputs are equal."""
+    """What every training has. Trainings with equal members and equal inputs give equal results."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # One step sees `batch` pictures, over all processes together.
+    # `batch` stylized images per step, over all processes together.
     steps: int = Field(8000, ge=1, le=10_000_000)
     batch: int = Field(2, ge=1, le=1024)
-    # In how many styles a step paints each photo: its content features are then computed once for all of them.
+    # Number of styles per photo in a step: the photo's content features are computed once for all of them.
     styles_per_photo: int = Field(1, ge=1, le=64)
     seed: int = Field(0, ge=0, lt=2**63)
 
     # The photos: square crops of `crop` pixels, enlarged by a factor drawn from `zoom` (never beyond the whole photo).
     crop: int = Field(256, ge=64, le=1024)
     zoom: tuple[Factor, Factor] = (0.8, 1.6)
-    # The share of crops that are no photo but one colour or a faint gradient, with the noise of a camera.
+    # Share of crops that are replaced by one colour or a faint gradient, with camera noise.
     plain: float = Field(0.0, ge=0, le=1)
 
     # The optimiser: Adam with a linear warm-up and a cosine decay to a hundredth.
@@ -54,7 +54,7 @@ class Schedule(BaseModel):
     betas: tuple[Decay, Decay] = (0.9, 0.99)
     warmup_steps: int = Field(100, ge=0)
     gradient_clip: float = Field(1.0, gt=0)
-    # Decay of the averaged weights, which are the ones that ship.
+    # Decay of the moving average of the weights, which is what ships.
     average: Decay = 0.999
     precision: Literal["bfloat16", "float32"] = "float32"
 
@@ -73,50 +73,50 @@ class Schedule(BaseModel):
 
 
 class Aim(Schedule):
-    """A training towards style images: its targets and losses."""
+    """Targets and losses of a training towards style images."""
 
-    # The style images: longer edge in pixels. It sets the size of the strokes, in pixels of the output.
+    # Longer edge of the style images, in pixels, which determines the size of strokes in the output.
     stroke: int = Field(512, ge=64, le=2048)
 
     # The losses, all balanced (relative to the target's own energy; see app.losses).
     style_layers: tuple[str, ...] = Field(STYLE_LAYERS, min_length=1)
-    # What a layer's style loss counts while it is trained, 1 where it is not named; the mean is over these weights.
+    # Weights of the layers' style losses in training, 1 by default; the style loss is their weighted mean.
     layer_weights: dict[str, Factor] = {}
     content_layer: str = "relu4_2"
     content_weight: float = Field(0.1, ge=0, le=100)
-    # A second content loss, on the larger network's channels as the head of `detail_layer` gives them: edges and small
-    # things, which the content layer does not see.
+    # A second content loss, on the larger network's channels from the head of `detail_layer`: edges and small objects,
+    # which the content layer does not see.
     detail_layer: str = "relu3_1"
     detail_weight: float = Field(0.0, ge=0, le=100)
-    # Against what the network leaves of itself: a grid of its enlargements, a grain that the style image does not have,
-    # borders of flat places, rings around strong edges (see app.losses).
+    # Against artifacts of the network: a grid from its upsampling, grain that the style image does not have, borders of
+    # flat images, halos around strong edges (see app.losses).
     grid_weight: float = Field(100.0, ge=0, le=10_000)
     spectrum_weight: float = Field(0.03, ge=0, le=10_000)
     border_weight: float = Field(5.0, ge=0, le=10_000)
     halo_weight: float = Field(20.0, ge=0, le=10_000)
-    # Against one relief in many palettes; it needs several styles per photo (see app.losses.shared_relief).
+    # Against the same relief in all styles; needs several styles per photo (see app.losses.shared_relief).
     relief_weight: float = Field(0.0, ge=0, le=10_000)
     plain: float = Field(0.15, ge=0, le=1)
-    # Style weights by style id; 1 where a style is not named.
+    # Style weights by style id, 1 by default.
     style_weights: dict[StyleId, Factor] = {}
 
 
 class Recipe(Aim):
-    """The training of a generator; of a `texture`, towards the style alone, for it has no content."""
+    """The training of a generator; a `texture` has no content loss."""
 
     # The network: a name of app.nets.architectures.ARCHITECTURES, and its own arguments.
     architecture: ArchitectureName = "compact"
     options: dict[str, int | tuple[int, ...]] = {}
-    # Of each sample (conditional, where there are several styles), or of the batch: one style, four pictures at least.
+    # Over each sample (conditional with several styles), or over the batch: one style, at least four images.
     norm: NormName = "instance"
 
-    # The learning rate of the rows, as a multiple of the others'. A row changes only in steps that draw its style.
+    # Learning rate of the rows, relative to the others'. A row changes only in steps that draw its style.
     row_rate: float = Field(1.0, gt=0, le=100)
 
-    # How often a style is drawn, by style id; 1 where a style is not named. Hard ones want more steps.
+    # Relative frequencies of styles by style id, 1 by default. Hard styles need more steps.
     style_shares: dict[StyleId, Factor] = {}
 
-    # A published model to start from, `name@version`: its weights, and its rows of the styles that are trained.
+    # A published model to start from, `name@version`: its weights, and its rows of styles that are trained.
     base: str | None = None
 
     @model_validator(mode="before")
@@ -134,7 +134,7 @@ class Recipe(Aim):
 
     @model_validator(mode="after")
     def buildable(self) -> Recipe:
-        with torch.device("meta"):  # found out now, without the memory for it
+        with torch.device("meta"):  # checked now, without allocating memory for it
             build_generator(self.architecture, self.options, self.norm)
         return self
 
@@ -146,14 +146,14 @@ class Recipe(Aim):
 
 
 class AddRecipe(Aim):
-    """The training of new rows on a generator that stays as it is."""
+    """The training of new rows for a frozen generator."""
 
-    # What is added to what: `name@version`, and the SHA-256 of each style image by style id. A run of another addition
-    # is not continued.
+    # The base, `name@version`, and the SHA-256 of each style image by style id. Only a run with the same values can be
+    # continued.
     base: str | None = None
     paintings: dict[StyleId, str] = {}
 
-    # Either so many steps, or as many as fit into so many minutes, measured on the first ones.
+    # Either a number of steps, or as many as fit into some minutes, measured on the first steps.
     steps: int = Field(240, ge=1, le=100_000)
     minutes: float | None = Field(None, gt=0, le=1440)
 
@@ -164,18 +164,18 @@ class AddRecipe(Aim):
     average: Decay = 0.98
     content_weight: float = Field(0.1, ge=0, le=10)
 
-    # What a new row starts from: the existing row whose results are nearest to the style image, or the mean of all.
+    # Start of a new row: the existing row whose results are nearest to the style image, or the mean of all rows.
     start: Literal["nearest", "mean"] = "nearest"
 
 
 class EncoderRecipe(Aim):
-    """The training of a style encoder before a generator that stays as it is."""
+    """The training of a style encoder for a frozen generator."""
 
-    # Before which generator, `name@version`.
+    # The model of the generator, `name@version`.
     base: str | None = None
 
-    # The views of each style image: the whole, and square crops of at most `view_edge` pixels, enlarged by a factor
-    # drawn from `view_zoom` beside the whole; this share of the crops in other colours.
+    # Views of each style image: the whole image, and square crops of at most `view_edge` pixels, enlarged by a factor
+    # drawn from `view_zoom`; a share of the crops is recoloured.
     views: int = Field(6, ge=1, le=1000)
     view_edge: int = Field(320, ge=64, le=2048)
     view_zoom: tuple[Factor, Factor] = (0.7, 1.4)
@@ -186,7 +186,7 @@ class EncoderRecipe(Aim):
     hidden: int = Field(384, ge=1, le=4096)
     bottleneck: int = Field(100, ge=1, le=1024)
 
-    # Steps of the head start, in which it learns which of the generator's own styles a view is nearest to.
+    # Steps of the head start, which fits each view to the nearest of the generator's own styles.
     head_start: int = Field(400, ge=0, le=100_000)
 
     batch: int = Field(4, ge=1, le=1024)
@@ -207,12 +207,12 @@ class EncoderRecipe(Aim):
 
 
 def inherited(base: Mapping[str, Any]) -> dict[str, Any]:
-    """What an encoder's recipe has from that of its generator, where it is not told otherwise."""
+    """Members of the generator's recipe that are the defaults of an encoder's."""
     return {name: base[name] for name in AIMED_ALIKE if name in base}
 
 
 def add_recipe(base: Mapping[str, Any], given: Mapping[str, Any]) -> AddRecipe:
-    """The recipe of an addition to a model whose own recipe is `base`: it aims at the same, where not told otherwise.
+    """The recipe of an addition to a model with the recipe `base`, whose losses are the defaults.
 
     Raises:
         pydantic.ValidationError: a member of `given` is not known or out of bounds.

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 class RowAdam(torch.optim.Optimizer):
     """Adam (1412.6980) that leaves a row, its moments and its count of steps alone where its gradient is zero.
 
-    In plain Adam the moments of a style that was not drawn decay: of 22 styles in batches of 4, a row's mean gradient
-    is then that of its last two draws, and its rate a fifth of what the trunk has.
+    In plain Adam, the moments of a style decay in steps that do not draw it: with 22 styles in batches of 4, a row's
+    mean gradient covers only its last two draws, and its effective rate is a fifth of the trunk's.
 
     Args:
-        parameters: (N, F) each, a style a row.
+        parameters: (N, F) each, one row per style.
     """
 
     def __init__(

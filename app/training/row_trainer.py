@@ -1,7 +1,7 @@
-"""Training new styles for a generator that stays as it is: only their rows of gamma and beta learn.
+"""Training new styles for a frozen generator: only their rows of gamma and beta are trained.
 
-Dumoulin et al. (1610.07629, section 3.2): the weights that all styles share hold enough for a further one, which is
-then learned in a fraction of the time. No gradient of a weight is computed, and the old rows are not even here.
+Dumoulin et al. (1610.07629, section 3.2): the shared weights suffice for further styles, which are then learned in a
+fraction of the time. No gradients of weights are computed, and the old rows are not among the parameters.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from app.training.photos import Photos, Sample
 from app.training.recipe import AddRecipe
 from app.training.trainer import Trainer
 
-# Photos that are painted in every existing row to find the nearest: with 22 rows they take the time of 13 steps.
+# Photos that are stylized with every existing row to find the nearest: with 22 rows, this takes as long as 13 steps.
 START_PHOTOS = 2
-# Salts the draw of these photos: no retreat gets so far.
+# Salts the draw of these photos; the number of rollbacks never gets so high.
 START_SALT = 1_000_000
-# The first of them is slower: kernels are chosen and memory is asked for.
+# Steps that are timed. The first is slower, since kernels are chosen and memory is allocated.
 REHEARSED_STEPS = 5
 
 
 @dataclass(frozen=True)
 class RowStart:
-    """What a new row starts from.
+    """The start of a new row.
 
     Attributes:
-        row: number of the existing row; None: the mean of all.
+        row: index of the existing row; None: the mean of all.
         total: mean loss of its results against the new style image.
         gamma, beta: (features,).
     """
@@ -49,16 +49,16 @@ class RowStart:
 
 
 class RowTrainer(Trainer):
-    """Rows of new styles, which are the targets, on a frozen generator.
+    """Trains rows of new styles, which are the targets, for a frozen generator.
 
     Args:
-        generator, rows: the model that is added to; neither is changed.
+        generator, rows: the model to add to; neither is changed.
         styles: ids of the new styles, in the order of the objective's style images.
-        tell: is called with the share (0..1) of the starts that have been measured; with many rows that takes a while.
+        tell: called with the share (0..1) of starts that have been measured, which takes a while with many rows.
 
     Attributes:
         rows: the new rows alone.
-        starts: what each of them started from.
+        starts: the start of each new row.
     """
 
     recipe: AddRecipe
@@ -100,7 +100,7 @@ class RowTrainer(Trainer):
 
     @torch.no_grad()
     def choose_starts(self, rows: StyleRows, tell: Callable[[float], None] = lambda _: None) -> list[RowStart]:
-        """The start of every new style: the best of the existing rows, or their mean, on the same photos."""
+        """The start of every new style: the best of the existing rows and their mean, on the same photos."""
         steps = range(math.ceil(START_PHOTOS / self.recipe.batch))
         photos = torch.cat([self.photos.sample(step, START_SALT).photos for step in steps]).to(self.device)
         starts = [RowStart(row, math.inf, rows.gamma[row], rows.beta[row]) for row in range(len(rows.gamma))]
@@ -113,7 +113,7 @@ class RowTrainer(Trainer):
         return [min(of_style, key=lambda start: start.total) for of_style in zip(*measured, strict=True)]
 
     def measure(self, start: RowStart, photos: Tensor) -> list[RowStart]:
-        """The same start with its loss against each of the style images."""
+        """A start for each style image, with its loss against that."""
         count = len(photos)
         painted = self.paint(photos, start.gamma.expand(count, -1), start.beta.expand(count, -1))
         totals = (
@@ -123,7 +123,7 @@ class RowTrainer(Trainer):
         return [replace(start, total=total) for total in totals]
 
     def seconds_per_step(self) -> float:
-        """How long a step takes here and now: of some, the median, without anything learned from them."""
+        """Median time of a few steps on this machine, without training on them."""
         taken = []
         for step in range(REHEARSED_STEPS):
             sample = self.photos.sample(step, START_SALT)
@@ -136,11 +136,11 @@ class RowTrainer(Trainer):
         return median(taken)
 
     def reschedule(self, steps: int) -> None:
-        """Make it so many steps in all."""
+        """Change the total number of steps."""
         self.recipe = self.photos.recipe = self.recipe.model_copy(update={"steps": steps})
 
     def averaged(self) -> StyleRows:
-        """Rows of their own with the averaged values, on the training's device."""
+        """A copy of the rows with the averaged values, on the training's device."""
         rows = StyleRows(len(self.targets), self.generator.features).to(self.device)
         rows.load_state_dict({name.removeprefix("rows."): value for name, value in self.average.items()})
         return rows.requires_grad_(False)

@@ -1,4 +1,4 @@
-"""A training in a folder: checkpoint, loss series and sample sheets, so that it survives whatever stops it."""
+"""A training in a folder: checkpoint, loss series and sample sheets, so that it can be continued after any stop."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from app.training.trainer import Step, Trainer
 CHECKPOINT = "checkpoint.safetensors"
 LOSSES = "losses.jsonl"
 SHEETS = "sheets"
-# Recipe members that may change when a run is continued; any other change would make it another training.
+# Recipe members that may differ when a run is continued; any other change makes it another training.
 CHANGEABLE = frozenset({"steps"})
-# Of the time of a training, what drawing sheets takes at the most: a large network paints many styles for a minute.
+# Largest share of the time that sheets may take: with a large network and many styles, one takes a minute.
 SHEET_SHARE = 0.03
 
 
 class UnusableRun(Exception):
-    """The folder holds another training than the one asked for, or a checkpoint that cannot be read."""
+    """The folder holds another training, or a checkpoint that cannot be read."""
 
 
 class Run:
     """Drives a trainer and keeps its folder.
 
     Args:
-        draw_samples: a sheet that shows what has been learned, where there is something to see.
-        checkpoint_seconds, sheet_seconds: how far apart they are written, sheets farther if they take long to draw.
-        clock: seconds, monotonic.
+        draw_samples: draws a sheet of results, if there is something to show.
+        checkpoint_seconds, sheet_seconds: time between them; longer for sheets that take long to draw.
+        clock: monotonic, in seconds.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class Run:
         return (self.folder / CHECKPOINT).exists()
 
     def resume(self) -> bool:
-        """Continue from the folder's checkpoint, where there is one.
+        """Continue from the folder's checkpoint, if there is one.
 
         Raises:
-            UnusableRun: if it was made with another recipe or other styles, or is broken.
+            UnusableRun: it has another recipe or other styles, or is broken.
         """
         if not self.begun:
             self.forget_losses_after(0)
@@ -85,8 +85,8 @@ class Run:
     def steps(self) -> Iterator[Step]:
         """Train until the end or `Trainer.stop`, yielding every step.
 
-        The state is saved when the iteration ends, and when the caller gives it up between two steps. An exception
-        within a step leaves the last checkpoint: the state in memory may be half a step ahead of itself.
+        The state is saved when the iteration ends, also if the caller stops iterating. An exception within a step
+        leaves the last checkpoint, since the state in memory may be inconsistent.
         """
         if self.trainer.rank > 0:  # one process writes, the others only compute
             yield from self.trainer.run()
@@ -109,12 +109,12 @@ class Run:
                 self.save()
                 raise
         self.save()
-        if not self.trainer.stopping:  # whoever stopped it waits for its end
+        if not self.trainer.stopping:  # the caller that stopped it is waiting
             self.draw()
 
     def record(self, step: Step) -> None:
         """Append a step's losses to the series."""
-        if step.step <= self.recorded:  # the guard has stepped back
+        if step.step <= self.recorded:  # after a rollback
             self.forget_losses_after(step.step - 1)
         with (self.folder / LOSSES).open("a") as losses:
             losses.write(json.dumps({"step": step.step, **step.losses}) + "\n")
@@ -128,7 +128,7 @@ class Run:
             self.draw_samples().save(self.folder / SHEETS / f"{self.trainer.step:07d}.jpg", quality=90)
 
     def forget_losses_after(self, step: int) -> None:
-        """Drop the losses of steps that are done again."""
+        """Drop the losses of steps that are repeated."""
         path = self.folder / LOSSES
         if self.trainer.rank > 0 or not path.exists():
             return

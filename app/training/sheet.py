@@ -1,4 +1,4 @@
-"""Sample sheets: a few photos in every style, as one picture to look at while a training goes on."""
+"""Sample sheets: a few photos in every style, as one image to watch a training by."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def to_image(picture: Tensor) -> Image.Image:
 
 
 def draw_sheet(generator: nn.Module, rows: StyleRows, photos: Sequence[Tensor]) -> Image.Image:
-    """The photos in the first line, each style in a line below; cells are as large as the largest photo."""
+    """A sheet with the photos in the first row and one row per style below; cells fit the largest photo."""
     width, height = max(p.shape[3] for p in photos), max(p.shape[2] for p in photos)
     styles = rows.gamma.shape[0]
     sheet = Image.new("RGB", (width * len(photos), height * (styles + 1)), "white")

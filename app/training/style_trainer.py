@@ -1,4 +1,4 @@
-"""Training a generator: it and its style rows learn to lower the objective.
+"""Training a generator together with its style rows.
 
 After Johnson et al. (1603.08155, section 3), with the random style of every sample of Dumoulin et al. (1610.07629).
 """
@@ -22,25 +22,25 @@ from app.training.recipe import Recipe, UnusableRecipe
 from app.training.row_adam import RowAdam
 from app.training.trainer import Optimiser, Trainer
 
-# Batches that the running statistics of averaged weights are taken from: their mean varies by a fifth of one's.
+# Batches over which running statistics of averaged weights are taken; their mean varies a fifth as much as one batch.
 SETTLING_STEPS = 24
-# Salts the draw of their photos: no retreat gets so far.
+# Salts the draw of their photos; the number of rollbacks never gets so high.
 SETTLING_SALT = 3_000_000
 
-# What names begin with that belong to rows and to an hourglass, and the norm that the latter ends with.
+# Prefixes of the names of rows and of an hourglass, and the norm at the end of the latter.
 ROWS = "rows."
 HOURGLASS = "deep."
 LAST_OF_HOURGLASS = "deep.0.back.norm"
 
 
 class StyleTrainer(Trainer):
-    """A generator and the rows of its styles, which are the targets.
+    """Trains a generator and the rows of its styles, which are the targets.
 
     Attributes:
         generator, rows: the weights that are being trained.
 
     Raises:
-        UnusableRecipe: the generator is not for so many styles, or its norm not for so small a share of a batch.
+        UnusableRecipe: the generator cannot have so many styles, or its norm needs a larger share of the batch.
     """
 
     recipe: Recipe
@@ -56,7 +56,7 @@ class StyleTrainer(Trainer):
         self.objective = objective.to(device)
         self.objective.descriptor.narrow(self.dtype)
         if device.type == "cpu":
-            # A fifth less time for a step, in bfloat16: no convolution turns its pictures around and back.
+            # A step takes a fifth less time, in bfloat16, since convolutions do not convert memory formats.
             self.generator.to(memory_format=self.generator.memory_format)  # type: ignore[call-overload]
             self.objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -71,12 +71,12 @@ class StyleTrainer(Trainer):
 
     @torch.no_grad()
     def start_from(self, generator: Generator, rows: StyleRows, styles: Sequence[str]) -> None:
-        """Take over another model's weights and the rows of its `styles`; styles that are new get its mean row.
+        """Copy another model's weights and the rows of its `styles`; new styles get its mean row.
 
-        An hourglass that only this generator has changes nothing at first: the norm it ends with gives 0.
+        An hourglass that only this generator has is the identity at first: the norm at its end returns 0.
 
         Raises:
-            ValueError: if the generators differ in more.
+            ValueError: the generators differ in anything else.
         """
         given = generator.state_dict()
         grown = {name: weight for name, weight in self.generator.state_dict().items() if name.startswith(HOURGLASS)}
@@ -114,19 +114,19 @@ class StyleTrainer(Trainer):
         return {"total": losses.total, "style": losses.style, "content": losses.content, "traces": losses.traces}
 
     def inputs(self, rows: StyleRows, sample: Sample, step: int) -> tuple[Tensor, ...]:
-        """What the generator takes of `sample` in that step."""
+        """The generator's inputs for `sample` in this step."""
         given = (sample.repeated, *rows(sample.styles))
         if isinstance(self.generator, MultiScale):
             given = (*given, self.noise_seeds(len(sample.styles), step))
         return given
 
     def noise_seeds(self, samples: int, step: int) -> Tensor:
-        """Another noise for every sample of every step: with one, the network would learn it by heart."""
+        """A new noise seed for every sample of every step: the network would memorize a fixed one."""
         places = torch.arange(samples, device=self.device) * self.processes + self.rank
         return places + self.recipe.batch * step + self.recipe.seed % NOISES + self.retreats
 
     def averaged(self) -> tuple[Generator, StyleRows]:
-        """A generator and rows of their own with the averaged weights, on the training's device."""
+        """Copies of the generator and the rows with averaged weights, on the training's device."""
         generator, rows = self.untrained(self.recipe, self.targets)
         whole(generator, rows).to(self.device).load_state_dict(self.average)
         if self.statistics:
@@ -135,21 +135,20 @@ class StyleTrainer(Trainer):
 
     @torch.no_grad()
     def settle(self, generator: Generator, rows: StyleRows) -> None:
-        """Give a generator the running statistics of its own weights, as means over photos of the training.
+        """Recompute the running statistics of a generator with averaged weights, over photos of the training.
 
-        Those that were kept while it learned belong to other weights: an average of them is not what averaged weights
-        make of a photo (Izmailov et al., 1803.05407, section 3.1).
+        Statistics averaged during training belong to other weights (Izmailov et al., 1803.05407, section 3.1).
         """
         norms = [module for module in generator.train().modules() if isinstance(module, BatchNorm)]
         for step in range(SETTLING_STEPS):
             for norm in norms:
-                norm.momentum = 1 / (step + 1)  # the mean of all so far
+                norm.momentum = 1 / (step + 1)  # cumulative mean
             sample = self.photos.sample(step, SETTLING_SALT)
             generator(*self.inputs(rows, Sample(sample.photos.to(self.device), sample.styles.to(self.device)), step))
 
 
 def whole(generator: Generator, rows: StyleRows) -> nn.ModuleDict:
-    """Both as one module, which gives the tensors of a version and of a checkpoint their names."""
+    """Both as one module, which determines the names of tensors in versions and checkpoints."""
     return nn.ModuleDict({"generator": generator, "rows": rows})
 
 
@@ -158,7 +157,7 @@ def evaluate(objective: Objective, generator: nn.Module, rows: StyleRows, photos
     """Mean style and content loss of every style over photos (1, 3, H, W): (styles, 2)."""
     losses = []
     for photo in photos:
-        contents = objective.contents(photo)  # of the photo alone: the same for all styles
+        contents = objective.contents(photo)  # depends on the photo alone
         for style in range(rows.gamma.shape[0]):
             index = torch.tensor([style], device=rows.gamma.device)
             painted = generator(photo, *rows(index))

@@ -1,7 +1,7 @@
-"""Views of many style images, which a style encoder learns on: crops in several scales and colours, measured once.
+"""Views of many style images, on which a style encoder is trained: crops in several scales and colours.
 
-A step then costs no pass of a loss network over style images. What is kept of a view is what the encoder sees of it,
-and the targets that it sets to a picture painted in it.
+They are measured once, so that steps need no pass of a loss network over style images. What is kept of a view is the
+encoder's input, and the targets of images in its style.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from app.training.paintings import StyleImage
 from app.training.photos import open_rgb, to_tensor
 from app.training.recipe import EncoderRecipe
 
-# Works by whose mean Gram matrices the encoder's directions are chosen.
+# Number of works over which Gram matrices are averaged to choose the encoder's directions.
 SURVEYED_WORKS = 64
-# How far a recoloured view's contrast, channel by channel, may be from the work's.
+# Range of a recoloured view's contrast relative to the work's, per channel.
 CONTRAST = (0.6, 1.4)
-# By how much a recoloured view may be brighter or darker, channel by channel.
+# Range of a recoloured view's change in brightness, per channel.
 BRIGHTNESS = 0.15
 
 
 class OtherViews(Exception):
-    """The file holds the views of other style images, or made by another recipe or network."""
+    """The file has views of other style images, or from another recipe or network."""
 
 
 @dataclass(frozen=True)
 class StyleViews:
-    """Views of N / views works, those of one work in a row and the whole work first.
+    """Views of N / views works; those of a work are adjacent, the whole work first.
 
     Attributes:
         directions: (C, rank) by layer of the encoder's network.
-        statistics: (N, size), as of `StyleEncoder.statistics`.
-        targets: of all N views.
+        statistics: (N, size), from `StyleEncoder.statistics`.
+        targets: those of all N views.
     """
 
     directions: dict[str, Tensor]
@@ -54,7 +54,7 @@ class StyleViews:
     targets: StyleTargets
 
     def save(self, path: Path, inputs: str) -> None:
-        """Into one file, written whole or not at all. Grams go in bfloat16: their 8 bits are far below what is lost.
+        """Write one file, atomically. Grams are stored in bfloat16, whose rounding is far below the losses.
 
         Args:
             inputs: what the views were made from.
@@ -72,7 +72,7 @@ class StyleViews:
 
     @classmethod
     def load(cls, path: Path, inputs: str) -> StyleViews:
-        """Raises OtherViews: they were made from other inputs."""
+        """Read views. Raises OtherViews if they were made from other inputs."""
         with safe_open(path, "pt") as file:
             if file.metadata().get("inputs") != inputs:
                 raise OtherViews(f"{path} holds views of other style images, or made in another way.")
@@ -87,7 +87,7 @@ class StyleViews:
 
 
 def inputs_of(works: Sequence[StyleImage], recipe: EncoderRecipe, networks: Sequence[str]) -> str:
-    """What views depend on, as text: works, the recipe's members and the names of the networks."""
+    """The inputs of views, as text: works, members of the recipe and names of networks."""
     members = ("seed", "stroke", "views", "view_edge", "view_zoom", "recoloured", "rank", "style_layers")
     chosen = recipe.model_dump(mode="json", include={*members, "content_layer"})
     return json.dumps({"works": [work.id for work in works], "networks": [*networks], **chosen})
@@ -101,15 +101,15 @@ def measure_views(
     judge: Descriptor,
     tell: Callable[[float], None] = lambda _: None,
 ) -> StyleViews:
-    """Draw and measure all views; for a few hundred works that takes minutes.
+    """Draw and measure all views, which takes minutes for a few hundred works.
 
     Args:
-        eye: the loss network that the encoder looks through.
-        judge: the one that the training's losses are of.
-        tell: is called with the share (0..1) that is done; may raise.
+        eye: the loss network whose features the encoder reads.
+        judge: the loss network of the training's losses.
+        tell: called with the share (0..1) that is done; may raise.
 
     Raises:
-        UnreadablePicture: a style image is none.
+        UnreadablePicture: a style image cannot be read.
     """
     directions = survey(works, recipe, eye)
     encoder = unlearned(directions, 1, recipe)
@@ -127,7 +127,7 @@ def measure_views(
 
 
 def survey(works: Sequence[StyleImage], recipe: EncoderRecipe, eye: Descriptor) -> dict[str, Tensor]:
-    """The directions along which works differ most, by layer."""
+    """The principal directions of the works' Gram matrices, by layer."""
     chosen = works[:: max(1, len(works) // SURVEYED_WORKS)]
     views = (next(draw_views(work.path, recipe, 0)) for work in chosen)
     grams = [{layer: mean_gram(h)[0] for layer, h in eye(view, recipe.style_layers).items()} for view in views]
@@ -136,7 +136,7 @@ def survey(works: Sequence[StyleImage], recipe: EncoderRecipe, eye: Descriptor) 
 
 
 def unlearned(directions: dict[str, Tensor], features: int, recipe: EncoderRecipe) -> StyleEncoder:
-    """A new encoder of the recipe's sizes that sees along `directions`."""
+    """A new encoder of the recipe's sizes with these `directions`."""
     channels = {layer: len(value) for layer, value in directions.items()}
     encoder = StyleEncoder(channels, features, recipe.rank, recipe.hidden, recipe.bottleneck)
     for layer, value in directions.items():
@@ -145,7 +145,7 @@ def unlearned(directions: dict[str, Tensor], features: int, recipe: EncoderRecip
 
 
 def draw_views(path: Path, recipe: EncoderRecipe, place: int) -> Iterator[Tensor]:
-    """The views (1, 3, H, W) of one work: the whole at the stroke, then crops. The same ones for the same `place`."""
+    """The views (1, 3, H, W) of a work: the whole, scaled to the stroke, then crops that depend on `place` alone."""
     work = open_rgb(path)
     scale = recipe.stroke / max(work.size)
     yield as_view(work.resize(scaled(work.size, scale), Image.Resampling.LANCZOS))
@@ -171,7 +171,7 @@ def as_view(picture: Image.Image) -> Tensor:
 
 
 def recolour(view: Tensor, rng: np.random.Generator) -> Tensor:
-    """The same brushwork (1, 3, H, W) in other colours: there are more palettes than those of the works at hand."""
+    """The same brushwork (1, 3, H, W) in other colours, for more palettes than the works have."""
     if rng.random() < 0.5:
         view = view[:, rng.permutation(3).tolist()]
     if rng.random() < 0.15:

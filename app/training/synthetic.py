@@ -1,9 +1,9 @@
-"""Built-in pictures for trainings without photos: scenes made by rule, which share with photos what a style learns on.
+"""Built-in images for trainings without photos: procedural scenes with the statistics of photos.
 
-Photos are smooth regions and sharp edges at all scales, few strong colours, and textures whose energy falls with the
-frequency. So is a scene: a sky of a gradient or clouds, often ground below it, before them a dead-leaves model (shapes
-that hide each other, with radii after a power law; Lee, Mumford, Huang 2001), shaded and textured, and uneven light.
-Plain dead leaves in all colours are far from photos: rows that learned on them had 2.4 times the style loss.
+Photos have smooth regions and sharp edges at all scales, few strong colours, and textures whose energy falls with the
+frequency. So do these scenes: a sky with a gradient or clouds, often ground below it, in front a dead-leaves model
+(shapes that occlude each other, with radii from a power law; Lee, Mumford, Huang 2001), shaded and textured, in uneven
+light. Plain dead leaves in all colours are too unlike photos: rows trained on them had 2.4 times the style loss.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from app.training.recipe import Schedule
 
 # (H, W, 3) in 0..1 while it is made; masks and textures are (H, W).
 Canvas = npt.NDArray[np.float32]
-# So many colours of one palette: (count, 3), not clipped.
+# Draws `count` colours of a palette: (count, 3), not clipped.
 Palette = Callable[[int], Canvas]
 
-# A mask is drawn so many times larger and averaged: Pillow draws hard edges.
+# Masks are drawn this many times larger and averaged, since Pillow draws hard edges.
 OVERSAMPLING = 3
-# Below so many pixels a leaf is of one colour.
+# Leaves with fewer pixels have a single colour.
 TEXTURED_PIXELS = 200
 
 
 class BuiltInPictures(Photos):
-    """Scenes behind the interface of photos; each depends on the seed, the step and its place in the batch alone."""
+    """Scenes with the interface of `Photos`; each depends only on the seed, the step and its place in the batch."""
 
     def __init__(self, styles: int, recipe: Schedule, shares: Sequence[float] | None = None) -> None:
         super().__init__((), styles, recipe, shares)
@@ -47,7 +47,7 @@ class BuiltInPictures(Photos):
 
 
 def draw_scene(rng: np.random.Generator, edge: int) -> npt.NDArray[np.uint8]:
-    """A scene of (edge, edge, 3)."""
+    """A scene (edge, edge, 3)."""
     palette = draw_palette(rng)
     canvas = gradient(rng, edge, palette) if rng.random() < 0.5 else clouds(rng, edge, palette, rng.uniform(1, 2))
     if rng.random() < 0.5:
@@ -61,7 +61,7 @@ def draw_scene(rng: np.random.Generator, edge: int) -> npt.NDArray[np.uint8]:
 
 
 def draw_palette(rng: np.random.Generator) -> Palette:
-    """Colours around one brightness and tint: much more of the variation is in brightness than in colour."""
+    """A palette around one brightness and tint, which varies much more in brightness than in colour."""
     brightness, tint = rng.beta(2, 2.5), rng.normal(0, 0.08, 3)
     spread, chroma = rng.uniform(0.12, 0.32), rng.uniform(0.02, 0.14)
     axes = rng.normal(0, 1, (2, 3))
@@ -76,7 +76,7 @@ def draw_palette(rng: np.random.Generator) -> Palette:
 
 
 def texture(rng: np.random.Generator, edge: int, slope: float) -> Canvas:
-    """Noise with an amplitude of 1 / frequency^slope, zero mean and unit deviation: (edge, edge)."""
+    """Noise (edge, edge) with amplitude 1 / frequency^slope, zero mean and unit standard deviation."""
     frequency = np.hypot(np.fft.fftfreq(edge)[:, None], np.fft.rfftfreq(edge)[None])
     frequency[0, 0] = np.inf
     noise = np.fft.rfft2(rng.standard_normal((edge, edge), dtype=np.float32)) * frequency**-slope
@@ -85,7 +85,7 @@ def texture(rng: np.random.Generator, edge: int, slope: float) -> Canvas:
 
 
 def gradient(rng: np.random.Generator, edge: int, palette: Palette) -> Canvas:
-    """From one colour to another, downwards or in any direction."""
+    """A gradient between two colours, downwards or in any direction."""
     down, right = grid(edge)
     angle = rng.uniform(0, 2 * np.pi) if rng.random() < 0.5 else np.pi / 2
     share = np.clip(right * np.cos(angle) + down * np.sin(angle) + 0.5, 0, 1)[..., None]
@@ -94,7 +94,7 @@ def gradient(rng: np.random.Generator, edge: int, palette: Palette) -> Canvas:
 
 
 def clouds(rng: np.random.Generator, edge: int, palette: Palette, slope: float) -> Canvas:
-    """A colour that varies at all scales, in brightness and less in tint."""
+    """A colour that varies at all scales, more in brightness than in tint."""
     canvas = palette(1)[0] + rng.uniform(0.08, 0.25) * texture(rng, edge, slope)[..., None]
     for _ in range(2):
         canvas = canvas + rng.uniform(0, 0.06) * texture(rng, edge, slope + 0.3)[..., None] * rng.normal(0, 1, 3)
@@ -110,7 +110,7 @@ def lay_ground(rng: np.random.Generator, canvas: Canvas, ground: Canvas) -> None
 
 
 def scatter_leaves(rng: np.random.Generator, canvas: Canvas, palette: Palette) -> None:
-    """Dead leaves: shapes over shapes, the large ones often first, from 8 in a still life to 250 in foliage."""
+    """Add dead leaves, often the large ones first: from 8, as in a still life, to 250, as in foliage."""
     edge = len(canvas)
     count = int(np.exp(rng.uniform(np.log(8), np.log(250))))
     radii = edge * power_law(rng, count, rng.choice([0.01, 0.02, 0.05]), rng.uniform(0.1, 0.5), rng.uniform(2, 3.2))
@@ -133,7 +133,7 @@ def scatter_leaves(rng: np.random.Generator, canvas: Canvas, palette: Palette) -
 def power_law(
     rng: np.random.Generator, count: int, least: float, most: float, exponent: float
 ) -> npt.NDArray[np.float64]:
-    """Values between the bounds with a density of value^-exponent, by inversion."""
+    """Values between the bounds with density value^-exponent, by inversion."""
     low, high = least ** (1 - exponent), most ** (1 - exponent)
     return np.asarray((low + rng.uniform(size=count) * (high - low)) ** (1 / (1 - exponent)))
 
@@ -141,7 +141,7 @@ def power_law(
 def leaf_surface(
     rng: np.random.Generator, colour: Canvas, textures: list[Canvas], rows: slice, columns: slice, size: int
 ) -> Canvas:
-    """What a leaf looks like in its box: its colour, shaded along one direction, and grained."""
+    """A leaf's surface in its box: its colour, shaded in one direction, and grain."""
     height, width = rows.stop - rows.start, columns.stop - columns.start
     surface = np.broadcast_to(colour, (height, width, 3))
     if height * width <= TEXTURED_PIXELS:
@@ -188,13 +188,13 @@ def stick(rng: np.random.Generator) -> Canvas:
 
 
 def around(angles: npt.NDArray[np.float64], radii: npt.NDArray[np.float64]) -> Canvas:
-    """Points (n, 2) of an outline in a unit square, around its middle; the largest radius is 1."""
+    """Points (n, 2) of an outline, centred in a unit square; the largest radius is 1."""
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     return np.asarray(0.5 + 0.5 * radii[:, None] * circle, dtype=np.float32)
 
 
 def photograph(rng: np.random.Generator, canvas: Canvas) -> npt.NDArray[np.uint8]:
-    """What a camera makes of it: exposure, a soft lens, noise."""
+    """Simulate a camera: exposure, a soft lens, noise."""
     canvas = np.clip(canvas, 0, 1) ** np.exp(rng.normal(0, 0.25))
     if rng.random() < 0.5:
         canvas = blurred(canvas, rng.uniform(0.4, 1.2))
@@ -208,6 +208,6 @@ def blurred(canvas: Canvas, radius: float) -> Canvas:
 
 
 def grid(edge: int) -> tuple[Canvas, Canvas]:
-    """Down and right, in -0.5..0.5."""
+    """Coordinates down and right, in -0.5..0.5."""
     down, right = np.mgrid[:edge, :edge].astype(np.float32) / edge - 0.5
     return down, right

@@ -1,6 +1,6 @@
-"""The training loop: whatever learns, learns here, resumably and to the same result.
+"""The training loop of everything that is trained: resumable, with reproducible results.
 
-One process or several: each takes its share of a step's batch and gradients are averaged.
+Several processes can share a step's batch; gradients are averaged.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from app.training.checkpoint import Checkpoint
 from app.training.photos import Photos, Sample
 from app.training.recipe import Schedule
 
-# How far apart the states are that the guard can step back to, in steps, and how often it may before it gives up.
+# Steps between the states to which it can roll back, and the number of rollbacks before it gives up.
 GOOD_STATE_STEPS = 100
 MAX_RETREATS = 8
-# What an optimiser remembers of a parameter, besides the number of steps.
+# An optimiser's state of a parameter, beside the number of steps.
 MOMENTS = ("exp_avg", "exp_avg_sq", "draws")
 
 
 class TrainingDiverged(Exception):
-    """The losses became infinite again and again, however far the learning rate was lowered."""
+    """The losses kept becoming infinite although the learning rate was lowered repeatedly."""
 
 
 class UnevenBatch(Exception):
-    """The processes cannot share the batch equally; the mean of their gradients would weigh some samples more."""
+    """The processes cannot share the batch equally, so some samples would weigh more in the mean gradient."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one step did: losses by name, means over the process's own samples; `total` is the one minimised."""
+    """Losses of one step by name, means over the process's own samples; `total` is minimised."""
 
     step: int
     losses: Mapping[str, float]
@@ -43,29 +43,29 @@ class Step:
 
 @dataclass(frozen=True)
 class Optimiser:
-    """An optimiser of some of the parameters, at a multiple of the recipe's learning rate."""
+    """An optimiser of some of the parameters, with a multiple of the recipe's learning rate."""
 
     steps: torch.optim.Optimizer
     factor: float = 1.0
 
 
 class Trainer:
-    """Everything that changes during a training, and how. A subclass says what learns, and its losses.
+    """The state of a training and its steps. Subclasses define what is trained, and the losses.
 
     Args:
         recipe: schedule, photos and optimiser.
-        targets: what is learned, in order; a checkpoint of other targets is refused.
-        learner: the module whose parameters that want gradients are trained, in float32.
-        photos: what every step sees.
+        targets: what is trained, in order; a checkpoint with other targets is refused.
+        learner: the module whose parameters with gradients are trained, in float32.
+        photos: the samples of every step.
 
     Attributes:
         parameters: the parameters that are trained, by name.
-        values: they and the running statistics that the learner keeps, by name: all that is learned.
-        average: averaged copies of the values, which ship.
-        step: steps done.
+        values: the parameters and the learner's running statistics, by name.
+        average: moving averages of the values, which ship.
+        step: number of steps done.
 
     Raises:
-        UnevenBatch: if the batch is no multiple of the processes.
+        UnevenBatch: the batch is not a multiple of the number of processes.
     """
 
     def __init__(
@@ -89,11 +89,11 @@ class Trainer:
         self.begin()
 
     def build_optimisers(self) -> list[Optimiser]:
-        """All parameters alike, unless a subclass knows better."""
+        """One Adam for all parameters; subclasses may override this."""
         return [Optimiser(torch.optim.Adam(self.parameters.values(), self.recipe.learning_rate, self.recipe.betas))]
 
     def begin(self) -> None:
-        """Start from the values as they are now: the average does, and the guard steps back to them."""
+        """Start from the current values: they become the average and the state to roll back to."""
         self.average = self.copies()
         self.good = self.checkpoint()
 
@@ -101,14 +101,14 @@ class Trainer:
         """Train to the recipe's last step or until `stop`, yielding after every step.
 
         Raises:
-            TrainingDiverged: after too many retreats.
+            TrainingDiverged: after too many rollbacks.
         """
         while self.step < self.recipe.steps:
             for sample in self.photos.stream(self.step, self.retreats, self.rank, self.processes):
                 done = self.advance(sample)
                 if done is None:
                     self.retreat()
-                    break  # the stream starts again at the step stepped back to
+                    break  # the stream starts again at the step it rolled back to
                 yield done
                 if self.step % GOOD_STATE_STEPS == 0:
                     self.good = self.checkpoint()
@@ -116,9 +116,9 @@ class Trainer:
                     return
 
     def stop(self) -> None:
-        """End `run` after the step that is under way; may be called by a signal handler.
+        """End `run` after the current step; may be called by a signal handler.
 
-        Several processes end after the same step, the first one in which all of them have heard of it.
+        Several processes end after the same step, as soon as all of them know of it.
         """
         self.asked_to_stop = True
         self.stopping = self.processes == 1
@@ -158,20 +158,20 @@ class Trainer:
         return self.recipe.learning_rate * warmup * (0.01 + 0.99 * cosine) * 0.5**self.retreats
 
     def reduce_gradients(self) -> None:
-        """Average gradients over the processes, in one message that also agrees on stopping."""
+        """Average gradients over the processes, in one message that also agrees on whether to stop."""
         if self.processes == 1:
             return
         gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
         flat = torch.cat([*(g.flatten() for g in gradients), gradients[0].new_tensor([self.asked_to_stop])])
         dist.all_reduce(flat)
-        # A process that stopped alone would leave the others waiting for its next gradients.
+        # If a process stopped alone, the others would wait for its gradients forever.
         self.stopping = bool(flat[-1] > 0)
         flat = flat[:-1] / self.processes
         for gradient, part in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
     def share_statistics(self) -> None:
-        """Average the running statistics over the processes, each of which has seen its own samples."""
+        """Average the running statistics over the processes, each of which sees its own samples."""
         if self.processes == 1:
             return
         for statistic in self.statistics.values():
@@ -180,13 +180,13 @@ class Trainer:
 
     @torch.no_grad()
     def update_average(self) -> None:
-        # Early on the average is short, so that it does not carry the random start along.
+        # Early on, the average is over few steps, so that it forgets the random start.
         decay = min(self.recipe.average, (1 + self.step) / (10 + self.step))
         for name, value in self.values.items():
             self.average[name].lerp_(value, 1 - decay)
 
     def retreat(self) -> None:
-        """Back to the last good state, with other photos and half the learning rate."""
+        """Roll back to the last good state, with other photos and half the learning rate."""
         retreats = self.retreats + 1
         if retreats > MAX_RETREATS:
             raise TrainingDiverged(f"The gradient was not finite {retreats} times; last at step {self.step + 1}.")
@@ -194,11 +194,11 @@ class Trainer:
         self.retreats = retreats
 
     def copies(self) -> dict[str, Tensor]:
-        """Of the values, as they are now."""
+        """Copies of the current values."""
         return {name: value.detach().clone() for name, value in self.values.items()}
 
     def moments(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """What the optimisers remember, by the name of the parameter; empty before the first step."""
+        """The optimisers' state by name of the parameter; empty before the first step."""
         names = {parameter: name for name, parameter in self.parameters.items()}
         for optimiser in self.optimisers:
             for group in optimiser.steps.param_groups:
@@ -218,7 +218,7 @@ class Trainer:
         """Continue from `state`.
 
         Raises:
-            ValueError: if it belongs to a training of other targets.
+            ValueError: it belongs to a training with other targets.
         """
         if state.targets != self.targets:
             raise ValueError("The checkpoint belongs to a training of other targets.")

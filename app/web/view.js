@@ -1,4 +1,4 @@
-/** Preact, its hooks, signals and htm, from one place: what the parts of the page are written with. */
+/** Preact, its hooks, signals and htm, from one module, which all parts of the page use. */
 import { h, render, Fragment } from "./vendor/preact.js";
 import htm from "./vendor/htm.js";
 

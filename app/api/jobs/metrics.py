@@ -1,4 +1,4 @@
-"""The queue of jobs for Prometheus, as of the ledger's last answer."""
+"""Metrics of the job queue, as last read from the ledger."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from prometheus_client.registry import Collector
 
 from app.jobs.statistics import KindStatistics, Statistics
 
-# Each has a series even before its first worker, for alerts.
+# Each has series before its first job and worker, for alerts.
 KINDS = ("gatys", "stylize", "training")
 
 FIGURES: dict[str, tuple[str, Callable[[KindStatistics], float | None]]] = {
     "waiting": ("Queued jobs.", lambda kind: kind.waiting),
     "oldest_waiting_seconds": ("Age of the oldest queued job.", lambda kind: kind.oldest_waiting_seconds),
     "running": ("Running jobs.", lambda kind: kind.running),
-    "done": ("Jobs that have been done, ever.", lambda kind: kind.done),
-    "cancelled": ("Jobs that have been cancelled, ever.", lambda kind: kind.cancelled),
-    "attempts": ("Attempts of all jobs, ever.", lambda kind: kind.attempts),
+    "done": ("Finished jobs since the ledger was created.", lambda kind: kind.done),
+    "cancelled": ("Cancelled jobs since the ledger was created.", lambda kind: kind.cancelled),
+    "attempts": ("Attempts of ended jobs since the ledger was created.", lambda kind: kind.attempts),
     "seconds_per_iteration": (
-        "Mean seconds of an iteration over the running jobs.",
+        "Mean seconds per iteration of the running jobs.",
         lambda kind: kind.seconds_per_iteration,
     ),
 }
 
 
 class JobCollector(Collector):
-    """What the ledger of all processes says: figures of the queue, of the ended jobs, and of the workers that live."""
+    """Collects figures of the whole fleet from the ledger: queued, running and ended jobs, and live workers."""
 
     def __init__(self) -> None:
         self._statistics: Statistics | None = Statistics([], {}, 0)
 
     def update(self, statistics: Statistics | None) -> None:
-        """None: the ledger cannot be reached, and nothing is known of the jobs."""
+        """Args: statistics: None if the ledger cannot be reached."""
         self._statistics = statistics
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        up = GaugeMetricFamily("pastiche_ledger_up", "1 while the jobs' database answers.")
+        up = GaugeMetricFamily("pastiche_ledger_up", "1 if the ledger's database answers, otherwise 0.")
         up.add_metric((), float(self._statistics is not None))
         yield up
         kinds = self._statistics.kinds if self._statistics else ()
@@ -47,7 +47,9 @@ class JobCollector(Collector):
                 if (value := look(kind)) is not None:
                     family.add_metric((kind.kind,), value)
             yield family
-        failed = GaugeMetricFamily("pastiche_jobs_failed", "Jobs that have failed, ever.", labels=["kind", "slug"])
+        failed = GaugeMetricFamily(
+            "pastiche_jobs_failed", "Failed jobs since the ledger was created.", labels=["kind", "slug"]
+        )
         for statistics in kinds:
             for slug, number in statistics.failures.items():
                 failed.add_metric((statistics.kind, slug), number)
@@ -61,7 +63,7 @@ class JobCollector(Collector):
             for kind in sorted({*KINDS, *known.workers}):
                 workers.add_metric((kind,), known.workers.get(kind, 0))
         yield workers
-        faults = GaugeMetricFamily("pastiche_worker_faults", "Errors that these workers' threads have survived.")
+        faults = GaugeMetricFamily("pastiche_worker_faults", "Errors that threads of live workers have survived.")
         if known is not None:
             faults.add_metric((), known.worker_faults)
         yield faults

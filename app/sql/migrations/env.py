@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that app.sql.migration hands over."""
+"""Alembic's entry point: runs migrations on the connection that app.sql.migration passes."""
 
 from alembic import context
 

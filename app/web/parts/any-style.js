@@ -1,4 +1,4 @@
-/** The view for style images of one's own: the order, its picture as it comes about, and all jobs. */
+/** The view for the reader's own style images: the order, its image in progress, and all jobs. */
 import { html, useEffect } from "../view.js";
 import * as jobs from "../state/jobs.js";
 import { readRoutes } from "../state/openapi.js";

@@ -20,7 +20,7 @@ export function Blend() {
         (share) => html`<li key=${share.id}>
           <span class="share-title">${styleOf(share.id).title}</span>
           <span class="share-weight">${percentOf(share.weight, shares)} %</span>
-          <button class="quiet" aria-label="Take ${styleOf(share.id).title} out of the blend" onClick=${() => settle({ styles: toggled(shares, share.id) })}>
+          <button class="quiet" aria-label="Remove ${styleOf(share.id).title} from the blend" onClick=${() => settle({ styles: toggled(shares, share.id) })}>
             <${Icon} name="close" />
           </button>
         </li>`,

@@ -1,4 +1,4 @@
-/** Asks before something that is not easily taken back. */
+/** Asks before something that is hard to undo. */
 import { html, useEffect, useRef } from "../view.js";
 
 /** @param {{title: string, text: string, label: string, onAnswer: (yes: boolean) => void}} props */

@@ -20,7 +20,7 @@ export function CopyButton({ label, value, icon = "" }) {
 
 /** @param {string} text */
 async function copy(text) {
-  // Pages without TLS have no clipboard of the newer kind.
+  // Pages without TLS cannot use the Clipboard API.
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const field = document.createElement("textarea");
   field.value = text;

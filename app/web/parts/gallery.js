@@ -17,7 +17,7 @@ export function Gallery() {
       : html`<ul class="tiles" role="list">
           ${found.value.map((style) => html`<${Tile} key=${style.id} style=${style} />`)}
         </ul>`}
-    ${state.value === "ready" && !found.value.length && html`<p class="soft nothing">No style is called that.</p>`}
+    ${state.value === "ready" && !found.value.length && html`<p class="soft nothing">No matching style.</p>`}
   </section>`;
 }
 
@@ -36,7 +36,7 @@ function Filters() {
     </label>
     <div class="row">
       ${artists.value.length > 1 && html`<${Choice} name="Artist" all="All artists" of=${artists.value} chosen=${artist} />`}
-      ${centuries.value.length > 1 && html`<${Choice} name="Century" all="All times" of=${centuries.value} chosen=${century} />`}
+      ${centuries.value.length > 1 && html`<${Choice} name="Century" all="All periods" of=${centuries.value} chosen=${century} />`}
       ${several && html`<${ModelChoice} />`}
     </div>
   </form>`;
@@ -91,7 +91,7 @@ function AddButton({ style, chosen }) {
   const last = chosen && shares.length === 1;
   const full = !chosen && shares.length >= MOST_STYLES;
   if (last || full) return null;
-  const label = chosen ? `Take ${style.title} out of the blend` : `Blend with ${style.title}`;
+  const label = chosen ? `Remove ${style.title} from the blend` : `Blend with ${style.title}`;
   return html`<button class="tile-add" aria-label=${label} title=${label} onClick=${() => settle({ styles: toggled(shares, style.id) })}>
     <${Icon} name=${chosen ? "minus" : "plus"} />
   </button>`;

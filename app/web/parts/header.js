@@ -6,7 +6,7 @@ import { address } from "../state/service.js";
 import { Icon } from "./icon.js";
 
 const STORED = "pastiche-theme";
-const THEMES = /** @type {const} */ ({ auto: "As the system", light: "Light", dark: "Dark" });
+const THEMES = /** @type {const} */ ({ auto: "System", light: "Light", dark: "Dark" });
 const theme = signal(/** @type {keyof typeof THEMES} */ (localStorage.getItem(STORED) ?? "auto"));
 
 /** Whether the service shows the page about its routes: an operator may turn it off. */

@@ -1,4 +1,4 @@
-/** What was painted in this visit. */
+/** The results of this visit. */
 import { html } from "../view.js";
 import { titleOf } from "../state/catalogue.js";
 import { history } from "../state/history.js";

@@ -1,4 +1,4 @@
-/** Ways for a picture into the page: dropped, pasted, picked, or taken. */
+/** Getting an image into the page: dropped, pasted, picked, or taken. */
 import { Fragment, html, signal, useRef } from "../view.js";
 import { take } from "../state/photo.js";
 import { Icon } from "./icon.js";

@@ -5,7 +5,7 @@ import { Icon } from "./icon.js";
 import { words } from "./progress.js";
 
 export function JobList() {
-  if (!known.value.length) return html`<p class="soft nothing">Your jobs will be listed here, in this browser.</p>`;
+  if (!known.value.length) return html`<p class="soft nothing">Your jobs appear here, in this browser only.</p>`;
   return html`<section class="group" aria-labelledby="jobs-title">
     <h2 class="small" id="jobs-title">Your jobs</h2>
     <ul class="jobs" role="list">
@@ -22,7 +22,7 @@ function Row({ about, job }) {
       <span class="job-pictures"><img src=${about.photo} alt="" /><img src=${about.style} alt="" /></span>
       <span class="job-words">
         <span class="job-name">${about.name}</span>
-        <span class="fine soft">${lost ? "Not there any more" : job ? words(job) : "…"}</span>
+        <span class="fine soft">${lost ? "No longer available" : job ? words(job) : "…"}</span>
       </span>
     </button>
     ${(lost || hasEnded(job)) &&

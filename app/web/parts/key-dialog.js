@@ -13,15 +13,15 @@ export function KeyDialog({ detail, used, answer }) {
     event.preventDefault();
     const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
     const value = String(form.get("key")).trim();
-    if (!isSendable(value)) return complain("A key has no spaces and only plain letters, digits and signs.");
+    if (!isSendable(value)) return complain("A key has only plain letters, digits and symbols, without spaces.");
     setKey(value, form.has("remember"));
     answer(true);
   }
 
   return html`<dialog ref=${dialog} class="dialog" aria-labelledby="key-title" onCancel=${() => answer(false)}>
     <form onSubmit=${submit}>
-      <h2 id="key-title">This service wants a key</h2>
-      <p role="alert">${complaint || (used ? detail : "Whoever runs it has given you one.")}</p>
+      <h2 id="key-title">This service needs a key</h2>
+      <p role="alert">${complaint || (used ? detail : "Ask its operator for one.")}</p>
       <label class="field">API key <input name="key" type="password" autocomplete="off" required autofocus /></label>
       <label class="check"><input name="remember" type="checkbox" /> Remember it in this browser</label>
       <div class="row end">

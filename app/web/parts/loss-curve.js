@@ -1,4 +1,4 @@
-/** Losses over the iterations, on a logarithmic scale. */
+/** Losses by iteration, on a logarithmic scale. */
 import { html } from "../view.js";
 
 const [WIDTH, HEIGHT, MARGIN] = [300, 96, 4];

@@ -1,19 +1,19 @@
-/** How the service does at this moment. */
+/** The current load of the service. */
 import { html } from "../view.js";
 import { figure, ready, waiting } from "../state/operator.js";
 import { duration } from "./progress.js";
 
-/** What is shown, where the service measures it: title, metric, how it is said. */
+/** The figures that are shown: title, metric, format. */
 const SHOWN = /** @type {[string, string, (value: number) => string][]} */ ([
-  ["Megapixels waiting", "pastiche_queue_megapixels", (value) => value.toFixed(1)],
-  ["Pictures waiting", "pastiche_queue_pictures", String],
-  ["Megapixels a second", "pastiche_engine_megapixels_per_second", (value) => value.toFixed(1)],
+  ["Megapixels queued", "pastiche_queue_megapixels", (value) => value.toFixed(1)],
+  ["Images queued", "pastiche_queue_pictures", String],
+  ["Megapixels per second", "pastiche_engine_megapixels_per_second", (value) => value.toFixed(1)],
   ["Requests in flight", "pastiche_requests_in_flight", String],
   ["Workers alive", "pastiche_workers_alive", String],
   ["Workers alive", "pastiche_workers", String],
-  ["Jobs waiting", "pastiche_jobs_waiting", String],
+  ["Jobs queued", "pastiche_jobs_waiting", String],
   ["Jobs running", "pastiche_jobs_running", String],
-  ["Oldest waits for", "pastiche_jobs_oldest_waiting_seconds", duration],
+  ["Oldest queued job", "pastiche_jobs_oldest_waiting_seconds", duration],
 ]);
 
 export function Load() {
@@ -39,7 +39,7 @@ export function Load() {
 function Sparkline({ values }) {
   const most = Math.max(1, ...values);
   const points = values.map((value, index) => `${(index / Math.max(1, values.length - 1)) * 300},${47 - (46 * value) / most}`).join(" ");
-  return html`<svg class="sparkline" viewBox="0 0 300 48" preserveAspectRatio="none" role="img" aria-label="Megapixels waiting, up to ${most.toFixed(1)}, over the last minutes">
+  return html`<svg class="sparkline" viewBox="0 0 300 48" preserveAspectRatio="none" role="img" aria-label="Megapixels queued, up to ${most.toFixed(1)}, over the last minutes">
     <polyline points=${points} />
   </svg>`;
 }

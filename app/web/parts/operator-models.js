@@ -44,7 +44,7 @@ function Versions({ model, onAsk }) {
 
 /** @param {any} version */
 function state(version) {
-  if (version.active) return version.forced ? "Active, by force" : "Active";
+  if (version.active) return version.forced ? "Active (forced)" : "Active";
   return version.status === "candidate" ? "Candidate" : "Ready";
 }
 
@@ -56,8 +56,8 @@ function verb(model, version) {
 
 /** @param {any} model @param {any} version */
 function textOf(model, version) {
-  const usual = `Every replica follows within seconds and drops no request. ${model.name}@${model.active} is served until then.`;
-  return version.status === "candidate" ? `It has not passed its gates: ${version.reasons.join(" ")} That it was forced is written down. ${usual}` : usual;
+  const usual = `Every replica switches within seconds, without dropping requests. Until then, ${model.name}@${model.active} is served.`;
+  return version.status === "candidate" ? `It did not pass its gates: ${version.reasons.join(" ")} The log records that it was forced. ${usual}` : usual;
 }
 
 /** @param {string} name @param {any} version */

@@ -10,7 +10,7 @@ export function Queue() {
     ${jobs.value.length
       ? html`<div class="scroll" tabindex="0" role="group" aria-label="All jobs">
           <table>
-            <thead><tr><th>Kind</th><th>State</th><th>Asked for</th><th>Attempt</th><th><span class="unseen">Action</span></th></tr></thead>
+            <thead><tr><th>Kind</th><th>State</th><th>Created</th><th>Attempt</th><th><span class="unseen">Action</span></th></tr></thead>
             <tbody>
               ${jobs.value.map(
                 (job) => html`<tr key=${job.id}>
@@ -27,6 +27,6 @@ export function Queue() {
             </tbody>
           </table>
         </div>`
-      : html`<p class="soft small-text">There are none.</p>`}
+      : html`<p class="soft small-text">No jobs.</p>`}
   </section>`;
 }

@@ -1,4 +1,4 @@
-/** Style images that styles are trained from: brought, looked at, trained, deleted. */
+/** Style images that styles are trained from: added, viewed, trained, deleted. */
 import { html, useRef, useState } from "../view.js";
 import { act, asOperator, models, styleImages } from "../state/operator.js";
 import { call } from "../state/service.js";
@@ -29,7 +29,7 @@ export function StyleImages() {
     ${asked &&
     html`<${Confirm}
       title="Delete ${asked.title}?"
-      text="No model and no training uses it."
+      text="No model or training uses it."
       label="Delete"
       onAnswer=${(/** @type {boolean} */ yes) => {
         ask(null);
@@ -81,7 +81,7 @@ function BringForm() {
       ${model && html`<label class="check"><input type="checkbox" name="train" value=${model} checked /> Add it to ${model} at once</label>`}
       <div class="row end">
         <button type="button" onClick=${() => choose(null)}>Cancel</button>
-        <button class="primary" disabled=${busy}>${busy ? "Sending…" : "Bring it"}</button>
+        <button class="primary" disabled=${busy}>${busy ? "Sending…" : "Add"}</button>
       </div>`}
   </form>`;
 }

@@ -1,4 +1,4 @@
-/** Trainings: how far they are, their losses, samples, and what the gates say. */
+/** Trainings: progress, losses, samples, and results of the gates. */
 import { html } from "../view.js";
 import { act, asOperator, trainings } from "../state/operator.js";
 import { hasEnded } from "../state/jobs.js";
@@ -9,7 +9,7 @@ import { Picture } from "./style-picture.js";
 export function Trainings() {
   return html`<section class="card" aria-labelledby="trainings-title">
     <h2 id="trainings-title">Trainings</h2>
-    ${!trainings.value.length && html`<p class="soft small-text">None yet. A style image that is brought can be trained.</p>`}
+    ${!trainings.value.length && html`<p class="soft small-text">None yet. Add a style image, then train it.</p>`}
     ${trainings.value.map((job) => html`<${Training} key=${job.id} job=${job} />`)}
   </section>`;
 }
@@ -33,7 +33,7 @@ function Training({ job }) {
 function Gates({ facts }) {
   const passed = facts.status === "ready";
   return html`<p class="small-text">
-      <span class="tag ${passed ? "on" : "warn"}">${passed ? "Passed its gates" : "Candidate"}</span>${" "}
+      <span class="tag ${passed ? "on" : "warn"}">${passed ? "Passed all gates" : "Candidate"}</span>${" "}
       ${facts.active ? "and is active" : "and is not active"}
     </p>
     <ul class="fine soft findings">

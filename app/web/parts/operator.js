@@ -1,4 +1,4 @@
-/** The operator's view: behind the token, what the service is at and what it serves. */
+/** The operator's view: the state of the service and its models, behind the token. */
 import { html, useEffect, useState } from "../view.js";
 import { isSendable } from "../state/access.js";
 import * as operator from "../state/operator.js";
@@ -35,7 +35,7 @@ function SignIn() {
   async function submit(event) {
     event.preventDefault();
     const secret = String(new FormData(event.target).get("token")).trim();
-    if (!isSendable(secret)) return complain("A token has no spaces and only plain letters, digits and signs.");
+    if (!isSendable(secret)) return complain("A token has only plain letters, digits and symbols, without spaces.");
     complain("");
     work(true);
     await operator.signIn(secret);
@@ -43,12 +43,12 @@ function SignIn() {
   }
   return html`<form class="sign-in" onSubmit=${submit}>
     <h1>Operator</h1>
-    <p class="soft">Style images, trainings, versions and the queue, for who has the service's token. It stays in this tab's memory.</p>
+    <p class="soft">Style images, trainings, versions and the queue, for operators. The token stays in this tab's memory.</p>
     <label class="field">Token <input name="token" type="password" autocomplete="off" required /></label>
     ${(complaint || problem) &&
     html`<${Trouble} problem=${{
       slug: "",
-      detail: complaint || (missing ? "This service has no operator's routes. PASTICHE_ADMIN_TOKEN gives it some." : problem?.detail ?? ""),
+      detail: complaint || (missing ? "The operator's routes are off. Set PASTICHE_ADMIN_TOKEN to turn them on." : problem?.detail ?? ""),
     }} />`}
     <button class="primary large" disabled=${busy}>Sign in</button>
   </form>`;

@@ -91,9 +91,9 @@ function OrderOptions() {
       </label>
     </div>
     <${OrderSlider} name="stroke" title="Stroke size" value=${stroke} min=${0.5} max=${2} step=${0.05} say=${`${stroke} ×`} />
-    <${OrderSlider} name="content" title="Keep of the photo" value=${content} min=${-1} max=${1} step=${0.1} say=${content === 0 ? "as usual" : content > 0 ? "more" : "less"} />
+    <${OrderSlider} name="content" title="Detail of the photo" value=${content} min=${-1} max=${1} step=${0.1} say=${content === 0 ? "as usual" : content > 0 ? "more" : "less"} />
     <div class="segments" role="group" aria-label="Colours">
-      <button type="button" aria-pressed=${color === "style"} onClick=${() => change({ color: "style" })}>Its colours</button>
+      <button type="button" aria-pressed=${color === "style"} onClick=${() => change({ color: "style" })}>Colours</button>
       <button type="button" aria-pressed=${color === "keep"} onClick=${() => change({ color: "keep" })}>The photo’s</button>
     </div>
   </fieldset>`;

@@ -20,7 +20,7 @@ export function Output() {
       <label class="field"
         >Size
         <select value=${how.size ?? ""} onChange=${(/** @type {any} */ event) => settle({ size: Number(event.currentTarget.value) || null })}>
-          <option value="">As the photo</option>
+          <option value="">Same as the photo</option>
           ${sizes.map((size) => html`<option key=${size} value=${size}>${size} px</option>`)}
         </select>
       </label>
@@ -35,7 +35,7 @@ export function Output() {
     html`<${Slider} name="quality" title="Quality" min=${30} max=${100} step=${1} say=${String} live=${false} />`}
     <${DownloadLink} />
     <${CopyButton} label="Copy a link to this" value=${() => location.href} icon="link" />
-    ${photo.value?.sample === null && html`<p class="fine soft">The link has the options, and not your photo.</p>`}
+    ${photo.value?.sample === null && html`<p class="fine soft">The link contains the options, not your photo.</p>`}
     <${Code} />
   </section>`;
 }

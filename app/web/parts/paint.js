@@ -37,7 +37,7 @@ export function Paint() {
   `;
 }
 
-// Strokes are finer than the pixels of a small photo, which is painted larger than it is.
+// A small photo is enlarged, since strokes are finer than its pixels.
 const SMALL_EDGE = 768;
 const ENLARGED_EDGE = 1024;
 

@@ -1,4 +1,4 @@
-/** The options of the painting, and what is done with it. */
+/** The options of the result, and what to do with it. */
 import { html } from "../view.js";
 import { options, settle } from "../state/options.js";
 import { photo, remove, take } from "../state/photo.js";
@@ -28,7 +28,7 @@ export function Panel() {
   </aside>`;
 }
 
-/** As beside a picture in a museum. */
+/** A caption, as beside a picture in a museum. */
 function Caption() {
   const shares = options.value.styles;
   const only = shares.length === 1 ? styleOf(shares[0].id) : null;

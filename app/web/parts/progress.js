@@ -13,13 +13,13 @@ export function Progress({ job }) {
 /** @param {any} job */
 export function words(job) {
   if (job.cancel_requested && !hasEnded(job)) return "Being cancelled…";
-  if (job.status === "queued") return job.queue_position > 1 ? `Waits, number ${job.queue_position} in the queue` : "Waits for a worker";
+  if (job.status === "queued") return job.queue_position > 1 ? `Number ${job.queue_position} in the queue` : "Waiting for a worker";
   if (job.status === "running") {
     const left = job.eta_seconds === null ? "" : `, ${duration(job.eta_seconds)} left`;
     return `${Math.round(job.progress * 100)} %${left}`;
   }
   if (job.status === "done") return `Done in ${duration((Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000)}`;
-  if (job.status === "failed") return `Failed: ${job.error?.detail ?? "no reason is known."}`;
+  if (job.status === "failed") return `Failed: ${job.error?.detail ?? "the reason is unknown."}`;
   return "Cancelled";
 }
 

@@ -1,4 +1,4 @@
-/** A painting beside its photo: compared, zoomed, moved. */
+/** The result beside its photo: compare, zoom, pan. */
 import { html, signal, useLayoutEffect } from "../view.js";
 import { picture } from "../state/sight.js";
 import { Icon } from "./icon.js";

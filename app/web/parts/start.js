@@ -1,4 +1,4 @@
-/** What is seen before there is a photo: what the page does, and the ways to begin. */
+/** The view before there is a photo: what the page does, and the ways to start. */
 import { html } from "../view.js";
 import { SAMPLES, loading, refusal, take, takeSample } from "../state/photo.js";
 import { load, problem, state, styles } from "../state/catalogue.js";

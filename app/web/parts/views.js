@@ -1,4 +1,4 @@
-/** The views of the page, in the order of their tabs. A new one is a line here. */
+/** The views of the page, in the order of their tabs. To add one, add a line here. */
 import { AnyStyle } from "./any-style.js";
 import { Operator } from "./operator.js";
 import { Paint } from "./paint.js";

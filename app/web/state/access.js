@@ -7,7 +7,7 @@ const STORED = "pastiche-key";
 export const key = signal(sessionStorage.getItem(STORED) ?? localStorage.getItem(STORED) ?? "");
 export const token = signal("");
 
-/** What the dialog asks: the service's sentence, and how to answer. Null while nothing is asked. */
+/** What the dialog asks: the service's message, and a function for the answer. Null while it is closed. */
 export const question = signal(/** @type {{detail: string, used: string, answer: (given: boolean) => void}|null} */ (null));
 
 /** @type {Promise<boolean>|null} */
@@ -15,14 +15,14 @@ let asked = null;
 let refused = false;
 
 /**
- * Ask for a key once, however many requests need one.
+ * Ask for a key once, even if many requests need one.
  * @param {string} detail why the service refused
  * @param {string} used the key that was refused
  * @returns {Promise<boolean>} whether it is worth sending the request again
  */
 export function askForKey(detail, used) {
   if (used !== key.value) return Promise.resolve(true);
-  // Closed without a key: not asked again by every preview, until the reader wants something.
+  // After the dialog was closed without a key, previews do not open it again.
   if (refused && !asked) return Promise.resolve(false);
   asked ??= new Promise((resolve) => {
     question.value = {
@@ -52,5 +52,5 @@ export function setKey(value, remember) {
   if (value) (remember ? localStorage : sessionStorage).setItem(STORED, value);
 }
 
-/** Headers can carry no others. @param {string} secret */
+/** Whether a header can carry it. @param {string} secret */
 export const isSendable = (secret) => /^[\x21-\x7e]+$/.test(secret);

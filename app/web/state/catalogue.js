@@ -1,4 +1,4 @@
-/** The styles that the service offers, and what is looked for among them. */
+/** The styles that the service offers, and the search among them. */
 import { computed, effect, signal } from "../view.js";
 import { view } from "./address.js";
 import { options } from "./options.js";
@@ -52,7 +52,7 @@ export function follow() {
   effect(() => {
     const model = options.value.model;
     const back = reachable.value;
-    // The other views need no styles, and who has the operator's token need not have a key.
+    // Other views need no styles, and an operator may have no API key.
     if (view.value !== "paint") return;
     if (model !== before || (back && state.peek() === "failed")) load(model);
     before = model;

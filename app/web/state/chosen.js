@@ -1,4 +1,4 @@
-/** Style images of the reader's own, in the order in which they were brought. */
+/** Style images of the reader's own, in the order in which they were added. */
 import { signal } from "../view.js";
 import { Problem } from "./service.js";
 import { sendable } from "./photo.js";

@@ -1,4 +1,4 @@
-/** The paintings of this visit: their options, and small pictures of them, kept in this tab. */
+/** The results of this visit, kept in this tab: their options, and thumbnails. */
 import { signal } from "../view.js";
 import { text } from "./options.js";
 import { thumbnail } from "./picture.js";

@@ -1,4 +1,4 @@
-/** A style image that is painted at once, where the service has a route for it. */
+/** Stylizing with the reader's own style image at once, if the service has a route for it. */
 import { computed } from "../view.js";
 import { go } from "./address.js";
 import { settle } from "./options.js";
@@ -8,7 +8,7 @@ import { json } from "./service.js";
 export const possible = computed(() => routes.value?.has("POST /v1/styles") ?? false);
 
 /**
- * Get a handle for the style image, which stands wherever a style's id may, and paint with it.
+ * Get a handle for the style image, which can be used like a style's id, and stylize with it.
  * @param {import("./chosen.js").StyleImage} image
  * @throws {import("./service.js").Problem}
  */

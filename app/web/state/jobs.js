@@ -1,4 +1,4 @@
-/** The reader's jobs: which they are stands in this browser, how they are is asked of the service. */
+/** The reader's jobs: their ids are kept in this browser, their state is polled. */
 import { computed, effect, signal } from "../view.js";
 import { keepForJob, keptForJob } from "./keep.js";
 import { call, isAbort, json, Problem, reachable } from "./service.js";
@@ -20,11 +20,11 @@ export const known = signal(/** @type {Known[]} */ (stored()));
 export const selected = signal(/** @type {string|null} */ (null));
 /** By id, as last heard. */
 export const heard = signal(/** @type {Record<string, Job>} */ ({}));
-/** Jobs that the service does not know any more. */
+/** Jobs that the service has deleted. */
 export const gone = signal(/** @type {Set<string>} */ (new Set()));
-/** The selected job's picture: its result, or where it is. */
+/** The selected job's image: its result, or its newest preview. */
 export const picture = signal(/** @type {{job: string, version: string, url: string, blob: Blob, width: number, height: number, final: boolean}|null} */ (null));
-/** Address of the photo that the selected job was made of. */
+/** Address of the selected job's photo. */
 export const photoBefore = signal(/** @type {string|null} */ (null));
 export const problem = signal(/** @type {Problem|null} */ (null));
 

@@ -5,7 +5,7 @@ const STORE = "photos";
 const DAY = 86_400_000;
 const VISIT = "pastiche-visit";
 
-/** Each tab is a visit of its own. */
+/** Each tab is its own visit. */
 export const visit = sessionStorage.getItem(VISIT) ?? newVisit();
 
 function newVisit() {
@@ -43,7 +43,7 @@ async function transact(mode, act) {
 export const keep = (id, photo) => put(`${visit}/${id}`, photo);
 /** @param {string} id @returns {Promise<Kept|null>} */
 export const kept = (id) => get(`${visit}/${id}`);
-/** The photo that a job was made of, for all tabs. @param {string} job @param {Blob} file */
+/** The photo of a job, for all tabs. @param {string} job @param {Blob} file */
 export const keepForJob = (job, file) => put(`jobs/${job}`, { file, name: "", sample: null });
 /** @param {string} job @returns {Promise<Kept|null>} */
 export const keptForJob = (job) => get(`jobs/${job}`);
@@ -53,7 +53,7 @@ async function put(key, photo) {
   try {
     await transact("readwrite", (store) => store.put({ ...photo, at: Date.now() }, key));
   } catch {
-    // Private windows and full disks: the page works without.
+    // In private windows and on full disks, the page works without it.
   }
 }
 
@@ -66,7 +66,7 @@ async function get(key) {
   }
 }
 
-/** Forget what visits of yesterday have left. */
+/** Delete what is left of visits before today. */
 export async function forgetOld() {
   try {
     const keys = await transact("readonly", (store) => store.getAllKeys());

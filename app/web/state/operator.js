@@ -1,4 +1,4 @@
-/** What the operator sees: asked of the service again and again while the view is open. */
+/** What the operator sees, polled while the view is open. */
 import { signal } from "../view.js";
 import { token } from "./access.js";
 import { call, json, Problem } from "./service.js";
@@ -15,7 +15,7 @@ export const trainings = signal(/** @type {any[]} */ ([]));
 export const ready = signal(/** @type {{models: string[], device: string, refused: Record<string, string>}|null} */ (null));
 /** Figures of `/metrics` by name, and by name and labels. */
 export const figures = signal(/** @type {Map<string, number>} */ (new Map()));
-/** Megapixels that waited, oldest first. */
+/** Megapixels queued, oldest first. */
 export const waiting = signal(/** @type {number[]} */ ([]));
 
 /** @param {string} secret @returns {Promise<boolean>} */
@@ -41,7 +41,7 @@ export function signOut() {
 /** @param {string} path @param {RequestInit} [request] @returns {Promise<any>} */
 export const asOperator = (path, request) => json(path, { ...request, operator: true });
 
-/** Do something, say why it did not work, and look again. @param {() => Promise<unknown>} act @returns {Promise<boolean>} */
+/** Do something, show why it failed, and poll again. @param {() => Promise<unknown>} act @returns {Promise<boolean>} */
 export async function act(act) {
   problem.value = null;
   try {
@@ -55,7 +55,7 @@ export async function act(act) {
   }
 }
 
-/** Look again and again. @returns {() => void} to stop */
+/** Poll. @returns {() => void} to stop */
 export function follow() {
   let over = false;
   let timer = 0;
@@ -88,7 +88,7 @@ async function lookAtLists() {
   models.value = known.models;
   styleImages.value = brought.styles;
   jobs.value = listed.jobs;
-  // The list has the newest loss alone; trainings that run are looked at whole.
+  // The list has only the newest loss, so running trainings are fetched whole.
   const shown = listed.jobs.filter((/** @type {any} */ job) => job.kind === "training").slice(0, 6);
   trainings.value = await Promise.all(shown.map(whole));
 }

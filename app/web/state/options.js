@@ -14,7 +14,7 @@ const MOST_STEPS = 100;
 
 /** @type {import("../vendor/signals.js").Signal<Options>} */
 export const options = signal({ styles: [], ...DEFAULTS });
-/** While a slider or the pad is dragged: paintings are small then, and nothing is kept for undo. */
+/** While a slider or the pad is dragged: results are small then, and nothing is kept for undo. */
 export const dragging = signal(false);
 
 const past = signal(/** @type {Options[]} */ ([]));
@@ -85,7 +85,7 @@ export function parameters(wanted) {
 /** @param {Options} wanted */
 export const text = (wanted) => parameters(wanted).toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
 
-/** Options as an address has them; what makes no sense is passed over. @param {URLSearchParams} given @returns {Options} */
+/** Options as an address has them; invalid ones are ignored. @param {URLSearchParams} given @returns {Options} */
 export function read(given) {
   return {
     styles: readBlend(given.get("styles") ?? ""),

@@ -15,7 +15,7 @@ export const order = signal(/** @type {Order} */ ({ size: 384, color: "style", s
 export const sending = signal(false);
 export const problem = signal(/** @type {Problem|null} */ (null));
 
-/** The same for the same order: what was sent and not heard of is not made twice. */
+/** The same key for the same order, so that repeating a lost request does not create a second job. */
 let key = "";
 let keyed = "";
 
@@ -43,7 +43,7 @@ async function attempt(act) {
   try {
     await act(what, images);
   } catch (error) {
-    problem.value = error instanceof Problem ? error : new Problem({ slug: "unreadable", detail: "A picture cannot be read." });
+    problem.value = error instanceof Problem ? error : new Problem({ slug: "unreadable", detail: "An image cannot be read." });
   } finally {
     sending.value = false;
   }

@@ -1,4 +1,4 @@
-/** Paintings of the photo: one request at a time, the newest wins, and what is stale is aborted. */
+/** Stylizing the photo: one request at a time, the newest wins, and stale ones are aborted. */
 import { batch, effect, signal } from "../view.js";
 import { remember } from "./history.js";
 import { dragging, options, parameters, text } from "./options.js";
@@ -14,10 +14,10 @@ import { call, isAbort, Problem, reachable } from "./service.js";
  *   model: string, milliseconds: number}} Painting
  */
 
-/** The newest painting there is; a small one while something is dragged. */
+/** The newest result; a small one while something is dragged. */
 export const painting = signal(/** @type {Painting|null} */ (null));
 export const busy = signal(false);
-/** What keeps the newest painting from being made, and when it is tried again (milliseconds since 1970). */
+/** Why the newest request failed, and when it is retried (milliseconds since 1970). */
 export const trouble = signal(/** @type {{problem: Problem, at: number|null}|null} */ (null));
 
 /** @type {{controller: AbortController, live: boolean}|null} */
@@ -48,12 +48,12 @@ export function follow() {
 function paint(wanted) {
   clearTimeout(timer);
   waiting = wanted;
-  // During a drag one is let finish before the next is sent: else nothing would be seen under load.
+  // During a drag, a request finishes before the next is sent, or nothing would be seen under load.
   if (flight && !(flight.live && wanted.live)) flight.controller.abort();
   next();
 }
 
-/** What could not be painted, once more. */
+/** Retry the failed request. */
 export function again() {
   if (tried) paint(tried);
 }
@@ -109,10 +109,10 @@ function show(made) {
 /** @param {unknown} error */
 function fail(error) {
   const problem =
-    error instanceof Problem ? error : new Problem({ slug: "unreadable", detail: "The answer is not a picture." });
+    error instanceof Problem ? error : new Problem({ slug: "unreadable", detail: "The response is not an image." });
   const seconds = problem.again;
   trouble.value = { problem, at: seconds === null ? null : Date.now() + seconds * 1000 };
-  // A service that is away is watched already.
+  // An unreachable service is polled already.
   if (seconds !== null && problem.slug !== "unreachable") timer = setTimeout(again, seconds * 1000);
 }
 

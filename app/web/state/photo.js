@@ -1,4 +1,4 @@
-/** The photo that is painted. It goes to the service with each request, and is kept nowhere but in this browser. */
+/** The photo to stylize. It is sent with each request, and kept only in this browser. */
 import { signal } from "../view.js";
 import { keep, kept } from "./keep.js";
 import { shrunk } from "./picture.js";
@@ -16,7 +16,7 @@ export const SAMPLES = [
   { id: "rocket", title: "A rocket", credit: "SpaceX" },
   { id: "astronaut", title: "An astronaut", credit: "NASA" },
 ];
-// What the service paints at most by default; larger photos are made smaller here, so that they are sent quickly.
+// The service's default limit of the result; larger photos are reduced here, which makes uploads quick.
 export const SENT_EDGE = 2048;
 const SENT_BYTES = 6_000_000;
 export const LIVE_EDGE = 448;
@@ -27,7 +27,7 @@ const CURRENT = "pastiche-photo";
 export const photo = signal(/** @type {Photo|null} */ (null));
 /** While a photo is being read. */
 export const loading = signal(false);
-/** Why the last file could not be taken. */
+/** Why the last file could not be used. */
 export const refusal = signal(/** @type {Problem|null} */ (null));
 
 let newest = 0;
@@ -97,7 +97,7 @@ async function readPhoto(file, about) {
   return { ...about, file: sent, live, small, url: URL.createObjectURL(sent), width, height };
 }
 
-/** The file as it is where the service can read it and it is not too large. @param {Blob} file @throws {Problem} */
+/** The file itself if the service can read it and it is not too large. @param {Blob} file @throws {Problem} */
 export async function sendable(file) {
   /** @type {ImageBitmap} */
   let bitmap;
@@ -114,7 +114,7 @@ export async function sendable(file) {
   }
 }
 
-/** The service says best what is wrong with a file that the browser cannot read either. @param {Blob} file */
+/** Ask the service what is wrong with a file that the browser cannot read. @param {Blob} file */
 async function whyNot(file) {
   try {
     const styles = (await (await call("v1/styles")).json()).styles;
@@ -123,5 +123,5 @@ async function whyNot(file) {
     if (error instanceof Problem) return error;
     if (isAbort(error)) throw error;
   }
-  return new Problem({ slug: "unreadable", detail: "This browser cannot read the file. JPEG, PNG and WebP are read." });
+  return new Problem({ slug: "unreadable", detail: "This browser cannot read the file. Use JPEG, PNG or WebP." });
 }

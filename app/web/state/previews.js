@@ -1,4 +1,4 @@
-/** This photo in every style, small: few requests at once, which the service paints as batches. */
+/** This photo in every style, small: a few requests at a time, which the service batches. */
 import { effect, signal } from "../view.js";
 import { options } from "./options.js";
 import { photo, SMALL_EDGE } from "./photo.js";
@@ -6,13 +6,13 @@ import { call, isAbort, Problem, reachable } from "./service.js";
 
 const AT_ONCE = 4;
 
-/** @typedef {import("../vendor/signals.js").Signal<string|null>} Preview its address, null until it is there */
+/** @typedef {import("../vendor/signals.js").Signal<string|null>} Preview its address, null until it is loaded */
 
 /** @type {Map<string, Preview>} */
 const previews = new Map();
 /** @type {string[]} */
 let wanted = [];
-/** Asked for and not answered. @type {Set<string>} */
+/** Requests in flight. @type {Set<string>} */
 let running = new Set();
 let round = new AbortController();
 let paused = 0;
@@ -24,14 +24,14 @@ export function previewOf(style) {
   return preview;
 }
 
-/** Paint it as soon as its turn comes. @param {string} style */
+/** Queue the preview. @param {string} style */
 export function want(style) {
   if (previewOf(style).value !== null || wanted.includes(style) || running.has(style)) return;
   wanted.push(style);
   work();
 }
 
-/** It is not seen any more; what is not begun need not be. @param {string} style */
+/** The tile is out of view; drop its preview if it has not been requested. @param {string} style */
 export function unwant(style) {
   wanted = wanted.filter((other) => other !== style);
 }
@@ -58,7 +58,7 @@ function startAgain() {
     if (preview.value) URL.revokeObjectURL(preview.value);
     preview.value = null;
   }
-  // Tiles that stay in view are not told again that they are.
+  // There is no new event for tiles that stay in view.
   wanted = [...new Set([...wanted, ...seen.filter((style) => visible.has(style))])];
   work();
 }

@@ -6,10 +6,10 @@ const ROOT = new URL(".", document.baseURI);
 const RETRY_SECONDS = 2;
 const PROBE_MILLISECONDS = 1500;
 
-/** Whether the service answers: false from a request that found nobody until readiness says 200 again. */
+/** Whether the service answers: false from a failed connection until the readiness check succeeds. */
 export const reachable = signal(true);
 
-/** What a request came to, in the service's own words (RFC 9457), or in ours where it did not answer. */
+/** A failed request: the service's problem (RFC 9457), or our own if it did not answer. */
 export class Problem extends Error {
   /** @param {{status?: number, slug: string, title?: string, detail: string, retryAfter?: number|null, members?: object}} known */
   constructor({ status = 0, slug, title = "", detail, retryAfter = null, members = {} }) {
@@ -22,7 +22,7 @@ export class Problem extends Error {
     this.members = members;
   }
 
-  /** Seconds until it is worth trying again, null where the same request would be refused again. */
+  /** Seconds until it is worth trying again, null if the same request would fail again. */
   get again() {
     if (this.slug === "unreachable") return RETRY_SECONDS;
     if (this.retryAfter !== null) return this.retryAfter;
@@ -41,7 +41,7 @@ export const isAbort = (error) => error instanceof DOMException && error.name ==
  * @param {string} path
  * @param {RequestInit & {operator?: boolean}} [request] `operator`: with the operator's token in place of the key.
  * @returns {Promise<Response>}
- * @throws {Problem} for every answer but 2xx.
+ * @throws {Problem} for every response but 2xx.
  */
 export async function call(path, request = {}) {
   const { operator = false, ...init } = request;
@@ -76,7 +76,7 @@ async function problemOf(response) {
     retryAfter: Number.isFinite(retryAfter) ? retryAfter : null,
     slug: `http-${response.status}`,
     title: response.statusText,
-    // A proxy's page in between, say.
+    // Perhaps an error page of a proxy.
     detail: response.status >= 500 ? "The service is not available." : `The request was refused (${response.status}).`,
   };
   try {
@@ -99,7 +99,7 @@ async function probe() {
     try {
       if ((await fetch(address("healthz/ready"))).ok) break;
     } catch {
-      // Still away.
+      // Still unreachable.
     }
   }
   reachable.value = true;

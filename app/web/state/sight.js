@@ -1,16 +1,16 @@
-/** Which part of the picture is looked at, the same in both panes. */
+/** Which part of the image is visible, the same in both panes. */
 import { computed, signal } from "../view.js";
 
 const MOST_ZOOM = 16;
 
 /** 1: the whole picture fits. */
 export const zoom = signal(1);
-/** What is in the middle, in parts of the picture. */
+/** The centre of the view, as a fraction of the image. */
 export const centre = signal({ x: 0.5, y: 0.5 });
 /** Pixels of a pane. */
 export const pane = signal({ width: 1, height: 1 });
 
-/** Pixels of the painting, also before it is there. */
+/** Size of the result in pixels, also before it exists. */
 export const picture = signal({ width: 1, height: 1 });
 
 /** CSS pixels of a picture's pixel when it fits. */

@@ -1,4 +1,4 @@
-"""Model versions in the fleet, which of them are active, and paintings to train styles from."""
+"""Model versions of the fleet, the active ones, and style images to train from."""
 
 from __future__ import annotations
 

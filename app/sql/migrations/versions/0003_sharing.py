@@ -1,4 +1,4 @@
-"""Fair sharing between principals, workers that tell that they live, ended jobs counted, and the inputs' keys."""
+"""Fair sharing between principals, live workers, counters of ended jobs, and keys of inputs."""
 
 from __future__ import annotations
 
