@@ -78,7 +78,7 @@ function BringForm() {
         <label class="field">Year <input name="year" type="number" min="-40000" max="2200" /></label>
         <label class="field">Licence <input name="licence" type="text" maxlength="200" /></label>
       </div>
-      ${model && html`<label class="check"><input type="checkbox" name="train" value=${model} checked /> Add it to ${model} at once</label>`}
+      ${model && html`<label class="check"><input type="checkbox" name="train" value=${model} defaultChecked /> Add it to ${model} at once</label>`}
       <div class="row end">
         <button type="button" onClick=${() => choose(null)}>Cancel</button>
         <button class="primary" disabled=${busy}>${busy ? "Sending…" : "Add"}</button>
