@@ -19,6 +19,7 @@ ARROWS = {
     "app": set(),
     "errors": set(),
     "machine": {"app"},
+    "retry_after": {"app", "errors"},
     "settings": {"app", "errors", "machine"},
     "style_id": {"app", "errors"},
     "logs": {"app"},
@@ -35,9 +36,10 @@ ARROWS = {
     "serving": GROUND | {"engine", "registry", "model_store"},
     "jobs": GROUND | {"sql", "nets", "engine", "registry", "training", "gatys", "model_store", "model_builds"},
     "gatys": GROUND | {"nets", "losses"},
-    "api": GROUND | {"sql", "nets", "engine", "registry", "training", "gatys", "model_store", "serving", "jobs"},
+    "api": GROUND
+    | {"sql", "nets", "engine", "registry", "training", "gatys", "model_store", "serving", "jobs", "retry_after"},
     "healthcheck": {"app", "settings"},
-    "server": {"app", "errors", "machine", "settings", "jobs", "api"},
+    "server": {"app", "errors", "machine", "retry_after", "settings", "jobs", "api"},
     "main": GROUND | {"engine", "registry", "model_store", "serving", "jobs", "logs", "machine", "api", "server"},
     "cli": GROUND
     | {

@@ -9,6 +9,7 @@ from http import HTTPStatus
 import h11
 
 from app.errors import PasticheError
+from app.retry_after import seconds_to_wait
 
 
 def refusal(conn: h11.Connection, error: PasticheError, prefix: str) -> bytes:
@@ -30,8 +31,8 @@ def refusal(conn: h11.Connection, error: PasticheError, prefix: str) -> bytes:
         ("X-Content-Type-Options", "nosniff"),
         ("Connection", "close"),
     ]
-    if error.retry_after_seconds is not None:
-        headers.append(("Retry-After", str(error.retry_after_seconds)))
+    if (seconds := seconds_to_wait(error)) is not None:
+        headers.append(("Retry-After", str(seconds)))
     head = h11.Response(status_code=error.status, headers=headers, reason=HTTPStatus(error.status).phrase)
     events = (head, h11.Data(data=body), h11.EndOfMessage())
     return b"".join(conn.send(event) or b"" for event in events)

@@ -28,6 +28,7 @@ from app.errors import (
     Unauthorized,
     UnsupportedCoding,
 )
+from app.retry_after import seconds_to_wait
 
 MEDIA_TYPE = "application/problem+json"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -44,8 +45,8 @@ def problem_response(scope: Scope, error: PasticheError) -> Response:
         instance=request_id(scope),
     )
     headers = {}
-    if error.retry_after_seconds is not None:
-        headers["Retry-After"] = str(error.retry_after_seconds)
+    if (seconds := seconds_to_wait(error)) is not None:
+        headers["Retry-After"] = str(seconds)
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="pastiche"'
     if isinstance(error, UnsupportedCoding):

@@ -223,7 +223,7 @@ def test_too_many_streams_are_refused_and_closed_ones_make_room(connect, made, w
         next(lines)
         response = client.get(made["links"]["events"])
         problem(response, status, slug)
-        assert response.headers["retry-after"] == "5"
+        assert 5 <= int(response.headers["retry-after"]) <= 10
         worker.finish(worker.claim(made["id"]), b"png")
         assert "event: end" in list(lines)
     end = time.monotonic() + 60

@@ -126,7 +126,7 @@ def test_without_its_database_only_the_jobs_are_away(bereft, photo, painting):
         bereft.post("/v1/stylize?styles=great_wave", content=photo, headers={"Prefer": "respond-async"}),
     ):
         problem(response, 503, "ledger-unavailable")
-        assert response.headers["retry-after"] == "5"
+        assert 5 <= int(response.headers["retry-after"]) <= 10
     assert bereft.post("/v1/stylize?styles=great_wave", content=photo).status_code == 200
     assert bereft.get("/healthz/ready").status_code == 200
     assert "pastiche_ledger_up 0.0" in bereft.get("/metrics").text
