@@ -123,6 +123,29 @@ def test_a_chunk_that_cannot_be_understood_ends_the_request(serve):
     assert problem(serve().ask(head + b"5\r\nhello\r\nnonsense\r\n"))["status"] == 400
 
 
+def in_chunks(size: int, count: int) -> bytes:
+    head = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    return head + (b"%x\r\n%s\r\n" % (size, b"a" * size)) * count + b"0\r\n\r\n"
+
+
+def test_a_body_in_a_flood_of_tiny_chunks_is_refused(serve):
+    server = serve()
+    answer = server.ask(in_chunks(1, 300_000))
+    assert "at least 64 bytes" in problem(answer)["detail"]
+    assert (answer[:12], problem(answer)["type"]) == (b"HTTP/1.1 400", "/problems/bad-request")
+    assert server.crowd.ended["headers"] == 1
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, 1000), (64, 5000), (200_000, 3)])
+def test_a_body_in_chunks_of_a_useful_size_arrives(serve, size, count):
+    assert serve().ask(in_chunks(size, count)).endswith(b"127.0.0.1 " + b"a" * size * count)
+
+
+def test_chunks_are_counted_for_each_request_alone(serve):
+    one = in_chunks(1, 900).replace(b"Connection: close\r\n", b"")
+    assert serve().ask(one + in_chunks(1, 900)).count(b"HTTP/1.1 200") == 2
+
+
 def test_a_request_may_name_the_whole_url(serve):
     answer = serve().ask(
         b"GET http://example.org:80/echo?a=1 HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n"
