@@ -29,7 +29,8 @@ FULL_CHROMA_QUALITY = 90
 
 
 def format_named(name: str) -> str | None:
-    """The format of that name, None if there is none."""
+    """The format of that name, in any case, or of that media type; None if there is none."""
+    name = name.lower().removeprefix("image/")
     name = ALIASES.get(name, name)
     return name if name in FORMATS else None
 

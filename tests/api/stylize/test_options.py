@@ -70,6 +70,9 @@ def test_every_option(read):
         ("model=compact@1", "model", "compact@1"),
         ("format=webp", "format", "webp"),
         ("format=jpg", "format", "jpeg"),
+        ("format=JPG", "format", "jpeg"),
+        ("format=image/jpg", "format", "jpeg"),
+        ("format=Image/AVIF", "format", "avif"),
     ],
 )
 def test_the_edges_of_each_range_are_inside(read, option, attribute, value):
@@ -84,7 +87,7 @@ def test_the_edges_of_each_range_are_inside(read, option, attribute, value):
         *("size=" + value for value in ["15", "2049", "-512", "0", "512.5", "", "1e3", "9" * 400, "large"]),
         *("quality=" + value for value in ["0", "101", "-1", "90.5", "", "best"]),
         *("color=" + value for value in ["", "Keep", "photo"]),
-        *("format=" + value for value in ["", "gif", "JPEG", "image/png"]),
+        *("format=" + value for value in ["", "gif", "jpe", "image/", "image/gif"]),
         *("model=" + value for value in ["", "Compact", "compact@2", "compact@", "../compact", "x" * 500]),
     ],
 )
