@@ -6,10 +6,13 @@ or a parameter should be.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 ENCODED = "percent-encode `/`, `:`, `@`, `?` and `%` in its password (`@` is `%40`)"
 # Parameters of SQLite's driver that are safe for a database that several processes share.
@@ -37,6 +40,7 @@ def database_url(url: str) -> str:
             raise ValueError(f"it has a parameter that is not known; {' and '.join(SQLITE_PARAMETERS)} are")
     elif parsed.port is not None and not 0 < parsed.port < 65536:
         raise ValueError(f"its port has to be between 1 and 65535; {ENCODED}")
+    _check_values(parsed)
     spelled = parsed.render_as_string(hide_password=False)
     if kind == "postgresql":
         try:
@@ -44,6 +48,17 @@ def database_url(url: str) -> str:
         except ProgrammingError:
             raise ValueError(f"it has a parameter that PostgreSQL's client does not know; {ENCODED}") from None
     return spelled
+
+
+def _check_values(parsed: URL) -> None:
+    """What the driver would find only when it connects: `?timeout=soon`, `?port=first`. Raises ValueError."""
+    from sqlalchemy.exc import ArgumentError
+
+    driver = parsed.set(drivername="postgresql+psycopg") if parsed.drivername == "postgresql" else parsed
+    try:
+        driver.get_dialect()().create_connect_args(driver)
+    except (ArgumentError, ValueError):
+        raise ValueError("one of its parameters has a value that is no number, where a number is needed") from None
 
 
 def redis_url(url: str) -> str:
