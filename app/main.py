@@ -36,7 +36,7 @@ from app.api.stylize import route as stylize
 from app.api.stylize.result_cache import ResultCache
 from app.engine.device import choose_device
 from app.engine.engine import Engine
-from app.errors import LedgerUnavailable, Unauthorized
+from app.errors import LedgerUnavailable, TooManyRequests, Unauthorized
 from app.jobs.supervisor import TRAINING_WORKER, Supervisor
 from app.logs import configure_logging
 from app.machine import allow_files, this_machine
@@ -86,6 +86,8 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         lifespan=lifespan,
         redirect_slashes=False,
+        # Operations have the names of their functions, such as `create_job`, which generated clients take over.
+        generate_unique_id_function=lambda route: route.name,
         # Ours: app.api.web, from local files, and app.api.http.openapi.
         openapi_url=None,
         docs_url=None,
@@ -146,19 +148,20 @@ def build_gateway(settings: Settings) -> JobGateway:
 def add_routes(app: FastAPI, settings: Settings) -> None:
     keyring = Keyring(settings)
     guard = [Depends(require_key(keyring))] if settings.api_keys else []
-    guarded = problems(Unauthorized) if guard else {}
+    refused = problems(Unauthorized, TooManyRequests)
+    guarded = refused if guard else {}
     if settings.admin_token and not guard:
         guard = [Depends(recognise_admin(keyring))]
     for router in PUBLIC:
         app.include_router(router, dependencies=guard, responses=guarded)
     if settings.admin_token:
         for router in ADMIN:
-            app.include_router(router, dependencies=[Depends(require_admin(keyring))], responses=problems(Unauthorized))
+            app.include_router(router, dependencies=[Depends(require_admin(keyring))], responses=refused)
     app.include_router(health.router)
     for router, access in ((health.metrics_router, settings.metrics), (openapi.router, settings.openapi)):
         if access != "off":
             wanted = [Depends(require_key(keyring))] if access == "key" else []
-            app.include_router(router, dependencies=wanted, responses=problems(Unauthorized) if wanted else {})
+            app.include_router(router, dependencies=wanted, responses=refused if wanted else {})
     if settings.docs == "open" and settings.openapi != "off":
         app.include_router(web.reference_router)
     app.include_router(problem_pages.router)

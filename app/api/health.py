@@ -19,7 +19,7 @@ metrics_router = APIRouter(tags=["operation"])
 
 
 @router.get("/healthz/live", summary="Whether the process is worth keeping", responses=problems(ServiceError))
-async def live(request: Request) -> Live:
+async def get_liveness(request: Request) -> Live:
     """Follows the engine's heartbeat: 503 when its thread has died, or when one batch takes too long."""
     health = service_of(request).health()
     if not health.live:
@@ -28,7 +28,7 @@ async def live(request: Request) -> Live:
 
 
 @router.get("/healthz/ready", summary="Whether requests should come here", responses=problems(ModelUnavailable))
-async def ready(request: Request) -> Ready:
+async def get_readiness(request: Request) -> Ready:
     """200 when the models are loaded and warm and the engine works, else 503 with the reason."""
     service = service_of(request)
     if reason := service.health().reason:
@@ -53,7 +53,7 @@ def workers_of(alive: dict[str, int] | None) -> dict[str, int] | None:
     response_class=Response,
     responses={200: {"description": "The measurements.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-async def metrics(request: Request) -> Response:
+async def get_metrics(request: Request) -> Response:
     """Requests, stages, queue, engine, jobs and process at this moment."""
     service = service_of(request)
     try:

@@ -30,7 +30,7 @@ FRESH = "max-age=3600"
 
 
 @router.get("", summary="List styles", responses=problems(InvalidOption))
-async def styles(request: Request, query: Annotated[StylesListQuery, Query()]) -> StyleList:
+async def list_styles(request: Request, query: Annotated[StylesListQuery, Query()]) -> StyleList:
     """The styles of the default model, of the model that `model` names, or with `all` of every model."""
     if query.all and query.model is not None:
         raise InvalidOption("`all` and `model` exclude each other: send one of them.")
@@ -43,7 +43,7 @@ async def styles(request: Request, query: Annotated[StylesListQuery, Query()]) -
 
 
 @router.get("/{style_id}", summary="One style", responses=problems(NotFound, InvalidOption))
-async def style(request: Request, style_id: StyleName, query: Annotated[StylesQuery, Query()]) -> StyleEntry:
+async def get_style(request: Request, style_id: StyleName, query: Annotated[StylesQuery, Query()]) -> StyleEntry:
     """The style, of the model that `model` names or of the first that has it."""
     catalogue = service_of(request).catalogue
     return entry(request, catalogue, *catalogue.style(style_id, query.model))
@@ -63,7 +63,7 @@ async def style(request: Request, style_id: StyleName, query: Annotated[StylesQu
         **problems(NotFound, InvalidOption),
     },
 )
-async def preview(request: Request, style_id: StyleName, query: Annotated[StylesQuery, Query()]) -> Response:
+async def get_style_preview(request: Request, style_id: StyleName, query: Annotated[StylesQuery, Query()]) -> Response:
     """A photo in this style."""
     service = service_of(request)
     catalogue = service.catalogue
@@ -82,7 +82,9 @@ async def preview(request: Request, style_id: StyleName, query: Annotated[Styles
 def entry(request: Request, catalogue: Catalogue, manifest: Manifest, style: Style) -> StyleEntry:
     path = None
     if catalogue.preview(manifest, style):
-        path = request.scope.get("root_path", "") + str(request.app.url_path_for("preview", style_id=style.id))
+        path = request.scope.get("root_path", "") + str(
+            request.app.url_path_for("get_style_preview", style_id=style.id)
+        )
         # The path alone means the first model that has the style.
         if catalogue.style(style.id, None)[0] is not manifest:
             path += f"?model={manifest.label}"

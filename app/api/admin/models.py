@@ -48,7 +48,7 @@ ACTIVE_VERSION: TypeAdapter[ActiveVersion] = TypeAdapter(ActiveVersion)
 
 
 @router.get("", summary="All models", responses=problems(LedgerUnavailable))
-async def models(request: Request) -> ModelList:
+async def list_models(request: Request) -> ModelList:
     """Every model with its versions, which of them is active, and which one this process serves."""
     model_store = service_of(request).jobs.model_store
     names = await service_of(request).jobs.ask(model_store.names)
@@ -56,7 +56,7 @@ async def models(request: Request) -> ModelList:
 
 
 @router.get("/{name}", summary="One model", responses=problems(NotFound, LedgerUnavailable))
-async def model(request: Request, name: ModelPath) -> ModelEntry:
+async def get_model(request: Request, name: ModelPath) -> ModelEntry:
     """Its versions with what was measured of each, and why a candidate is one."""
     return await shown(request, name)
 
@@ -88,7 +88,7 @@ async def shown(request: Request, name: str) -> ModelEntry:
     ),
     openapi_extra={"requestBody": activation_body(ActiveVersion)},
 )
-async def activate(request: Request, name: ModelPath) -> ActivationEntry:
+async def activate_model_version(request: Request, name: ModelPath) -> ActivationEntry:
     """The version is loaded and tried first; then every replica follows within seconds, and no request fails.
 
     `curl -X PUT -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"version": 1}'

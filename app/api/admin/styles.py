@@ -93,7 +93,7 @@ PROBLEMS = (
     },
     openapi_extra={"requestBody": style_body()},
 )
-async def bring(request: Request) -> Response:
+async def upload_style_image(request: Request) -> Response:
     """Store a style image under an id made from its title, and train its style at once if `train` names a model.
 
     `curl -H "Authorization: Bearer $TOKEN" -F image=@style.jpg -F title='The Great Wave' -F train=compact
@@ -152,14 +152,14 @@ async def receive(request: Request, body: Body) -> tuple[bytes, StyleFields]:
 
 
 @router.get("", summary="All style images", responses=problems(LedgerUnavailable))
-async def brought(request: Request) -> StylePictureList:
+async def list_style_images(request: Request) -> StylePictureList:
     """Sorted by id, with what was made from each."""
     found = await StyleLibrary(service_of(request).jobs).all()
     return StylePictureList(styles=[style_picture_entry(request, picture, users) for picture, users in found])
 
 
 @router.get("/{style_id}", summary="One style image", responses=problems(NotFound, LedgerUnavailable))
-async def painting(request: Request, style_id: PictureId) -> StylePictureEntry:
+async def get_style_image(request: Request, style_id: PictureId) -> StylePictureEntry:
     """What is known about it, and what was made from it."""
     return style_picture_entry(request, *await StyleLibrary(service_of(request).jobs).find(style_id))
 
@@ -173,7 +173,7 @@ async def painting(request: Request, style_id: PictureId) -> StylePictureEntry:
         **problems(NotFound, ResultExpired, LedgerUnavailable, StorageUnavailable),
     },
 )
-async def painting_picture(request: Request, style_id: PictureId) -> Response:
+async def get_style_image_file(request: Request, style_id: PictureId) -> Response:
     """The image that trainings use, scaled to their `stroke`."""
     library = StyleLibrary(service_of(request).jobs)
     picture, _ = await library.find(style_id)
@@ -189,7 +189,7 @@ async def painting_picture(request: Request, style_id: PictureId) -> Response:
         **problems(NotFound, StyleInUse, LedgerUnavailable, StorageUnavailable),
     },
 )
-async def discard(request: Request, style_id: PictureId) -> Response:
+async def delete_style_image(request: Request, style_id: PictureId) -> Response:
     """Delete a style image that no training and no model version uses."""
     await StyleLibrary(service_of(request).jobs).delete(style_id)
     return Response(status_code=204)

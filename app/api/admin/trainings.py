@@ -73,7 +73,7 @@ PROBLEMS = (
     },
     openapi_extra={"parameters": [idempotency_parameter()], "requestBody": training_body()},
 )
-async def train(request: Request) -> Response:
+async def create_training(request: Request) -> Response:
     """`add` trains new styles for a model that otherwise stays as it is, in about a minute; `full` trains a model.
 
     A training is a job: `/v1/jobs/{id}` has its progress, losses, sample sheets and the version that it made, and

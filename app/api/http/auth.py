@@ -19,8 +19,8 @@ from starlette.requests import Request
 from app.api.http.keyring import Keyring
 from app.errors import Unauthorized
 
-bearer = HTTPBearer(auto_error=False, description="One of the keys in PASTICHE_API_KEYS.")
-admin_bearer = HTTPBearer(auto_error=False, scheme_name="Admin", description="The token in PASTICHE_ADMIN_TOKEN.")
+bearer = HTTPBearer(auto_error=False, scheme_name="ApiKey", description="One of the keys in PASTICHE_API_KEYS.")
+admin_bearer = HTTPBearer(auto_error=False, scheme_name="AdminToken", description="The token in PASTICHE_ADMIN_TOKEN.")
 # A machine may have many IPv6 addresses of its network, so the network identifies it.
 IPV6_NETWORK = 64
 # The principal of the operator's jobs: not the token, which may change while they run.

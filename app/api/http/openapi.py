@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -16,6 +17,8 @@ from app.imaging.encode import FORMATS
 router = APIRouter(include_in_schema=False)
 
 Document = dict[str, Any]
+# Ends the names of classes that are shown, which are named after what they show without it.
+SHOWN = "Entry"
 Responses = dict[int | str, Document]
 
 PICTURE: Document = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or AVIF, one frame."}
@@ -143,14 +146,37 @@ async def document(request: Request) -> Response:
 
 
 def complete_document(app: FastAPI) -> None:
-    """Make the document now, with the schema that all problems refer to; the application serves it from then on."""
+    """Make the document that the application serves from now on, with what FastAPI leaves out."""
     document = app.openapi()
+    document["servers"] = [{"url": app.root_path or "/"}]
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = Problem.model_json_schema()
-    # FastAPI's own error bodies, which no route answers with: they stand where a route names no 422 of its own.
     for item in document["paths"].values():
         for operation in item.values():
+            # An empty list says that it needs no key; FastAPI says nothing, which generators read in several ways.
+            operation.setdefault("security", [])
+            # FastAPI's own error body, which no route answers with.
             if "application/json" in operation["responses"].get("422", {}).get("content", {}):
                 del operation["responses"]["422"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    rename_schemas(document)
+
+
+def rename_schemas(document: Document) -> None:
+    """`JobEntry` becomes `Job`: the class of the ledger has that name here, and a client's class there."""
+    schemas = document["components"]["schemas"]
+    names = {name: name.removesuffix(SHOWN) for name in schemas}
+    document["components"]["schemas"] = {
+        names[name]: schema | {"title": names[name]} for name, schema in schemas.items()
+    }
+    for found in references(document):
+        found["$ref"] = "#/components/schemas/" + names[found["$ref"].rpartition("/")[2]]
+
+
+def references(node: Any) -> Iterator[Document]:
+    """Every object in a part of the document that refers to a schema."""
+    if isinstance(node, dict) and "$ref" in node:
+        yield node
+    for member in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from references(member)

@@ -86,7 +86,7 @@ PROBLEMS = (
     responses={202: accepted_response(), **problems(*PROBLEMS)},
     openapi_extra={"parameters": [idempotency_parameter()], "requestBody": creation_body()},
 )
-async def create(request: Request) -> Response:
+async def create_job(request: Request) -> Response:
     """Send a photo and any style image; a job optimises the photo until it has the image's style.
 
     `curl -F content=@photo.jpg -F style=@style.jpg -F size=384 /v1/jobs`

@@ -92,7 +92,7 @@ def example() -> str:
         **problems(NotFound, InvalidOption, TooManyRequests, Overloaded, LedgerUnavailable),
     },
 )
-async def events(
+async def stream_job_events(
     request: Request,
     job_id: JobId,
     last_event_id: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from app.api.http.openapi import PICTURE, REQUEST_ID, Document, without_null
@@ -72,8 +73,11 @@ def gatys_fields() -> dict[str, Document]:
         text, example = GATYS_OPTIONS[name]
         # Layers go over the wire as text.
         kind = {"type": "string"} if name in LAYERS else without_null(schema)
+        # In words only: generated clients send every default, and with `recipe=paper` it is another one.
+        default = kind.pop("default", None)
+        if default is not None and name != "size":  # whose default is the photo's own
+            text = f"{text} By default, {json.dumps(default)}."
         described[name] = {**kind, "description": text, "examples": [example]}
-    del described["size"]["default"]  # which is the photo's own
     return described
 
 

@@ -55,7 +55,7 @@ PROBLEMS = problems(NotFound, NoResult, ResultExpired, PictureDamaged, LedgerUna
     response_class=Response,
     responses={**picture_response("The stylized image.", *FORMATS.values()), **PROBLEMS},
 )
-async def result(request: Request, job_id: JobId) -> Response:
+async def get_job_result(request: Request, job_id: JobId) -> Response:
     """The result of the job, once it is done."""
     job = await find(request, job_id)
     if job.status is not JobStatus.DONE or job.result_key is None:
@@ -70,7 +70,7 @@ async def result(request: Request, job_id: JobId) -> Response:
     response_class=Response,
     responses={**picture_response("The newest preview.", "image/jpeg"), **PROBLEMS},
 )
-async def preview(request: Request, job_id: JobId) -> Response:
+async def get_job_preview(request: Request, job_id: JobId) -> Response:
     """A small image of the state of the job; an event tells when there is a newer one."""
     job = await find(request, job_id)
     if job.preview_key is None:
@@ -94,7 +94,7 @@ async def preview(request: Request, job_id: JobId) -> Response:
         **problems(NotFound, NoResult, LedgerUnavailable, StorageUnavailable, Overloaded),
     },
 )
-async def loss(request: Request, job_id: JobId) -> Response:
+async def get_job_loss_plot(request: Request, job_id: JobId) -> Response:
     """A plot of the losses so far; the numbers are in the job itself."""
     job = await find(request, job_id)
     if not job.losses:

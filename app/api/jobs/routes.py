@@ -23,7 +23,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 
 @router.get("", summary="Your jobs, newest first", responses=problems(Forbidden, InvalidOption, LedgerUnavailable))
-async def jobs(request: Request, response: Response, query: Annotated[JobsQuery, Query()]) -> JobList:
+async def list_jobs(request: Request, response: Response, query: Annotated[JobsQuery, Query()]) -> JobList:
     """The jobs of the request's API key; all jobs for the admin token.
 
     Without configured keys it is forbidden: jobs then belong to nobody, and whoever knows a job's id can read it.
@@ -49,7 +49,7 @@ async def jobs(request: Request, response: Response, query: Annotated[JobsQuery,
 
 
 @router.get("/{job_id}", summary="One job", responses=problems(NotFound, LedgerUnavailable))
-async def job(request: Request, response: Response, job_id: JobId) -> JobEntry:
+async def get_job(request: Request, response: Response, job_id: JobId) -> JobEntry:
     """Its status, progress, place in the queue, losses so far, and links."""
     found = await find(request, job_id)
     response.headers.update(NO_STORE)
@@ -66,7 +66,7 @@ async def job(request: Request, response: Response, job_id: JobId) -> JobEntry:
         **problems(NotFound, LedgerUnavailable, StorageUnavailable),
     },
 )
-async def delete(request: Request, job_id: JobId) -> Response:
+async def delete_job(request: Request, job_id: JobId) -> Response:
     """Cancels a job that is queued or running; deletes a job that has ended, with everything that belongs to it.
 
     A cancelled job can be read until it expires or is deleted by a second call.

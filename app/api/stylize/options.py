@@ -97,6 +97,32 @@ def check_size(size: int | None, stroke: float, edge_pixels: int) -> None:
         raise InvalidOption(f"`size` is at most {most} pixels here{why}.")
 
 
+def merge(query: Pairs, form: Pairs) -> Pairs:
+    """The options of a query and of a form together.
+
+    Generated clients send every default in both, so an option may be in both if the values are equal, or if one of them
+    is the default: the other one counts then. Raises InvalidOption.
+    """
+    check_names(query)
+    check_names(form)
+    merged = dict(query)
+    for name, value in form:
+        known = merged.get(name, value)
+        if known != value and not (is_default(name, known) or is_default(name, value)):
+            raise InvalidOption(f"`{name}` is {quoted(known)} in the query and {quoted(value)} in the form: send one.")
+        merged[name] = known if is_default(name, value) else value
+    return list(merged.items())
+
+
+def is_default(name: str, text: str) -> bool:
+    """Whether the text means the option's default, such as `1` or `1.0`."""
+    default = OptionFields.model_fields[name].default
+    try:
+        return bool(float(text) == default)
+    except ValueError:
+        return bool(text == default)
+
+
 def check_names(pairs: Pairs) -> None:
     """Every name is known and given once: a misspelt option must not be ignored silently."""
     seen: set[str] = set()

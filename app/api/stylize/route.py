@@ -44,7 +44,7 @@ from app.errors import (
 )
 from app.imaging.encode import FORMATS
 
-router = APIRouter(prefix="/v1", tags=["paintings"])
+router = APIRouter(prefix="/v1", tags=["stylize"])
 
 # In the words of RFC 9211.
 CACHE_STATUS: Mapping[Source, str] = {

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from app.api.http.body import Body
 from app.api.http.multipart import parse_form
 from app.api.service import Service
-from app.api.stylize.options import Options, Pairs, check_names, read_options
+from app.api.stylize.options import Options, Pairs, check_names, merge, read_options
 from app.errors import EmptyBody
 
 FORM = "multipart/form-data"
@@ -54,7 +54,7 @@ async def receive_photo(request: Request, service: Service, accept: str) -> tupl
             check_names(query)
             pictures, fields = await parse_form(content_type, body.chunks(), {IMAGE_FIELD: 1})
             [data] = pictures[IMAGE_FIELD]
-            options = options_of([*query, *fields], accept, service)
+            options = options_of(merge(query, fields), accept, service)
         else:
             # Any other type is only a hint: curl sends photos as application/x-www-form-urlencoded.
             options = options_of(query, accept, service)

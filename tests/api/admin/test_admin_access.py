@@ -93,8 +93,8 @@ def test_without_keys_the_operator_lists_jobs_and_its_own_are_not_found_by_their
 
 def test_the_document_wants_the_token_for_admin_routes_alone(operator):
     document = operator.get("/openapi.json").json()
-    assert document["paths"][ROUTE]["post"]["security"] == [{"Admin": []}]
-    assert "security" not in document["paths"]["/v1/styles"]["get"]
+    assert document["paths"][ROUTE]["post"]["security"] == [{"AdminToken": []}]
+    assert document["paths"]["/v1/styles"]["get"]["security"] == []
 
 
 def test_an_action_is_written_down_with_who_did_what_to_what_and_how_it_ended(audit):

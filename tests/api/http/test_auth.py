@@ -44,8 +44,9 @@ def test_the_document_asks_for_keys_only_where_there_are_some(guarded, client):
         document = connection.get("/openapi.json").json()
         assert ("securitySchemes" in document["components"]) is secured
         operation = document["paths"]["/v1/stylize"]["post"]
-        assert ("security" in operation) is secured
+        assert operation["security"] == ([{"ApiKey": []}] if secured else [])
         assert ("401" in operation["responses"]) is secured
+        assert ("429" in document["paths"]["/v1/styles"]["get"]["responses"]) is secured
 
 
 def test_keys_and_token_are_read_again_when_their_files_change(connect, tmp_path):

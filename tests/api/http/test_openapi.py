@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from app.api.jobs.form import read_job_form
@@ -75,6 +77,20 @@ def test_every_operation_is_described_and_named_once(document):
     names = [op["operationId"] for _, _, op in operations(document)]
     assert len(set(names)) == len(names)
     assert all(op["summary"] and op["description"] and op["tags"] for _, _, op in operations(document))
+
+
+def test_operations_have_the_names_that_methods_of_a_client_should_have(document):
+    names = {op["operationId"] for _, _, op in operations(document)}
+    assert {"stylize", "list_styles", "get_style", "create_job", "get_job", "stream_job_events"} < names
+    assert all(re.fullmatch(r"stylize|(list|get|create|delete|stream|upload|activate)_[a-z_]+", name) for name in names)
+    assert {"Job", "Style", "Problem"} < document["components"]["schemas"].keys()
+
+
+def test_every_operation_says_which_key_it_needs(document):
+    for path, _, operation in operations(document):
+        assert operation["security"] == ([{"AdminToken": []}] if path.startswith("/v1/admin/") else [])
+        assert ({"401", "429"} <= operation["responses"].keys()) or not operation["security"]
+    assert document["servers"] == [{"url": "/"}]
 
 
 def test_every_parameter_has_a_description_and_an_example(document):

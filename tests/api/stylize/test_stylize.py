@@ -90,9 +90,22 @@ def test_a_form_gives_what_the_raw_body_gives(client, photo):
     assert raw.content == form.content == split.content
 
 
-def test_an_option_in_the_query_and_in_the_form_is_given_twice(client, photo):
-    response = client.post(ROUTE, params={"size": "64"}, data=PNG | {"size": "64"}, files={"image": photo})
-    assert problem(response, 422, "invalid-option")["detail"] == "`size` is given twice."
+def test_an_option_in_the_query_may_be_in_the_form_too_with_its_default_or_the_same_value(client, photo):
+    options = {"styles": "starry_night", "strength": "0.5", "format": "png"}
+    expected = paint(client, photo, options).headers["etag"]
+    for query, form in (
+        (options, {"styles": "starry_night", "strength": "1.0", "quality": "90"}),
+        ({"strength": "1", "color": "style", "stroke": "1.0"}, options),
+        (options, options),
+    ):
+        response = client.post(ROUTE, params=query, data=form, files={"image": photo})
+        assert response.headers["etag"] == expected
+
+
+def test_another_value_in_the_query_than_in_the_form_is_an_error(client, photo):
+    response = client.post(ROUTE, params={"size": "64"}, data=PNG | {"size": "32"}, files={"image": photo})
+    detail = problem(response, 422, "invalid-option")["detail"]
+    assert detail == "`size` is '64' in the query and '32' in the form: send one."
 
 
 @pytest.mark.parametrize(
