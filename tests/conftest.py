@@ -61,7 +61,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def marks(item: pytest.Item) -> set[str]:
-    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    house = Path(__file__).parent
+    folder = item.path.relative_to(house).parts[0] if item.path.is_relative_to(house) else ""
     found = {FOLDERS[folder]} if folder in FOLDERS else set()
     found |= {FIXTURES[name] for name in getattr(item, "fixturenames", ()) if name in FIXTURES}
     values = item.callspec.params.values() if hasattr(item, "callspec") else ()

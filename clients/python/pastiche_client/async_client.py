@@ -1,0 +1,130 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import httpx
+
+from pastiche_client.calls import (
+    LONGEST_PAUSE_SECONDS,
+    RETRIES,
+    TIMEOUT_SECONDS,
+    Call,
+    Picture,
+    create_job_call,
+    delete_job_call,
+    events_path,
+    headers_of,
+    job_call,
+    result_call,
+    styles_call,
+    stylize_call,
+)
+from pastiche_client.errors import PasticheError, checked
+from pastiche_client.events import Event, EventReader
+from pastiche_client.responses import Image, Job, Style, image_of, job_of, styles_of
+from pastiche_client.retries import Retries
+
+
+class AsyncClient:
+    """The service at a base URL. To be closed, or used in an `async with` block.
+
+    Args:
+        api_key: one of the service's keys, where it has any.
+        retries: how often a request is sent again that the service refuses for now, or whose connection fails.
+        longest_pause_seconds: of the pause before that.
+        transport: of httpx, for tests.
+
+    Every method raises PasticheError for a refused request, and httpx.TransportError without a connection.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        retries: int = RETRIES,
+        longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=base_url, headers=headers_of(api_key), timeout=timeout_seconds, transport=transport
+        )
+        self._retries = retries
+        self._longest = longest_pause_seconds
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def stylize(self, photo: Picture, styles: str, **options: Any) -> Image:
+        """The photo in a style, or in a blend such as `starry_night:0.7,great_wave:0.3`."""
+        return image_of(await self._send(stylize_call(photo, styles, options)))
+
+    async def styles(self, **options: Any) -> list[Style]:
+        """The styles of the default model; `model`, `all` and `search` choose others."""
+        return styles_of(await self._send(styles_call(options)))
+
+    async def create_job(
+        self, content: Picture, styles: Sequence[Picture], *, idempotency_key: str | None = None, **options: Any
+    ) -> Job:
+        """A job that optimises the photo until it has the style of the images.
+
+        Args:
+            idempotency_key: the same key gets the same job; by default, a new one.
+        """
+        return job_of(await self._send(create_job_call(content, styles, idempotency_key, options)))
+
+    async def job(self, job_id: str) -> Job:
+        return job_of(await self._send(job_call(job_id)))
+
+    async def delete_job(self, job_id: str) -> None:
+        """Cancel a job that is queued or running; delete one that has ended."""
+        await self._send(delete_job_call(job_id))
+
+    async def result(self, job_id: str) -> Image:
+        """Raises Conflict while there is none."""
+        return image_of(await self._send(result_call(job_id)))
+
+    async def wait(self, job_id: str) -> Job:
+        """The job, once it has ended."""
+        async for _ in self.events(job_id):
+            pass
+        return await self.job(job_id)
+
+    async def events(self, job_id: str, *, after: int = 0) -> AsyncIterator[Event]:
+        """What happens to the job until its end, from its beginning or after the event of that id."""
+        reader, retries = EventReader(after), Retries(self._retries, self._longest)
+        while not reader.ended:
+            try:
+                async with self._http.stream("GET", events_path(job_id), headers=reader.connect()) as response:
+                    if response.is_error:
+                        await response.aread()
+                    if checked(response).status_code == httpx.codes.NO_CONTENT:
+                        return
+                    async for line in response.aiter_lines():
+                        if (event := reader.feed(line)) is not None:
+                            retries.reset()
+                            yield event
+            except (PasticheError, httpx.TransportError) as error:
+                await asyncio.sleep(retries.pause_after(error))
+            else:
+                if not reader.ended:  # the server is stopping; another one goes on
+                    await asyncio.sleep(reader.pause_seconds)
+
+    async def _send(self, call: Call) -> httpx.Response:
+        retries = Retries(self._retries, self._longest, repeatable=call.repeatable)
+        while True:
+            try:
+                return checked(await self._http.request(call.method, call.path, **call.arguments))
+            except (PasticheError, httpx.TransportError) as error:
+                await asyncio.sleep(retries.pause_after(error))
