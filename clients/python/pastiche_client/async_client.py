@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import sleep
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -116,10 +116,10 @@ class AsyncClient:
                             retries.reset()
                             yield event
             except (PasticheError, httpx.TransportError) as error:
-                await asyncio.sleep(retries.pause_after(error))
+                await sleep(retries.pause_after(error))
             else:
                 if not reader.ended:  # the server is stopping; another one goes on
-                    await asyncio.sleep(reader.pause_seconds)
+                    await sleep(reader.pause_seconds)
 
     async def _send(self, call: Call) -> httpx.Response:
         retries = Retries(self._retries, self._longest, repeatable=call.repeatable)
@@ -127,4 +127,4 @@ class AsyncClient:
             try:
                 return checked(await self._http.request(call.method, call.path, **call.arguments))
             except (PasticheError, httpx.TransportError) as error:
-                await asyncio.sleep(retries.pause_after(error))
+                await sleep(retries.pause_after(error))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
+from time import sleep
 from typing import Any
 
 import httpx
@@ -116,10 +116,10 @@ class Client:
                             retries.reset()
                             yield event
             except (PasticheError, httpx.TransportError) as error:
-                time.sleep(retries.pause_after(error))
+                sleep(retries.pause_after(error))
             else:
                 if not reader.ended:  # the server is stopping; another one goes on
-                    time.sleep(reader.pause_seconds)
+                    sleep(reader.pause_seconds)
 
     def _send(self, call: Call) -> httpx.Response:
         retries = Retries(self._retries, self._longest, repeatable=call.repeatable)
@@ -127,4 +127,4 @@ class Client:
             try:
                 return checked(self._http.request(call.method, call.path, **call.arguments))
             except (PasticheError, httpx.TransportError) as error:
-                time.sleep(retries.pause_after(error))
+                sleep(retries.pause_after(error))

@@ -74,8 +74,8 @@ def pauses(monkeypatch):
     async def later(seconds):
         asked.append(seconds)
 
-    monkeypatch.setattr("pastiche_client.client.time.sleep", asked.append)
-    monkeypatch.setattr("pastiche_client.async_client.asyncio.sleep", later)
+    monkeypatch.setattr("pastiche_client.client.sleep", asked.append)
+    monkeypatch.setattr("pastiche_client.async_client.sleep", later)
     return asked
 
 
