@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -40,7 +40,7 @@ class JobCollector(Collector):
         up = GaugeMetricFamily("pastiche_ledger_up", "1 if the ledger's database answers, otherwise 0.")
         up.add_metric((), float(self._statistics is not None))
         yield up
-        kinds = self._statistics.kinds if self._statistics else ()
+        kinds = every_kind(self._statistics.kinds) if self._statistics else []
         for name, (help_text, look) in FIGURES.items():
             family = GaugeMetricFamily(f"pastiche_jobs_{name}", help_text, labels=["kind"])
             for kind in kinds:
@@ -67,3 +67,9 @@ class JobCollector(Collector):
         if known is not None:
             faults.add_metric((), known.worker_faults)
         yield faults
+
+
+def every_kind(known: Sequence[KindStatistics]) -> list[KindStatistics]:
+    """Also of the kinds that have had no job: autoscalers and alerts need the series before the first one."""
+    by_name = {kind: KindStatistics(kind) for kind in KINDS} | {of_kind.kind: of_kind for of_kind in known}
+    return [by_name[kind] for kind in sorted(by_name)]

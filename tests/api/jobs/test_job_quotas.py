@@ -203,6 +203,9 @@ def test_the_queue_in_figures(connect, photo, painting, tmp_path, settings):
         'pastiche_jobs_attempts{kind="gatys"} 2.0',
         'pastiche_jobs_seconds_per_iteration{kind="gatys"} 0.5',
         'pastiche_jobs_failed{kind="gatys",slug="ledger-unavailable"} 1.0',
+        # Without a job of that kind, for what scales workers by it.
+        'pastiche_jobs_waiting{kind="training"} 0.0',
+        'pastiche_jobs_done{kind="stylize"} 0.0',
     ):
         assert line in text
     assert 'pastiche_jobs_oldest_waiting_seconds{kind="gatys"} ' in text
