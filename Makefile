@@ -109,7 +109,7 @@ $(VENV)/.torch: $(sources) | $(bin)/python
 
 $(VENV)/.installed: $(VENV)/.torch
 	@echo '==> Installing pastiche'
-	@$(pip) install --quiet -c constraints.txt -e .
+	@$(pip) install --quiet -c constraints.txt -e '.[video]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.torch

@@ -24,10 +24,13 @@ PasticheError                      500 internal-error
 │   ├── ResultExpired              410 result-expired
 │   ├── TooManyRequests            429 too-many-requests    Retry-After
 │   ├── TooManyJobs                429 too-many-jobs        Retry-After
-│   └── PictureError               422 broken-picture
-│       ├── UnsupportedPicture     415 unsupported-picture
-│       ├── AnimatedPicture        415 animated-picture
-│       └── PictureTooLarge        413 picture-too-large
+│   ├── PictureError               422 broken-picture
+│   │   ├── UnsupportedPicture     415 unsupported-picture
+│   │   ├── AnimatedPicture        415 animated-picture
+│   │   └── PictureTooLarge        413 picture-too-large
+│   └── VideoError                 422 broken-video
+│       ├── UnsupportedVideo       415 unsupported-video
+│       └── VideoTooLarge          413 video-too-large
 └── ServiceError                   503 unavailable
     ├── Overloaded                 503 overloaded           Retry-After
     ├── DeadlineExceeded           504 deadline-exceeded
@@ -288,6 +291,30 @@ class PictureTooLarge(PictureError):
     status = 413
     slug = "picture-too-large"
     title = "Picture too large"
+
+
+class VideoError(RequestError):
+    """The bytes start like a clip but cannot be read as one: it is damaged, cut off or empty."""
+
+    status = 422
+    slug = "broken-video"
+    title = "Broken clip"
+
+
+class UnsupportedVideo(VideoError):
+    """The bytes are not a clip of an allowed format, or it is coded in a way that is not read."""
+
+    status = 415
+    slug = "unsupported-video"
+    title = "Unsupported clip format"
+
+
+class VideoTooLarge(VideoError):
+    """The clip has more bytes, seconds, frames or pixels than the limit."""
+
+    status = 413
+    slug = "video-too-large"
+    title = "Clip too large"
 
 
 class ServiceError(PasticheError):

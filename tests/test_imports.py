@@ -25,6 +25,7 @@ ARROWS = {
     "logs": {"app"},
     "imaging": {"app", "errors", "settings"},
     "storage": {"app", "errors", "settings"},
+    "video": {"app", "errors", "imaging", "storage"},
     "nets": {"app", "errors"},
     "losses": {"app", "errors", "nets"},
     "engine": GROUND | {"nets", "losses"},
@@ -54,6 +55,7 @@ ARROWS = {
         "logs",
         "machine",
         "main",
+        "video",
     },
 }
 

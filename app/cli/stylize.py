@@ -17,6 +17,7 @@ from app.cli.failure import FAILED, INTERRUPTED, MISUSED, complain, console, giv
 from app.cli.fleet import served
 from app.cli.io_plan import STREAM, PlannedPicture, UnusablePlan, plan_pictures
 from app.cli.style_images import UnreadableStyleImage, read_style_images
+from app.cli.stylize_clip import fill_clip, plan_clip
 from app.engine.blend import parse_blend
 from app.engine.device import choose_device
 from app.engine.render import render
@@ -26,6 +27,8 @@ from app.imaging.compose import Colour
 from app.imaging.content import decode_at, working_size
 from app.imaging.decode import probe
 from app.imaging.encode import FORMATS, encode, format_named
+from app.imaging.picture import Picture
+from app.imaging.resize import resize
 from app.imaging.stroke import LEAST, MOST, largest_edge
 from app.registry.error import InvalidModel
 from app.registry.repository import Model
@@ -55,13 +58,20 @@ class Painter:
         header = probe(photo, settings.picture_megapixels)
         size = working_size(header.width, header.height, self.size, largest_edge(self.stroke, settings.edge_pixels))
         content = decode_at(photo, *size, settings.picture_megapixels, settings.decode_bytes)
-        stylized = render(
-            self.stylizer, content, self.blend, stroke=self.stroke, color=self.color, strength=self.strength
-        )
-        return encode(stylized, format, self.quality)
+        return encode(self.stylized(content), format, self.quality)
+
+    def paint_frame(self, frame: Picture) -> Picture:
+        """As `paint`, for a frame of a clip that is decoded."""
+        edge = largest_edge(self.stroke, self.settings.edge_pixels)
+        width, height = working_size(frame.width, frame.height, self.size, edge)
+        return self.stylized(frame if (width, height) == (frame.width, frame.height) else resize(frame, width, height))
+
+    def stylized(self, content: Picture) -> Picture:
+        """`content`, which has its working size, stylized."""
+        return render(self.stylizer, content, self.blend, stroke=self.stroke, color=self.color, strength=self.strength)
 
 
-def check_number(value: float) -> float:
+def check_number(value: float | None) -> float | None:
     """`min` and `max` let a NaN through."""
     if value != value:
         raise typer.BadParameter("nan is out of range.")
@@ -78,7 +88,7 @@ def check_format(value: str | None) -> str | None:
 
 def stylize(
     photos: Annotated[
-        list[Path], typer.Argument(metavar="PHOTO", help="Photos, and folders of photos; - is standard input.")
+        list[Path], typer.Argument(metavar="PHOTO", help="Photos, folders of photos, or a clip; - is standard input.")
     ],
     output: Annotated[
         str, typer.Option("--output", "-o", help="File, or folder for several photos; - is standard output.")
@@ -110,16 +120,25 @@ def stylize(
     format: Annotated[
         str | None, typer.Option(callback=check_format, help=f"{', '.join(FORMATS)}; by default from the file's name.")
     ] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG, WebP and AVIF.")] = 90,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG, WebP, AVIF and clips.")] = 90,
+    frames: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, max=1000, callback=check_number, help="A folder holds the frames of a clip, as many a second."
+        ),
+    ] = None,
 ) -> None:
-    """Stylize photos. Existing results are replaced, photos never.
+    """Stylize photos, or a clip (MP4, MOV, WebM, Matroska, GIF, animated WebP) into a clip or a folder of its frames.
+
+    Existing results are replaced, photos never.
 
     Exits with 0 if every photo was stylized, 1 if some could not be (the rest is done), 2 if the command was misused.
     """
     # Log events go to stderr: standard output may be the result.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
-        plan = plan_pictures(photos, output, format)
+        clip = plan_clip(photos, output, format, frames)
+        plan = [] if clip else plan_pictures(photos, output, format)
         refuse_terminal(plan)
         settings = load_settings()
         check_size(size, stroke, settings.edge_pixels)
@@ -132,7 +151,9 @@ def stylize(
             stylizer = Stylizer(loaded.generator, loaded.rows, loaded.manifest.style_ids, device)
             blend = parse_blend(styles or "", stylizer.style_ids)
         painter = Painter(stylizer, blend, strength, color, stroke, size, quality, settings)
-        failures = fill(plan, painter)
+        failures = (
+            fill_clip(clip, painter.paint_frame, settings.picture_megapixels, quality) if clip else fill(plan, painter)
+        )
     except (UnusablePlan, SettingsError, InvalidOption) as error:
         give_up("stylize", str(error), MISUSED)
     except (InvalidModel, ServiceError, UnreadableStyleImage) as error:
@@ -143,7 +164,7 @@ def stylize(
 
 
 def refuse_terminal(plan: list[PlannedPicture]) -> None:
-    if plan[0].target == STREAM and sys.stdout.isatty():
+    if plan and plan[0].target == STREAM and sys.stdout.isatty():
         raise UnusablePlan("Standard output is a terminal: name a file, or pipe into another program.")
 
 
