@@ -59,18 +59,26 @@ def cpu_seconds(process: Path) -> float:
 
 
 @contextmanager
-def contender(name: str, settings: Mapping[str, str] | None = None) -> Iterator[Contender]:
-    """Started, ready, and ended afterwards. `settings` are PASTICHE_* variables without their prefix."""
+def contender(
+    name: str, settings: Mapping[str, str] | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[Contender]:
+    """Started, ready, and ended afterwards. `settings` are PASTICHE_* variables without their prefix, `environment` are
+    others."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as data:
         given = {**QUIET, "DATA_DIR": data, **(settings or {})}
         variables = {f"PASTICHE_{key}": value for key, value in given.items()}
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **variables}
+        inherited = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
         command = [sys.executable, *COMMANDS[name], "--port", str(port)]
         # Its log is written as it would be, but nowhere.
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command,
+            env=inherited | dict(environment or {}) | variables,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         try:
             wait_until_ready(f"http://127.0.0.1:{port}")
             yield Contender(name, port, process.pid)
