@@ -8,7 +8,7 @@ from collections.abc import Callable
 from app.errors import Overloaded, PasticheError
 
 # Clients that were refused together are spread over as long as they wait at least, and no longer than this.
-MOST_SPREAD_SECONDS = 10
+MAX_SPREAD_SECONDS = 10
 
 
 def seconds_to_wait(error: PasticheError, draw: Callable[[int, int], int] = random.randint) -> int | None:
@@ -24,4 +24,4 @@ def seconds_to_wait(error: PasticheError, draw: Callable[[int, int], int] = rand
     seconds = error.retry_after_seconds
     if seconds is None or error.status != Overloaded.status:
         return seconds
-    return draw(seconds, seconds + min(seconds, MOST_SPREAD_SECONDS))
+    return draw(seconds, seconds + min(seconds, MAX_SPREAD_SECONDS))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import Overloaded, TooManyRequests
-from app.retry_after import MOST_SPREAD_SECONDS, seconds_to_wait
+from app.retry_after import MAX_SPREAD_SECONDS, seconds_to_wait
 
 SECONDS = st.integers(1, 86_400)
 CLIENTS = 300
@@ -19,7 +19,7 @@ CLIENTS = 300
 def test_no_client_comes_back_too_early_or_after_more_than_twice_the_time(seconds: int, seed: int) -> None:
     told = seconds_to_wait(Overloaded(retry_after_seconds=seconds), random.Random(seed).randint)
     assert told is not None
-    assert seconds <= told <= min(2 * seconds, seconds + MOST_SPREAD_SECONDS)
+    assert seconds <= told <= min(2 * seconds, seconds + MAX_SPREAD_SECONDS)
 
 
 @given(SECONDS, st.integers(0, 2**32))
@@ -28,7 +28,7 @@ def test_those_that_were_refused_together_come_back_apart(seconds: int, seed: in
     source = random.Random(seed)
     refusal = Overloaded(retry_after_seconds=seconds)
     told = Counter(seconds_to_wait(refusal, source.randint) for _ in range(CLIENTS))
-    places = 1 + min(seconds, MOST_SPREAD_SECONDS)
+    places = 1 + min(seconds, MAX_SPREAD_SECONDS)
     assert len(told) == places
     # Six standard deviations above a place's share.
     assert max(told.values()) < CLIENTS / places + 6 * (CLIENTS / places) ** 0.5

@@ -16,7 +16,7 @@ ABSOLUTE_FORM = re.compile(rb"https?://[^/?]*", re.IGNORECASE)
 # A chunk of a body takes the event loop 20 us, however small it is: 2 MB of chunks of one byte would take it for
 # seconds. Clients that send a file line by line have 256 bytes a chunk.
 FREE_CHUNKS = 1000
-LEAST_CHUNK_BYTES = 64
+MIN_CHUNK_BYTES = 64
 
 
 class TooManyChunks(h11.RemoteProtocolError):
@@ -67,9 +67,9 @@ class BoundedConnection(h11.Connection):
     def _check_chunks(self, data: h11.Data) -> None:
         self._chunks += data.chunk_start
         self._chunk_bytes += len(data.data)
-        if self._chunks > FREE_CHUNKS and self._chunk_bytes < self._chunks * LEAST_CHUNK_BYTES:
+        if self._chunks > FREE_CHUNKS and self._chunk_bytes < self._chunks * MIN_CHUNK_BYTES:
             raise TooManyChunks(
-                f"The body comes in too many chunks: send at least {LEAST_CHUNK_BYTES} bytes in one on average."
+                f"The body comes in too many chunks: send at least {MIN_CHUNK_BYTES} bytes in one on average."
             )
 
 
