@@ -13,8 +13,8 @@ from app.server.limits import Limits
 HEAD_END = re.compile(rb"\n\r?\n")
 # The absolute form, as sent to proxies, which servers must accept as well (RFC 9112, section 3.2.2).
 ABSOLUTE_FORM = re.compile(rb"https?://[^/?]*", re.IGNORECASE)
-# A chunk of a body takes the event loop 20 us, however small it is: 2 MB of chunks of one byte would take it for
-# seconds. Clients that send a file line by line have 256 bytes a chunk.
+# A chunk of a body takes h11 7 us, however small it is, and the event loop somewhat more: 2 MB of chunks of one byte
+# would take it for seconds. Clients that send a file line by line have 256 bytes a chunk.
 FREE_CHUNKS = 1000
 MIN_CHUNK_BYTES = 64
 
