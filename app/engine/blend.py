@@ -1,18 +1,26 @@
-"""The grammar of a blend: `starry_night`, or `starry_night:0.7,great_wave:0.3`. The route and the command share it."""
+"""The grammar of a blend: `starry_night`, or `starry_night:0.7,great_wave:0.3`. The route and the command share it.
+
+A style image has a handle in place of an id, `style:` and 32 hex digits: more than any weight has, so
+`style:0123456789abcdef0123456789abcdef:0.7` can be read in one way only.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
+from typing import TypeVar
 
 from app.errors import InvalidOption, UnknownStyle
+
+Style = TypeVar("Style")
 
 # Stricter than float(), which also takes nan, infinity, underscores and the digits of other scripts. So few digits
 # that no sum overflows.
 WEIGHT = re.compile(r"(\d{1,20}(\.\d{0,20})?|\.\d{1,20})(e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
+HANDLE = re.compile(r"style:[0-9a-f]{32}")
 # How much of an unknown word is quoted back; longer than any style id that one would type.
 SHOWN_CHARACTERS = 64
 MAX_NEAREST = 3
@@ -31,16 +39,43 @@ def parse_blend(
         UnknownStyle: with the ids that look like the unknown one as `nearest`, the best first.
         InvalidOption: for anything else that is not a blend.
     """
+    return normalised(parse_weights(text, known, nearest))
+
+
+def parse_weights(
+    text: str, known: Collection[str], nearest: Callable[[str], Sequence[str]] | None = None
+) -> dict[str, float]:
+    """As `parse_blend`, with the weights as they are given."""
     weights: dict[str, float] = {}
     for part in text.split(","):
-        style, colon, weight = (piece.strip() for piece in part.partition(":"))
+        style, weight = split(part)
         check_style(style, known, nearest or partial(spelled_like, known=known))
         if style in weights:
             raise InvalidOption(f"The style {style} is given twice.")
-        weights[style] = parse_weight(style, weight) if colon else 1.0
+        weights[style] = 1.0 if weight is None else parse_weight(style, weight)
+    return weights
+
+
+def normalised(weights: Mapping[Style, float]) -> dict[Style, float]:
+    """The same, summing to 1."""
     # Exact, so that the order in which they are given changes nothing.
     total = math.fsum(weights.values())
     return {style: weight / total for style, weight in weights.items()}
+
+
+def split(part: str) -> tuple[str, str | None]:
+    """A style as it was written, and its weight; None without a colon."""
+    part = part.strip()
+    handle = HANDLE.match(part)
+    named = len(handle[0]) if handle else 0
+    name, colon, weight = part[named:].partition(":")
+    return (part[:named] + name).strip(), weight.strip() if colon else None
+
+
+def handles_in(text: str) -> list[str]:
+    """The handles in a blend, whatever else is wrong with it."""
+    styles = [split(part)[0] for part in text.split(",")]
+    return [style for style in styles if HANDLE.fullmatch(style)]
 
 
 def check_style(style: str, known: Collection[str], nearest: Callable[[str], Sequence[str]]) -> None:

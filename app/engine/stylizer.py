@@ -16,12 +16,14 @@ from app.engine.cuda_graph_cache import BATCHES, Shape
 from app.engine.device import Device
 from app.engine.openvino_graph import NonFiniteError, OpenVinoGraph, compile_graph
 from app.engine.replicas import Replicas, compile_replicas
+from app.engine.row import Row
 from app.errors import InvalidOption, UnknownStyle
 from app.imaging.picture import Pixels
 from app.nets.generators import Generator
 from app.nets.norm import StyleRows
 
-Blend = Mapping[str, float]
+# Ids of the model's own styles, and rows beside them, with their weights.
+Blend = Mapping[str, float] | Mapping[str | Row, float]
 
 # What a weight sum may be off by: a client's rounded decimals, far below what one 8-bit step shows.
 BLEND_TOLERANCE = 1e-4
@@ -76,9 +78,9 @@ class Stylizer:
         It is the same for versions of a model that differ in other styles only.
         """
         # In the order in which they are mixed, whose rounding depends on it.
-        used = sorted((self._row_of[style], weight) for style, weight in blend.items() if weight)
+        used = sorted((self._row_of[style], weight) for style, weight in own(blend).items() if weight)
         rows = [(fingerprint.of_row(self._rows.gamma[row], self._rows.beta[row]), weight) for row, weight in used]
-        return [self._generator_fingerprint, rows]
+        return [self._generator_fingerprint, rows + [(row.fingerprint, weight) for row, weight in beside(blend)]]
 
     def batch_key(self, height: int, width: int) -> Hashable:
         """Images of equal keys make a batch: of one shape, or for replicas, which should end together, of one area."""
@@ -90,7 +92,7 @@ class Stylizer:
 
         Args:
             pixels: pictures (H, W, 3) in sRGB, all of one `batch_key`.
-            blends: for each picture style id -> weight, non-negative, summing to 1.
+            blends: for each picture style id or row -> weight, non-negative, summing to 1.
 
         Returns:
             (H, W, 3) sRGB for each picture, rounded to the nearest 8-bit value.
@@ -127,9 +129,14 @@ class Stylizer:
         """Gamma and beta (1, C) of one sample, mixed alone so that a broken row spoils no neighbour."""
         check_blend(blend, self.style_ids)
         weights = torch.zeros(1, len(self.style_ids))
-        for style, weight in blend.items():
+        for style, weight in own(blend).items():
             weights[0, self._row_of[style]] = weight
-        return self._rows.mix(weights)
+        gamma, beta = self._rows.mix(weights)
+        for row, weight in beside(blend):
+            if row.gamma.shape != gamma.shape[1:]:
+                raise UnknownStyle(f"The style {row.name} is of another model.")
+            gamma, beta = gamma + weight * row.gamma, beta + weight * row.beta
+        return gamma, beta
 
     def _paint_together(self, pictures: Sequence[Pixels], gamma: Tensor, beta: Tensor) -> list[Pixels]:
         if self._captures and (capture := self._captures.find(len(pictures), *pictures[0].shape[:2])):
@@ -162,9 +169,20 @@ class Stylizer:
         self.megapixels_per_second = pixels / 1e6 / (time.perf_counter() - began)
 
 
+def own(blend: Blend) -> dict[str, float]:
+    """The part of a blend that is of the model's own styles."""
+    return {style: weight for style, weight in blend.items() if isinstance(style, str)}
+
+
+def beside(blend: Blend) -> list[tuple[Row, float]]:
+    """The rows of a blend that have weight, in an order that does not depend on the client's."""
+    rows = [(row, weight) for row, weight in blend.items() if isinstance(row, Row) and weight]
+    return sorted(rows, key=lambda each: each[0].fingerprint)
+
+
 def check_blend(blend: Blend, style_ids: Sequence[str]) -> None:
     """Raise UnknownStyle or InvalidOption unless the weights are of known styles, 0 or more, and sum to 1."""
-    if unknown := sorted(set(blend).difference(style_ids)):
+    if unknown := sorted(set(own(blend)).difference(style_ids)):
         raise UnknownStyle(f"The model has no style {', '.join(unknown)}.")
     # Written so that a NaN fails both.
     if not all(weight >= 0 for weight in blend.values()) or not abs(sum(blend.values()) - 1) <= BLEND_TOLERANCE:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine.blend import parse_blend
+from app.engine.blend import handles_in, parse_blend
 from app.errors import InvalidOption, UnknownStyle
 
 KNOWN = ("starry_night", "great_wave", "scream")
@@ -29,6 +29,35 @@ KNOWN = ("starry_night", "great_wave", "scream")
 )
 def test_weights_are_normalised(text: str, blend: dict[str, float]) -> None:
     assert parse_blend(text, KNOWN) == pytest.approx(blend, rel=1e-12)
+
+
+HANDLE = "style:0123456789abcdef0123456789abcdef"
+OTHER = "style:" + "1" * 32
+
+
+@pytest.mark.parametrize(
+    ("text", "blend"),
+    [
+        (HANDLE, {HANDLE: 1.0}),
+        (f" {HANDLE} : 3 , scream:1 ", {HANDLE: 0.75, "scream": 0.25}),
+        (f"{OTHER}:0.5,{HANDLE}:0.5", {OTHER: 0.5, HANDLE: 0.5}),
+    ],
+)
+def test_a_handle_stands_where_a_style_may(text: str, blend: dict[str, float]) -> None:
+    assert parse_blend(text, [*KNOWN, HANDLE, OTHER]) == pytest.approx(blend)
+    assert set(handles_in(text)) == set(blend) - set(KNOWN)
+
+
+def test_a_style_called_style_keeps_its_weight() -> None:
+    text = "style:12345678901234567890.1234567890,scream:12345678901234567890.1234567890"
+    assert parse_blend(text, ["style", *KNOWN]) == {"style": 0.5, "scream": 0.5}
+    assert handles_in(text) == []
+
+
+@pytest.mark.parametrize("text", [HANDLE, HANDLE[:-1], HANDLE + "0", HANDLE.upper(), HANDLE + "::1", "style:"])
+def test_what_is_no_known_handle_is_refused(text: str) -> None:
+    with pytest.raises(InvalidOption):
+        parse_blend(text, KNOWN)
 
 
 @pytest.mark.parametrize(

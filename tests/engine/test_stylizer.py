@@ -12,6 +12,7 @@ from PIL import Image
 
 from app.engine.device import Device
 from app.engine.openvino_graph import NonFiniteError
+from app.engine.row import Row
 from app.errors import InvalidOption, UnknownStyle
 from app.nets.precision import supports_bfloat16
 
@@ -165,3 +166,42 @@ def test_the_generator_is_put_into_inference_mode():
     assert isinstance(stylizer._generator, Affine)
     assert not stylizer._generator.training
     assert not any(p.requires_grad for p in real_stylizer()._generator.parameters())
+
+
+def row(gamma, beta, name="style:1"):
+    return Row(name, torch.tensor([float(gamma)]), torch.tensor([float(beta)]))
+
+
+def test_a_row_beside_the_models_own_paints_like_one_of_them():
+    stylizer = affine_stylizer(gamma=0.5, beta=0.1)
+    own, beside = stylizer.paint([ALL_BYTES] * 2, [{"plain": 1.0}, {row(0.5, 0.1): 1.0}])
+    assert np.array_equal(own, beside)
+
+
+def test_rows_mix_with_the_models_own_in_any_order():
+    stylizer = affine_stylizer(gamma=0)
+    white, gray = row(0, 1), row(0, 0.5, "style:2")
+    for blend in ({"plain": 0.5, white: 0.25, gray: 0.25}, {gray: 0.25, white: 0.25, "plain": 0.5}):
+        [painted] = stylizer.paint([ALL_BYTES], [blend])
+        assert (painted == round(255 * 0.375)).all()
+        assert stylizer.fingerprint(blend) == stylizer.fingerprint({gray: 0.25, white: 0.25, "plain": 0.5})
+
+
+def test_the_fingerprint_is_that_of_the_row_and_not_of_its_name():
+    stylizer = affine_stylizer()
+    assert stylizer.fingerprint({row(1, 0): 1.0}) == stylizer.fingerprint({row(1, 0, "another name"): 1.0})
+    assert stylizer.fingerprint({row(1, 0): 1.0}) != stylizer.fingerprint({row(1, 0.1): 1.0})
+    assert stylizer.fingerprint({row(1, 0): 0.0, "plain": 1.0}) == stylizer.fingerprint({"plain": 1.0})
+
+
+def test_a_row_of_another_width_is_refused():
+    with pytest.raises(UnknownStyle, match="style:1 is of another model"):
+        affine_stylizer().paint([ALL_BYTES], [{Row("style:1", torch.ones(4), torch.zeros(4)): 1.0}])
+
+
+def test_a_row_survives_as_bytes():
+    made = Row("style:1", torch.tensor([1.5, -2.0]), torch.tensor([0.25, 3e-8]))
+    again = Row.from_bytes("style:1", made.to_bytes())
+    assert again == made
+    assert torch.equal(again.gamma, made.gamma)
+    assert torch.equal(again.beta, made.beta)
