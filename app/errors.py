@@ -3,7 +3,9 @@
 PasticheError                      500 internal-error
 ├── RequestError                   400 bad-request
 │   ├── InvalidOption              422 invalid-option
-│   │   └── UnknownStyle           422 unknown-style
+│   │   ├── UnknownStyle           422 unknown-style
+│   │   │   └── UnknownStyleImage  422 unknown-style-image
+│   │   └── NoStyleEncoder         422 no-style-encoder
 │   ├── NotAcceptable              406 not-acceptable
 │   ├── MalformedBody              400 malformed-body
 │   ├── BodyTooLarge               413 body-too-large
@@ -24,6 +26,7 @@ PasticheError                      500 internal-error
 │   ├── ResultExpired              410 result-expired
 │   ├── TooManyRequests            429 too-many-requests    Retry-After
 │   ├── TooManyJobs                429 too-many-jobs        Retry-After
+│   ├── TooManyStyleImages         429 too-many-style-images
 │   ├── PictureError               422 broken-picture
 │   │   ├── UnsupportedPicture     415 unsupported-picture
 │   │   ├── AnimatedPicture        415 animated-picture
@@ -100,6 +103,21 @@ class UnknownStyle(InvalidOption):
 
     slug = "unknown-style"
     title = "Unknown style"
+
+
+class UnknownStyleImage(UnknownStyle):
+    """No style image of yours has this handle: it has expired, was deleted, or was sent with another key; send the
+    image again."""
+
+    slug = "unknown-style-image"
+    title = "Unknown style image"
+
+
+class NoStyleEncoder(InvalidOption):
+    """The model has no style encoder, so it has its own styles only."""
+
+    slug = "no-style-encoder"
+    title = "No style encoder"
 
 
 class NotAcceptable(RequestError):
@@ -237,7 +255,7 @@ class ResultExpired(RequestError):
 
 
 class TooManyRequests(RequestError):
-    """Too many jobs per minute for one principal, or too many requests without a valid key; retry after
+    """Too many jobs or style images per minute for one principal, or too many requests without a valid key; retry after
     `Retry-After` seconds."""
 
     status = 429
@@ -251,6 +269,14 @@ class TooManyJobs(RequestError):
     status = 429
     slug = "too-many-jobs"
     title = "Too many waiting jobs"
+
+
+class TooManyStyleImages(RequestError):
+    """As many style images are kept as allowed, of this principal or in all."""
+
+    status = 429
+    slug = "too-many-style-images"
+    title = "Too many style images"
 
 
 class PictureError(RequestError):

@@ -1,4 +1,4 @@
-"""Periodic clean-up in every worker: jobs of silent workers, lost messages, expired results.
+"""Periodic clean-up in every worker: jobs of silent workers, lost messages, expired results and style images.
 
 All of it is safe in several workers at once.
 """
@@ -18,6 +18,7 @@ from app.jobs.events import apply
 from app.jobs.job import ENDED, JOB_ID, EventKind, Job, JobStatus, job_prefix
 from app.jobs.leases import waiting_or_failed
 from app.model_store.reservations import forget_abandoned
+from app.model_store.style_images import StyleImages
 from app.model_store.version_rows import VersionRows
 from app.sql.database import Database
 from app.sql.schema import job_events, jobs, now_ms
@@ -49,6 +50,7 @@ class Reaper:
 
     def __init__(self, database: Database, *, expiry_seconds: float, history_seconds: float) -> None:
         self._database = database
+        self._style_images = StyleImages(database)
         self._expiry_ms = int(expiry_seconds * 1000)
         self._history_ms = int(history_seconds * 1000)
 
@@ -106,6 +108,10 @@ class Reaper:
         old = select(jobs.c.id).where(jobs.c.blobs_deleted, jobs.c.expires_at < now_ms() - self._history_ms)
         with self._database.write() as connection:
             return connection.execute(delete(jobs).where(jobs.c.id.in_(old.limit(AT_ONCE)))).rowcount
+
+    def forget_style_images(self) -> int:
+        """Delete style images that have expired. Returns how many."""
+        return self._style_images.forget_expired()
 
     def ownerless(self, job_ids: Collection[str]) -> list[str]:
         """Those of the ids that have no row."""
@@ -188,7 +194,11 @@ class ReaperThread:
             self._dispatch.send(job.id, job.priority)
 
     def clean(self) -> None:
-        """Delete expired blobs, old rows, and what unfinished publications left. Raises LedgerUnavailable."""
+        """Delete expired blobs and style images, old rows, and what unfinished publications left.
+
+        Raises:
+            LedgerUnavailable.
+        """
         for job_id in self._reaper.expired():
             try:
                 self._storage.delete_prefix(job_prefix(job_id))
@@ -197,6 +207,7 @@ class ReaperThread:
                 return
             self._reaper.forget_blobs(job_id)
         self._reaper.forget_history()
+        self._reaper.forget_style_images()
         if time.monotonic() - self._tidied_at >= TIDY_SECONDS:
             self._tidied_at = time.monotonic()
             self.tidy()

@@ -21,12 +21,14 @@ from app.settings.limits import LimitSettings
 from app.settings.models import ModelSettings
 from app.settings.server import ServerSettings
 from app.settings.storage import StorageSettings
+from app.settings.style_images import StyleImageSettings
 from app.settings.training import TrainingSettings
 
 
 # pydantic takes the fields of the last base first, which gives the order of the documentation.
 class Settings(
     TrainingSettings,
+    StyleImageSettings,
     JobSettings,
     StorageSettings,
     LimitSettings,

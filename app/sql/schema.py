@@ -11,8 +11,10 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -156,6 +158,40 @@ active_models = Table(
     Column("changed_by", String(128), nullable=False),
     # Whether it was activated although it is a candidate.
     Column("forced", Boolean, nullable=False),
+)
+
+# Style images of principals, which styles are read from at once: `hash` is the end of a handle.
+style_images = Table(
+    "style_images",
+    metadata,
+    Column("principal", String(128), primary_key=True),
+    Column("hash", String(32), primary_key=True),
+    # A JPEG, small, and large enough to be read again by another encoder, or to be refined from.
+    Column("picture", LargeBinary, nullable=False),
+    # Of the image as it was sent.
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "expires_at"),
+)
+
+# What they are to a generator, named by the SHA-256 of its weights.
+style_readings = Table(
+    "style_readings",
+    metadata,
+    Column("principal", String(128), primary_key=True),
+    Column("hash", String(32), primary_key=True),
+    Column("generator", String(64), primary_key=True),
+    # Which encoder has read the code, and the row that stylizes: the code's own until it is refined. Both are
+    # little-endian float32.
+    Column("encoder", String(80), nullable=False),
+    Column("code", LargeBinary, nullable=False),
+    Column("row", LargeBinary, nullable=False),
+    Column("refined", Boolean, nullable=False),
+    # The job that refines it, or did.
+    Column("job", String(36)),
+    ForeignKeyConstraint(["principal", "hash"], ["style_images.principal", "style_images.hash"], ondelete="CASCADE"),
 )
 
 # Style images to train from.
