@@ -20,6 +20,7 @@ from app.model_store.golden import check_golden, golden_stylizer, paint_golden
 from app.model_store.version import Activation, VersionState, VersionStatus
 from app.model_store.version_resolver import VersionResolver
 from app.model_store.version_rows import VersionRows
+from app.registry.encoders import fitting_folder
 from app.registry.error import InvalidModel, MissingModel
 from app.registry.label import is_model_name, label_of, parse_label
 from app.registry.repository import Model, Repository, load_version, read_manifest
@@ -111,6 +112,10 @@ class ModelStore:
         """Load the model in `folder`. Raises as `folder` does."""
         folder = self.folder(reference)
         return load_version(folder, f"{folder.parent.name}@{folder.name}")
+
+    def encoder_folder(self, generator_sha256: str) -> Path | None:
+        """Of the style encoder that shipped for the generator of that digest. Raises InvalidModel."""
+        return fitting_folder(self._shipped.root, generator_sha256)
 
     def report(self, name: str, version: int) -> Mapping[str, Any]:
         """What was measured of a published version; empty for a shipped one."""

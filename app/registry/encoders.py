@@ -129,15 +129,21 @@ def find_encoder(root: Path, model: Model) -> Encoder:
         MissingEncoder: there is none.
         InvalidModel: it does not match its manifest, or its loss network has changed.
     """
-    digest = digest_of(model.generator)
-    folders = [root / name / str(version) for name, version in map(parse_label, encoders(root))]
-    fitting = [folder for folder in folders if read_encoder_manifest(folder).generator_sha256 == digest]
-    if not fitting:
+    folder = fitting_folder(root, digest_of(model.generator))
+    if folder is None:
         raise MissingEncoder(
             f"There is no style encoder for {model.manifest.label}, so it has its own styles only; "
             "`pastiche train encoder` trains one."
         )
-    return load_encoder(fitting[-1])
+    return load_encoder(folder)
+
+
+def fitting_folder(root: Path, generator_sha256: str) -> Path | None:
+    """Where the encoder for the generator of that digest is, the newest where there are several. Its manifest alone is
+    read. Raises InvalidModel: a manifest is broken."""
+    folders = [root / name / str(version) for name, version in map(parse_label, encoders(root))]
+    fitting = [folder for folder in folders if read_encoder_manifest(folder).generator_sha256 == generator_sha256]
+    return fitting[-1] if fitting else None
 
 
 def encoders(root: Path) -> list[str]:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.engine.stylizer import Stylizer
-from app.errors import InvalidOption, NotFound
+from app.errors import InvalidOption, NoStyleEncoder, NotFound
 from app.registry.manifest import Manifest, Style
 from app.registry.repository import Model, read_verified
 from app.registry.style_search import nearest
+from app.serving.served_encoder import ServedEncoder
 
 MEDIA_TYPES = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
@@ -29,25 +30,26 @@ class Preview:
 
 @dataclass(frozen=True, eq=False)
 class ServedModel:
-    """A served version of a model: its manifest, its stylizer, and its previews by style id."""
+    """A served version of a model: its manifest, its stylizer, its previews by style id, and its style encoder."""
 
     manifest: Manifest
     stylizer: Stylizer
     previews: Mapping[str, Preview]
+    encoder: ServedEncoder | None = None
 
     @property
     def label(self) -> str:
         return self.manifest.label
 
 
-def load_served_model(model: Model, stylizer: Stylizer) -> ServedModel:
+def load_served_model(model: Model, stylizer: Stylizer, encoder: ServedEncoder | None = None) -> ServedModel:
     """Load a model with its previews, since its folder may change or vanish later.
 
     Raises:
         InvalidModel: a preview has changed since it was published.
     """
     previews = {style.id: found for style in model.manifest.styles if (found := read_preview(model, style))}
-    return ServedModel(model.manifest, stylizer, previews)
+    return ServedModel(model.manifest, stylizer, previews, encoder)
 
 
 class Catalogue:
@@ -93,6 +95,18 @@ class Catalogue:
 
     def preview(self, manifest: Manifest, style: Style) -> Preview | None:
         return self._served[manifest.label].previews.get(style.id)
+
+    def encoder(self, manifest: Manifest) -> ServedEncoder:
+        """The style encoder of this model. Raises NoStyleEncoder."""
+        found = self._served[manifest.label].encoder
+        if found is None:
+            others = [label for label, shown in self._served.items() if shown.encoder is not None]
+            raise NoStyleEncoder(
+                f"The model {manifest.label} has no style encoder, so it takes no style images: use one of its own "
+                "styles" + (f", or the model {others[0]}." if others else "."),
+                models=others,
+            )
+        return found
 
     def stylizer(self, manifest: Manifest) -> Stylizer:
         """The stylizer of this model; a request that holds it can finish with it after a swap."""

@@ -21,6 +21,7 @@ from app.model_store.store import ModelStore
 from app.registry.error import InvalidModel, MissingModel
 from app.registry.label import label_of, parse_label
 from app.serving.catalogue import Catalogue, ServedModel, load_served_model
+from app.serving.served_encoder import find_served_encoder
 
 # Niceness of the thread that warms up a new version while the engine works.
 THREADS = 1
@@ -162,7 +163,8 @@ class ModelWatcher:
             if shown.label == label:
                 return shown
         loaded = load_stylizer(self._model_store, label, self._device)
-        return load_served_model(loaded.model, loaded.stylizer)
+        encoder = find_served_encoder(self._model_store, loaded.generator_sha256)
+        return load_served_model(loaded.model, loaded.stylizer, encoder)
 
     def _refuse(self, name: str, label: str, error: Exception) -> None:
         known = self._refusals.get(name)
