@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +18,8 @@ from app.cli.training_run import check_device, explained, progress_bar, read_des
 from app.model_builds.addition import Addition, add_styles, fitting_precision
 from app.model_builds.previews import preview_photo
 from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published
-from app.registry.repository import Repository
+from app.registry.encoders import Encoder, MissingEncoder, find_encoder
+from app.registry.repository import Model, Repository
 from app.settings import SHIPPED_MODELS
 from app.style_id import StyleId, style_id_of
 from app.training.paintings import StyleImage
@@ -57,7 +58,7 @@ def add(
     content_weight: Annotated[
         float | None, typer.Option(help="Weight of the content loss: more keeps more of the photo.")
     ] = None,
-    start: Annotated[str | None, typer.Option(help="nearest or mean: the row to start from.")] = None,
+    start: Annotated[str | None, typer.Option(help="encoded, nearest or mean: the row to start from.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the photos.")] = None,
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16; by default the faster one.")] = None,
     descriptor: Annotated[
@@ -111,12 +112,19 @@ def add(
             exclude=exclude.read_text().splitlines() if exclude else (),
             preview=preview_photo(preview),
             device=place,
+            encoder=encoder_for(models, base),
         )
         with folder_of(run) as folder, stopped_by_signals() as stop, progress_bar() as watch:
             candidate = add_styles(addition, folder, watch, stop)
-        started = candidate.manifest.additions[-1].styles[work.id].started_from
-        console.print(f"{work.id}: begun from {started or 'the mean of all rows'}.")
+        console.print(f"{work.id}: begun from {candidate.manifest.additions[-1].styles[work.id].start}.")
         publish_or_exit(candidate, models, "train add", force=force)
+
+
+def encoder_for(models: Path, base: Model) -> Encoder | None:
+    """The style encoder for its generator, where there is one. Raises InvalidModel: it is broken."""
+    with suppress(MissingEncoder):
+        return find_encoder(models, base)
+    return None
 
 
 @contextmanager

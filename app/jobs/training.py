@@ -31,7 +31,9 @@ from app.model_store.store import ModelStore, open_model_store
 from app.model_store.version import BaseSuperseded, VersionState
 from app.nets.descriptor import Descriptor
 from app.registry.descriptors import SHIPPED_DESCRIPTOR
+from app.registry.encoders import Encoder, digest_of, load_encoder
 from app.registry.error import InvalidModel
+from app.registry.repository import Model
 from app.settings import Settings
 from app.training.checkpoint import Checkpoint
 from app.training.objective import MissingLayer
@@ -118,6 +120,7 @@ class Training:
                 add_recipe(base.manifest.recipe, given),
                 photos=self._settings.photos_dir,
                 device=self._device,
+                encoder=self._encoder(base),
             )
             candidate = trained(add_styles, addition, run, self._watch(context, run))
             if not params.follows:
@@ -148,6 +151,11 @@ class Training:
         candidate = trained(train_full, training, run, self._watch(context, run))
         assert candidate is not None, "only a process that is not the first of several has none"
         return candidate
+
+    def _encoder(self, base: Model) -> Encoder | None:
+        """For its generator, where there is one. Raises InvalidModel."""
+        folder = self._model_store.encoder_folder(digest_of(base.generator))
+        return None if folder is None else load_encoder(folder)
 
     def _watch(self, context: JobContext, run: Path) -> TrainingWatch:
         return TrainingWatch(context, run, self._settings.job_checkpoint_seconds)

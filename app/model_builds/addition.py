@@ -19,11 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
+from app.engine.style_reader import StyleReader
 from app.model_builds.candidate import Candidate, pass_gates
 from app.model_builds.card import append_to_card
 from app.model_builds.catalogued import catalogued
@@ -34,6 +36,7 @@ from app.model_builds.scores import Scores, score
 from app.nets.descriptor import Descriptor
 from app.nets.norm import StyleRows
 from app.nets.precision import supports_bfloat16
+from app.registry.encoders import Encoder
 from app.registry.manifest import Appended, Origin
 from app.registry.publish import Draft, draft_addition, now
 from app.registry.repository import WEIGHTS, Model, read_verified
@@ -41,7 +44,7 @@ from app.training.checkpoint import Checkpoint
 from app.training.gates import Findings, Painted, judge_golden, judge_tensors
 from app.training.objective import Objective
 from app.training.paintings import StyleImage
-from app.training.photos import read_picture
+from app.training.photos import open_rgb, read_picture
 from app.training.recipe import AddRecipe, UnusableRecipe
 from app.training.row_trainer import RowTrainer
 from app.training.run import CHECKPOINT, Run
@@ -69,6 +72,7 @@ class Addition:
         photos: a folder of photos; None: the built-in pictures.
         exclude: file names in it that are kept out of the training, and scored on.
         preview: the photo (1, 3, H, W) in 0..1 for the previews of the new styles.
+        encoder: for the base's generator, where there is one.
     """
 
     base: Model
@@ -80,6 +84,7 @@ class Addition:
     exclude: Collection[str] = ()
     preview: Tensor = field(default_factory=preview_photo)
     device: torch.device = CPU
+    encoder: Encoder | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -139,7 +144,28 @@ def build_trainer(addition: Addition, pictures: Pictures, tell: Callable[[float]
     base = addition.base
     recipe = addition.recipe.model_copy(update={"base": base.manifest.label, "paintings": sha256_of(addition.works)})
     objective = build_objective(addition, copy.deepcopy(addition.descriptor))
-    return RowTrainer(recipe, addition.ids, base.generator, base.rows, objective, pictures.seen, addition.device, tell)
+    return RowTrainer(
+        recipe,
+        addition.ids,
+        base.generator,
+        base.rows,
+        objective,
+        pictures.seen,
+        addition.device,
+        tell,
+        encoded_rows(addition),
+    )
+
+
+def encoded_rows(addition: Addition) -> tuple[Tensor, Tensor] | None:
+    """Gamma and beta (styles, features) to start from, where an encoder reads them from the style images."""
+    if addition.encoder is None or addition.recipe.start != "encoded":
+        return None
+    found = copy.deepcopy(addition.encoder)  # the reader converts it
+    reader = StyleReader(found.network, found.encoder, found.manifest.stroke)
+    codes = [reader.code(np.asarray(open_rgb(work.path))) for work in addition.works]
+    gamma, beta = reader.row(torch.cat(codes))
+    return gamma.clone(), beta.clone()  # no tensors of the inference mode
 
 
 def sha256_of(works: Sequence[StyleImage]) -> dict[str, str]:
@@ -196,6 +222,7 @@ def draw_up(addition: Addition, pictures: Pictures, trainer: RowTrainer, rows: S
             work.id: Origin(
                 painting_sha256=trainer.recipe.paintings[work.id],
                 started_from=None if start.row is None else base.manifest.style_ids[start.row],
+                encoder=addition.encoder.manifest.label if start.given and addition.encoder else None,
             )
             for work, start in zip(addition.works, trainer.starts, strict=True)
         },

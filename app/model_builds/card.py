@@ -32,7 +32,7 @@ def write_card(
 def append_to_card(card: str, recipe: AddRecipe, styles: Sequence[Style], scores: Scores, appended: Appended) -> str:
     """The card of the base with a section on the styles that were added to it."""
     works = "; ".join(f"`{style.id}` ({describe(style)})" for style in styles)
-    starts = ", ".join(origin.started_from or "the mean of all rows" for origin in appended.styles.values())
+    starts = ", ".join(origin.start for origin in appended.styles.values())
     made = (
         f"{works}: rows alone, trained for {recipe.steps} steps of {recipe.batch} crops of {recipe.crop} px on "
         f"{appended.pictures}, against the loss network `{appended.descriptor}`, from the rows of: {starts}. Every "

@@ -67,11 +67,20 @@ class Origin(Part):
 
     Attributes:
         painting_sha256: SHA-256 of the style image's file.
-        started_from: id of the style whose row it started as; None: it started as the mean of all rows.
+        started_from: id of the style whose row it started as; None: it started as the mean of all rows, unless there is
+            an encoder.
+        encoder: label of the style encoder that read the row that it started as; None: there was none.
     """
 
     painting_sha256: Sha256
     started_from: StyleId | None
+    encoder: str | None = None
+
+    @property
+    def start(self) -> str:
+        """What it started from, in words."""
+        read = f"what {self.encoder} read from the style image" if self.encoder else None
+        return read or self.started_from or "the mean of all rows"
 
 
 class Appended(Part):

@@ -164,8 +164,9 @@ class AddRecipe(Aim):
     average: Decay = 0.98
     content_weight: float = Field(0.1, ge=0, le=10)
 
-    # Start of a new row: the existing row whose results are nearest to the style image, or the mean of all rows.
-    start: Literal["nearest", "mean"] = "nearest"
+    # Start of a new row: what the generator's style encoder reads from the style image; without an encoder, or with
+    # `nearest`, the existing row whose results are nearest to the style image; or the mean of all rows.
+    start: Literal["encoded", "nearest", "mean"] = "encoded"
 
 
 class EncoderRecipe(Aim):

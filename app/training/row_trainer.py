@@ -37,15 +37,17 @@ class RowStart:
     """The start of a new row.
 
     Attributes:
-        row: index of the existing row; None: the mean of all.
+        row: index of the existing row; None: the mean of all, or `given`.
         total: mean loss of its results against the new style image.
         gamma, beta: (features,).
+        given: none of the existing rows, nor made of them: a style encoder's, say.
     """
 
     row: int | None
     total: float
     gamma: Tensor
     beta: Tensor
+    given: bool = False
 
 
 class RowTrainer(Trainer):
@@ -55,6 +57,7 @@ class RowTrainer(Trainer):
         generator, rows: the model to add to; neither is changed.
         styles: ids of the new styles, in the order of the objective's style images.
         tell: called with the share (0..1) of starts that have been measured, which takes a while with many rows.
+        given: gamma and beta (styles, features) to start from, in place of what the recipe says.
 
     Attributes:
         rows: the new rows alone.
@@ -73,6 +76,7 @@ class RowTrainer(Trainer):
         photos: Photos,
         device: torch.device,
         tell: Callable[[float], None] = lambda _: None,
+        given: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
         self.paint = FrozenGenerator(generator, device, dtype)
@@ -83,7 +87,10 @@ class RowTrainer(Trainer):
         self.objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.rows = StyleRows(len(styles), generator.features)
         super().__init__(recipe, styles, nn.ModuleDict({"rows": self.rows}), photos, device)
-        self.start_from(self.choose_starts(copy.deepcopy(rows).to(device), tell))
+        if given is None:
+            self.start_from(self.choose_starts(copy.deepcopy(rows).to(device), tell))
+        else:
+            self.start_from(self.given_starts(*given))
 
     @torch.no_grad()
     def start_from(self, starts: Sequence[RowStart]) -> None:
@@ -101,8 +108,7 @@ class RowTrainer(Trainer):
     @torch.no_grad()
     def choose_starts(self, rows: StyleRows, tell: Callable[[float], None] = lambda _: None) -> list[RowStart]:
         """The start of every new style: the best of the existing rows and their mean, on the same photos."""
-        steps = range(math.ceil(START_PHOTOS / self.recipe.batch))
-        photos = torch.cat([self.photos.sample(step, START_SALT).photos for step in steps]).to(self.device)
+        photos = self.start_photos()
         starts = [RowStart(row, math.inf, rows.gamma[row], rows.beta[row]) for row in range(len(rows.gamma))]
         if self.recipe.start == "mean":
             starts = [RowStart(None, math.inf, rows.gamma.mean(dim=0), rows.beta.mean(dim=0))]
@@ -111,6 +117,19 @@ class RowTrainer(Trainer):
             tell(done / len(starts))
             measured.append(self.measure(start, photos))
         return [min(of_style, key=lambda start: start.total) for of_style in zip(*measured, strict=True)]
+
+    @torch.no_grad()
+    def given_starts(self, gamma: Tensor, beta: Tensor) -> list[RowStart]:
+        """A start of its own for every new style, measured on the photos of the others."""
+        photos = self.start_photos()
+        rows = zip(gamma.to(self.device), beta.to(self.device), strict=True)
+        starts = [RowStart(None, math.inf, *row, given=True) for row in rows]
+        return [self.measure(start, photos)[place] for place, start in enumerate(starts)]
+
+    def start_photos(self) -> Tensor:
+        """(P, 3, crop, crop) on the device, the same for all starts."""
+        steps = range(math.ceil(START_PHOTOS / self.recipe.batch))
+        return torch.cat([self.photos.sample(step, START_SALT).photos for step in steps]).to(self.device)
 
     def measure(self, start: RowStart, photos: Tensor) -> list[RowStart]:
         """A start for each style image, with its loss against that."""

@@ -7,6 +7,7 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,11 +15,14 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from app.model_builds.addition import Addition, UnusableAddition, add_styles
+from app.model_builds.addition import Addition, UnusableAddition, add_styles, build_trainer, encoded_rows
+from app.model_builds.pictures import gather
 from app.model_builds.progress import TrainingStopped
 from app.model_builds.sample_photos import SAMPLE_PHOTOS
 from app.nets.descriptor import load_descriptor
 from app.nets.generators import Johnson
+from app.nets.style_encoder import StyleEncoder
+from app.registry.encoders import Encoder
 from app.registry.repository import Repository
 from app.training.inspection import UnusablePhotos
 from app.training.paintings import StyleImage
@@ -102,6 +106,27 @@ def test_the_version_tells_where_its_style_comes_from(added, addition, painting)
     card = candidate.draft.contents["card.md"].decode()
     assert "## Added to compact@1" in card
     assert "Harbour, A. Painter, 1901" in card
+
+
+def test_a_style_starts_from_what_an_encoder_reads(addition, random_descriptor, tmp_path):
+    """Whichever styles the model has, and however many."""
+    torch.manual_seed(0)
+    features = addition.base.generator.features
+    encoder = StyleEncoder({"relu1_1": 6}, features, rank=2, hidden=8, bottleneck=3).requires_grad_(False)
+    manifest = SimpleNamespace(label="encoder@3", stroke=64)
+    found = Encoder(manifest, load_descriptor(load_file(random_descriptor)), encoder)
+    changed = replace(addition, encoder=found)
+    gamma, beta = encoded_rows(changed)
+    assert gamma.shape == beta.shape == (1, features)
+    trainer = build_trainer(changed, gather(None, (), 1, changed.recipe), lambda _: None)
+    assert torch.equal(trainer.rows.gamma, gamma)
+    assert torch.equal(trainer.rows.beta, beta)
+    candidate = add_styles(changed, tmp_path, lambda _: None)
+    origin = candidate.manifest.additions[-1].styles["harbour"]
+    assert (origin.started_from, origin.encoder) == (None, "encoder@3")
+    assert "what encoder@3 read from the style image" in candidate.draft.contents["card.md"].decode()
+    nearest = replace(changed, recipe=changed.recipe.model_copy(update={"start": "nearest"}))
+    assert encoded_rows(nearest) is None
 
 
 def test_the_report_is_in_the_manifest(added):

@@ -33,13 +33,13 @@ def recipe(**members):
     return AddRecipe.model_validate(shared | {"steps": 6} | members)
 
 
-def make_row_trainer(inputs, model, **members):
+def make_row_trainer(inputs, model, given=None, **members):
     chosen = recipe(**members)
     works = list_paintings(inputs / "paintings")
     targets = [read_picture(work.path, chosen.stroke) for work in works]
     objective = Objective(load_descriptor(random_vgg()), targets, [1.0] * len(works), chosen)
     photos = Photos(list_photos(inputs / "photos"), len(works), chosen)
-    return RowTrainer(chosen, STYLES, *model, objective, photos, torch.device("cpu"))
+    return RowTrainer(chosen, STYLES, *model, objective, photos, torch.device("cpu"), given=given)
 
 
 def train(trainer, steps=None):
@@ -93,6 +93,16 @@ def test_a_row_starts_from_the_mean_where_it_is_told_to(inputs, model):
     trainer = make_row_trainer(inputs, model, start="mean")
     assert [start.row for start in trainer.starts] == [None, None]
     torch.testing.assert_close(trainer.rows.beta[1], model[1].beta.mean(dim=0))
+
+
+def test_a_row_starts_from_the_one_that_is_given(inputs, model):
+    given = (torch.full((2, model[0].features), 0.5), torch.full((2, model[0].features), 0.25))
+    trainer = make_row_trainer(inputs, model, given=given)
+    assert [(start.row, start.given) for start in trainer.starts] == [(None, True)] * 2
+    assert torch.equal(trainer.rows.gamma, given[0])
+    photos = trainer.photos.sample(0, 1_000_000).photos
+    rows = trainer.rows.requires_grad_(False)
+    assert trainer.starts[1].total == pytest.approx(mean_total(trainer, photos, rows, 1, 1), rel=1e-4)
 
 
 def test_an_interrupted_training_ends_as_an_undisturbed_one(inputs, model):

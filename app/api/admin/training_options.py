@@ -125,8 +125,11 @@ class AddOptions(TrainingOptions):
     minutes: float | None = Field(
         None, gt=0, le=240, description="Minutes to train for, in place of `steps`.", examples=[1.0]
     )
-    start: Literal["nearest", "mean"] | None = Field(
-        None, description="Start from the row of the nearest style, or from the mean of all.", examples=["nearest"]
+    start: Literal["encoded", "nearest", "mean"] | None = Field(
+        None,
+        description="Start from what the model's style encoder reads from the style image, from the row of the nearest "
+        "style, or from the mean of all. Without it `encoded`, or `nearest` where there is no encoder.",
+        examples=["nearest"],
     )
 
     @model_validator(mode="after")
