@@ -64,24 +64,8 @@ def test_a_job_of_another_tab_appears_in_this_one(visit, style_file):
     expect(page.locator(".job")).to_contain_text("Cancelled")
 
 
-def test_a_service_that_paints_any_style_at_once_is_asked_to(visit, small, style_file):
-    """The route is not there yet; the page finds it in the OpenAPI document."""
-    page = visit("docs", small)
-    expect(page.get_by_role("heading", name="Stylize a photo")).to_be_visible()
-    page.context.route("**/openapi.json", lambda route: route.fulfill(json={"paths": {"/v1/styles": {"post": {}}}}))
-    page.context.route(
-        lambda url: url.endswith("/v1/styles"),
-        lambda route: (
-            route.fulfill(status=201, json={"id": "style:0f3a"})
-            if route.request.method == "POST"
-            else route.continue_()
-        ),
-    )
-    page.context.route(
-        "**/v1/stylize?styles=style%3A0f3a*",
-        lambda route: route.fulfill(body=route.request.post_data_buffer, content_type="image/jpeg"),
-    )
-    page.goto(f"{small.url}/#any")
+def test_a_style_image_beside_the_photo_is_painted_with_at_once(visit, style_file):
+    page = visit("#any")
     page.get_by_role("button", name="A cat").click()
     page.locator(".order-part", has_text="Style image").locator("input[type=file]").set_input_files(style_file)
     page.get_by_role("button", name="Paint at once").click()
@@ -89,4 +73,34 @@ def test_a_service_that_paints_any_style_at_once_is_asked_to(visit, small, style
     expect(page.locator("a[download]")).to_be_visible()
     page.reload()
     expect(page.get_by_role("heading", name="Your style image")).to_be_visible()
-    assert "styles=style:0f3a" in page.url
+    assert re.search("styles=style:[0-9a-f]{32}", page.url)
+
+
+def test_a_dropped_style_image_is_painted_with_and_then_refined(visit, photo_file, check_access):
+    page = visit("#paint?photo=cat&size=256")
+    # A second is enough to see the stages.
+    page.context.route(
+        "**/refinement?*", lambda route: route.continue_(url=route.request.url.replace("seconds=20", "seconds=1"))
+    )
+    page.locator(".own-drop input[type=file]").set_input_files(photo_file)
+    own = page.get_by_role("region", name="Your style image")
+    expect(own).to_contain_text("at a glance")
+    expect(page.locator("a[download]")).to_be_visible()
+    check_access(page)
+    painted = page.get_by_alt_text("The painting").get_attribute("src")
+    own.get_by_role("button", name="Refine").click()
+    expect(own).to_contain_text("Being trained")
+    expect(own).to_contain_text(re.compile("Trained on your image|no better this time"), timeout=300_000)
+    if "Trained" in own.inner_text():
+        expect(page.get_by_alt_text("The painting")).not_to_have_attribute("src", painted)
+    page.reload()
+    expect(page.get_by_role("region", name="Styles").get_by_text("Your style image")).to_be_visible()
+    own.get_by_role("button", name="Forget this image").click()
+    expect(page.get_by_role("heading", name="Your style image")).to_have_count(0)
+    expect(page.get_by_role("region", name="Styles").get_by_text("Your style image", exact=True)).to_have_count(0)
+
+
+def test_a_model_that_takes_no_style_images_is_asked_for_none(visit, small):
+    page = visit("#paint?photo=cat&size=64", small)
+    expect(page.locator(".tile").first).to_be_visible()
+    expect(page.locator(".own-drop")).to_have_count(0)

@@ -1,20 +1,24 @@
 /** This photo in every style. A click paints; the plus adds to the blend. */
 import { html, useEffect, useRef } from "../view.js";
 import * as catalogue from "../state/catalogue.js";
+import { own } from "../state/instant.js";
 import { MOST_STYLES, options, settle } from "../state/options.js";
 import { previewOf, unwant, visible, want } from "../state/previews.js";
 import { photo } from "../state/photo.js";
 import { Icon } from "./icon.js";
+import { OwnImageDrop } from "./own-image.js";
 import { Trouble } from "./trouble.js";
 
-const { artist, artists, centuries, century, found, models, search, state, problem, styles } = catalogue;
+const { takesImages, artist, artists, centuries, century, found, models, search, state, problem, styles } = catalogue;
 
 export function Gallery() {
   return html`<section class="gallery" aria-label="Styles">
     <${Filters} />
+    ${takesImages.value && html`<${OwnImageDrop} />`}
     ${state.value === "failed" && problem.value
       ? html`<${Trouble} problem=${problem.value} onAgain=${() => catalogue.load(options.value.model)} />`
       : html`<ul class="tiles" role="list">
+          ${takesImages.value && own.value.map((image) => html`<${Tile} key=${image.id} style=${{ artist: null, year: null, ...image }} />`)}
           ${found.value.map((style) => html`<${Tile} key=${style.id} style=${style} />`)}
         </ul>`}
     ${state.value === "ready" && !found.value.length && html`<p class="soft nothing">No matching style.</p>`}

@@ -6,6 +6,7 @@ import { styleOf } from "../state/catalogue.js";
 import { Blend } from "./blend.js";
 import { HistoryStrip } from "./history-strip.js";
 import { CameraButton, PickButton } from "./inlet.js";
+import { OwnImage } from "./own-image.js";
 import { Output } from "./output.js";
 import { Slider } from "./slider.js";
 
@@ -13,6 +14,7 @@ export function Panel() {
   return html`<aside class="panel" aria-label="Options">
     <${Caption} />
     <${Blend} />
+    ${ownId() && html`<${OwnImage} id=${ownId()} />`}
     <div class="group">
       <${Slider} name="strength" title="Strength" min=${0} max=${1} step=${0.01} say=${percent} />
       <${Slider} name="stroke" title="Stroke size" min=${0.5} max=${2} step=${0.05} say=${times} />
@@ -26,6 +28,12 @@ export function Panel() {
       <button onClick=${remove}>Start again</button>
     </div>
   </aside>`;
+}
+
+/** Of a style image of the reader's own, where the painting is in its style alone. */
+function ownId() {
+  const [first, ...others] = options.value.styles;
+  return first && !others.length && first.id.startsWith("style:") ? first.id : null;
 }
 
 /** A caption, as beside a picture in a museum. */

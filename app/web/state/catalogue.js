@@ -9,6 +9,8 @@ import { json, Problem, reachable } from "./service.js";
 export const models = signal(/** @type {string[]} */ ([]));
 /** Of the model that is chosen. @type {import("../vendor/signals.js").Signal<Style[]>} */
 export const styles = signal([]);
+/** Whether that model takes style images of the reader's own. */
+export const takesImages = signal(false);
 export const state = signal(/** @type {"loading"|"ready"|"failed"} */ ("loading"));
 export const problem = signal(/** @type {Problem|null} */ (null));
 
@@ -34,6 +36,7 @@ export async function load(model) {
     if (turn !== newest) return;
     const first = listed.styles[0]?.model;
     styles.value = listed.styles.filter((/** @type {Style} */ style) => style.model === first);
+    takesImages.value = listed.style_images === true;
     models.value = ready?.models ?? distinct(listed.styles.map((/** @type {Style} */ style) => style.model));
     problem.value = null;
     state.value = "ready";

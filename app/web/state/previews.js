@@ -36,6 +36,14 @@ export function unwant(style) {
   wanted = wanted.filter((other) => other !== style);
 }
 
+/** Paint it again, since it stands for something else now. @param {string} style */
+export function renew(style) {
+  const preview = previewOf(style);
+  if (preview.value) URL.revokeObjectURL(preview.value);
+  preview.value = null;
+  if (visible.has(style)) want(style);
+}
+
 /** Forget everything when the photo or the model changes, and go on when the service comes back. */
 export function follow() {
   let before = "";
