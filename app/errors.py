@@ -106,8 +106,7 @@ class UnknownStyle(InvalidOption):
 
 
 class UnknownStyleImage(UnknownStyle):
-    """No style image of yours has this handle: it has expired, was deleted, or was sent with another key; send the
-    image again."""
+    """None of your style images has this handle: it has expired, was deleted, or was sent with another key."""
 
     slug = "unknown-style-image"
     title = "Unknown style image"
@@ -272,7 +271,7 @@ class TooManyJobs(RequestError):
 
 
 class TooManyStyleImages(RequestError):
-    """As many style images are kept as allowed, of this principal or in all."""
+    """The limit of stored style images is reached, for this principal or in total."""
 
     status = 429
     slug = "too-many-style-images"

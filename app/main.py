@@ -32,6 +32,8 @@ from app.api.jobs import creation, events, results, routes
 from app.api.jobs.gateway import JobGateway
 from app.api.metrics import Metrics
 from app.api.service import Service
+from app.api.style_images import routes as style_images
+from app.api.style_images.library import StyleImageLibrary
 from app.api.stylize import route as stylize
 from app.api.stylize.result_cache import ResultCache
 from app.engine.device import choose_device
@@ -52,6 +54,7 @@ from app.settings.environment import let_matplotlib_write
 PUBLIC = (
     stylize.router,
     styles.router,
+    style_images.router,
     creation.router,
     routes.router,
     events.router,
@@ -129,7 +132,20 @@ def build_service(settings: Settings) -> Service:
     results = ResultCache(settings.result_cache_bytes)
     measured = Metrics()
     measured.watch(engine, codecs, uploads, results, model_watcher)
-    return Service(settings, catalogue, engine, device.name, codecs, uploads, results, measured, gateway, model_watcher)
+    library = StyleImageLibrary(settings, gateway, codecs, measured.count_style_image)
+    return Service(
+        settings,
+        catalogue,
+        engine,
+        device.name,
+        codecs,
+        uploads,
+        results,
+        measured,
+        gateway,
+        model_watcher,
+        library,
+    )
 
 
 def build_gateway(settings: Settings) -> JobGateway:

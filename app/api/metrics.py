@@ -79,6 +79,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._style_images = Counter(
+            "pastiche_style_images",
+            "Style images that came: read by a style encoder (read), or known from before (known).",
+            ["source"],
+            registry=self.registry,
+        )
+
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Status 499: the client closed the connection before the response."""
         # Clients can send any method: unknown ones must not create series.
@@ -95,6 +102,9 @@ class Metrics:
 
     def count_result(self, source: Source | Literal["unchanged"]) -> None:
         self._results.labels(source).inc()
+
+    def count_style_image(self, source: Literal["read", "known"]) -> None:
+        self._style_images.labels(source).inc()
 
     def watch_connections(self, count: Callable[[], int], ended: Mapping[str, int]) -> None:
         """Add the metrics of the server.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -15,11 +16,20 @@ class OptionFields(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
-    styles: str = Field(
+    styles: str | None = Field(
+        None,
         description="Style ids, separated by commas, each with its weight after a colon or none for 1. Weights are "
-        "positive; they are divided by their sum. `GET /v1/styles` lists the ids.",
+        "positive; they are divided by their sum. `GET /v1/styles` lists the ids; the handle of a style image from "
+        "`POST /v1/styles` stands wherever an id may.",
         examples=["starry_night", "starry_night:0.7,great_wave:0.3"],
         max_length=2000,
+    )
+    weights: str | None = Field(
+        None,
+        description="Weights of the `style` images of a form in their order, separated by commas; they count like "
+        "those in `styles`. Without it, each has 1.",
+        examples=["0.7,0.3"],
+        max_length=500,
     )
     strength: float = Field(
         1.0,
@@ -96,6 +106,29 @@ class StyleLossEntry(BaseModel):
     content: float
 
 
+class StyleImageEntry(BaseModel):
+    """What is known about a style image of one's own."""
+
+    stage: Literal["encoded", "refining", "refined"] = Field(
+        description="`encoded`: read from the image at once. `refining`: a job makes it better. `refined`: one has.",
+        examples=["encoded"],
+    )
+    width: int = Field(description="Of the image as it was sent, in pixels.", examples=[1280])
+    height: int = Field(examples=[960])
+    thumbnail: str = Field(
+        description="Path of the image, at most 512 pixels wide and high.",
+        examples=["/v1/styles/style:0f3ac9d1b2e84765a0f3ac9d1b2e8476/thumbnail"],
+    )
+    refinement: str | None = Field(
+        description="Path of the job that refines it, or did last.",
+        examples=["/v1/jobs/019a7c3e-8f10-7b2a-9c44-5d1f0e6a7b88"],
+    )
+    created_at: datetime = Field(examples=["2026-01-05T10:00:00Z"])
+    expires_at: datetime = Field(
+        description="When it is deleted; later, if the image is sent again.", examples=["2026-01-12T10:00:00Z"]
+    )
+
+
 class StyleEntry(BaseModel):
     """A style that can be requested."""
 
@@ -104,16 +137,23 @@ class StyleEntry(BaseModel):
     artist: str | None = Field(examples=["Vincent van Gogh"])
     year: int | None = Field(examples=[1889])
     licence: str | None = Field(examples=["Public domain"])
-    kind: Literal["style", "texture"] = Field(
-        description="`style` stylizes the photo; `texture` takes nothing but the size from it.", examples=["style"]
+    kind: Literal["style", "texture", "image"] = Field(
+        description="`style` stylizes the photo; `texture` takes nothing but the size from it; `image` is a style "
+        "image of one's own, and stylizes as well.",
+        examples=["style"],
     )
     model: str = Field(description="The model that has it, `name@version`.", examples=["compact@1"])
     preview: str | None = Field(description="Path of an example image.", examples=["/v1/styles/starry_night/preview"])
     losses: StyleLossEntry | None
+    image: StyleImageEntry | None = Field(None, description="Of the kind `image` only.")
 
 
 class StyleList(BaseModel):
     styles: list[StyleEntry]
+    style_images: bool = Field(
+        description="Whether the model takes style images of your own (`POST /v1/styles`); with `all`, whether the "
+        "default model does."
+    )
 
 
 class StylesQuery(BaseModel):
@@ -126,8 +166,44 @@ class StylesQuery(BaseModel):
 
 class StylesListQuery(StylesQuery):
     all: bool = Field(False, examples=[True], description="The styles of every model, not of the default one only.")
+    own: bool = Field(False, examples=[True], description="Your style images, newest first, and no model's styles.")
     search: Annotated[str | None, Field(max_length=100, examples=["monet"])] = Field(
         None, description="Only styles with these words in their id, title or artist, in any case, without accents."
+    )
+
+
+class StyleImageOptions(BaseModel):
+    """The options of `POST /v1/styles`, the same in a query and in a form."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    model: str | None = Field(
+        None,
+        description="A model whose style encoder reads the image: `name` or `name@version`. Without it, the service's "
+        "first. The handle can be used with every model that has an encoder.",
+        examples=["compact"],
+        max_length=100,
+    )
+    refine: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds that a job trains the style for, from what was read at once. The handle then stands for "
+        "the better one, if it is one.",
+        examples=[20],
+    )
+
+
+class RefinementOptions(BaseModel):
+    """The options of `POST /v1/styles/{style_id}/refinement`."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+    model: Annotated[str | None, Field(max_length=100, examples=["compact"])] = Field(
+        None, description="The model to refine it for. Without it, the service's first."
+    )
+    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False, examples=[20])] = Field(
+        20, description="How long it is trained."
     )
 
 

@@ -13,6 +13,7 @@ from app.api.codecs.threads import CodecThreads
 from app.api.http.body import UploadBudget
 from app.api.jobs.gateway import JobGateway
 from app.api.metrics import Metrics
+from app.api.style_images.library import StyleImageLibrary
 from app.api.stylize.result_cache import ResultCache
 from app.engine.engine import Engine
 from app.errors import ModelUnavailable
@@ -54,6 +55,7 @@ class Service:
     metrics: Metrics
     jobs: JobGateway
     model_watcher: ModelWatcher
+    style_images: StyleImageLibrary
     draining: bool = False
     _warming: asyncio.Task[None] | None = field(default=None, init=False)
     _began: float = field(default=0.0, init=False)
@@ -89,6 +91,7 @@ class Service:
         await asyncio.to_thread(self.model_watcher.stop)
         await asyncio.to_thread(self.engine.stop, self.settings.deadline_seconds)
         self.codecs.stop()
+        self.style_images.stop()
         await self.jobs.stop()
 
     def health(self) -> Health:

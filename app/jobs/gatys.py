@@ -26,6 +26,7 @@ from app.gatys.transfer import Iteration, Transfer
 from app.imaging.decode import decode
 from app.imaging.encode import FORMATS, encode
 from app.imaging.picture import Picture, Pixels
+from app.jobs.blend_params import unpacked
 from app.jobs.context import JobContext
 from app.jobs.job import Result
 from app.jobs.photo import read_photo
@@ -49,12 +50,14 @@ _log = structlog.get_logger(__name__)
 
 
 class GatysStart(BaseModel):
-    """A generator's image to start from: `model` is a label, `name@version`, and the blend's weights sum to 1."""
+    """A generator's image to start from: `model` is a label, `name@version`, and the blend's weights sum to 1; it and
+    the rows are as `packed` has them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     model: str
     blend: dict[str, float]
+    rows: dict[str, str] = {}
 
 
 class GatysParams(BaseModel):
@@ -166,7 +169,8 @@ class Gatys:
         start = None
         if params.start is not None:
             stylizer = self._stylizers.get(params.start.model)
-            start = self._tensor(render(stylizer, photo, params.start.blend).rgb)
+            blend = unpacked(params.start.blend, params.start.rows)
+            start = self._tensor(render(stylizer, photo, blend).rgb)
         return Transfer(
             self._tensor(photo.rgb),
             list(zip(map(self._tensor, paintings), params.weights, strict=True)),

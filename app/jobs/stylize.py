@@ -15,6 +15,7 @@ from app.errors import ModelUnavailable
 from app.imaging.compose import Colour
 from app.imaging.encode import FORMATS, encode
 from app.imaging.stroke import largest_edge
+from app.jobs.blend_params import unpacked
 from app.jobs.context import JobContext
 from app.jobs.job import Result
 from app.jobs.photo import read_photo
@@ -34,7 +35,7 @@ class StylizeParams(BaseModel):
 
     Attributes:
         model: label, `name@version`.
-        blend: style id -> weight, summing to 1.
+        blend, rows: as `packed` has them; the weights sum to 1.
         stroke: size of the strokes, 1 as the network makes them.
         size: longer edge in pixels, None for the photo's own up to the limit.
     """
@@ -43,6 +44,7 @@ class StylizeParams(BaseModel):
 
     model: str
     blend: dict[str, float]
+    rows: dict[str, str] = {}
     strength: float = 1.0
     color: Colour = "style"
     stroke: float = 1.0
@@ -87,7 +89,7 @@ class Stylize:
         stylized = render(
             self._stylizers.get(params.model),
             photo,
-            params.blend,
+            unpacked(params.blend, params.rows),
             stroke=params.stroke,
             color=params.color,
             strength=params.strength,

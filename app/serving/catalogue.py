@@ -96,6 +96,10 @@ class Catalogue:
     def preview(self, manifest: Manifest, style: Style) -> Preview | None:
         return self._served[manifest.label].previews.get(style.id)
 
+    def takes_images(self, manifest: Manifest) -> bool:
+        """Whether this model has a style encoder."""
+        return self._served[manifest.label].encoder is not None
+
     def encoder(self, manifest: Manifest) -> ServedEncoder:
         """The style encoder of this model. Raises NoStyleEncoder."""
         found = self._served[manifest.label].encoder

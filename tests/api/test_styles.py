@@ -13,6 +13,7 @@ STARRY_NIGHT = {
     "model": "compact@1",
     "preview": "/v1/styles/starry_night/preview",
     "losses": {"style": 0.125, "content": 0.5},
+    "image": None,
 }
 
 

@@ -21,11 +21,11 @@ from app.api.http.deadline import finished_by
 from app.api.http.etag import strong_etag
 from app.api.http.multipart import parse_form
 from app.api.http.openapi import REQUEST_ID, problems
-from app.api.jobs.creation import MAKING, admit, deadline_of
+from app.api.jobs.creation import MAKING, admit
 from app.api.jobs.results import FINAL, answer, picture_response
 from app.api.service import Service, service_of
 from app.api.stages import Stages
-from app.api.stylize.upload import FORM, IMAGE_FIELD
+from app.api.stylize.upload import FORM, IMAGE_FIELD, deadline_of
 from app.errors import (
     AnimatedPicture,
     BodyTooLarge,

@@ -111,6 +111,12 @@ def principal_of(request: Request) -> str:
     return address_of(request)
 
 
+def owner_of(request: Request) -> str | None:
+    """Whose results these are. One API key learns nothing about another's; without keys, all share them."""
+    principal: str | None = getattr(request.state, "principal", None)
+    return principal
+
+
 def address_of(request: Request) -> str:
     """Where the request came from, as a principal."""
     host = request.client.host if request.client else ""

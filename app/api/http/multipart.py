@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from types import MappingProxyType
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -13,6 +14,7 @@ from app.errors import MalformedBody
 # Options are a few words; what is longer is not one.
 FIELD_BYTES = 4096
 FIELDS = 32
+NONE: Mapping[str, int] = MappingProxyType({})
 
 
 class Form:
@@ -95,18 +97,19 @@ def name_of_part(disposition: bytes) -> str:
 
 
 async def parse_form(
-    content_type: str, chunks: AsyncIterator[bytes], pictures: Mapping[str, int]
+    content_type: str, chunks: AsyncIterator[bytes], pictures: Mapping[str, int], optional: Mapping[str, int] = NONE
 ) -> tuple[dict[str, list[bytes]], list[tuple[str, str]]]:
     """The pictures by the name of their part, and the other fields.
 
     Args:
         pictures: name of each part that is a picture -> how many of them there may be; one at least.
+        optional: of further ones, which need not be there.
 
     Raises:
         MalformedBody: not multipart, cut off, without a picture or with too many, or with endless fields.
         Whatever reading `chunks` raises.
     """
-    form = Form(pictures)
+    form = Form({**pictures, **optional})
     boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
     if not boundary:
         raise MalformedBody("The Content-Type has no `boundary`.")
@@ -135,6 +138,6 @@ async def parse_form(
         raise MalformedBody("The form ends before its closing boundary.")
     found = form.pictures
     for name, parts in found.items():
-        if not parts:
+        if not parts and name in pictures:
             raise MalformedBody(f"The form has no `{name}`.")
     return found, form.fields

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from app.api.schemas import OptionFields, Problem
-from app.api.stylize.upload import IMAGE_FIELD
+from app.api.stylize.upload import IMAGE_FIELD, MAX_STYLES, STYLE_FIELD
 from app.errors import Overloaded, PasticheError, TooManyJobs
 from app.imaging.encode import FORMATS
 
@@ -21,6 +21,7 @@ Document = dict[str, Any]
 SHOWN = "Entry"
 Responses = dict[int | str, Document]
 
+REQUIRED = " Required, here or in the form, unless that has `style` images."
 PICTURE: Document = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or AVIF, one frame."}
 REQUEST_ID: Document = {
     "description": "The request's id: the one that was sent, else a new one.",
@@ -89,7 +90,8 @@ def stylize_parameters() -> list[Document]:
             "name": name,
             "in": "query",
             "required": False,
-            "description": schema["description"] + (" Required, here or in the form." if name == "styles" else ""),
+            "description": schema["description"]
+            + (" Required, here or in the form, unless it has `style` images." if name == "styles" else ""),
             "schema": {key: value for key, value in schema.items() if key not in ("description", "examples")},
             "examples": {str(example): {"value": example} for example in schema["examples"]},
         }
@@ -102,7 +104,16 @@ def stylize_body() -> Document:
     form = {
         "type": "object",
         "required": [IMAGE_FIELD],
-        "properties": {IMAGE_FIELD: PICTURE, **option_schemas()},
+        "properties": {
+            IMAGE_FIELD: PICTURE,
+            STYLE_FIELD: {
+                "type": "array",
+                "items": PICTURE,
+                "maxItems": MAX_STYLES,
+                "description": "Style images, in place of `styles` or beside it; may be given several times.",
+            },
+            **option_schemas(),
+        },
         "additionalProperties": False,
     }
     raw = ("image/jpeg", "image/png", "image/webp", "application/octet-stream")

@@ -1,4 +1,4 @@
-"""How often one principal may create jobs: a moving window, in this process or in a Redis that all share."""
+"""How often one principal may do something: a moving window, in this process or in a Redis that all share."""
 
 from __future__ import annotations
 
@@ -28,11 +28,13 @@ class RateLimit:
     Args:
         per_minute: hits of one principal within any minute.
         redis_url: None counts in this process alone.
+        things: that are counted, in the plural.
     """
 
-    def __init__(self, per_minute: int, redis_url: str | None) -> None:
+    def __init__(self, per_minute: int, redis_url: str | None, things: str = "new jobs") -> None:
         self._redis = _redis(redis_url) if redis_url else None
-        self._item = RateLimitItemPerMinute(per_minute, namespace="pastiche")
+        self._item = RateLimitItemPerMinute(per_minute, namespace=f"pastiche {things}")
+        self._things = things
         self._limiter = MovingWindowRateLimiter(self._redis or MemoryStorage())
 
     def hit(self, principal: str) -> None:
@@ -46,7 +48,7 @@ class RateLimit:
             _log.warning("rate_limit_passed_over", reason=repr(error))
             return
         raise TooManyRequests(
-            f"You have reached your limit of {self._item.amount} new jobs a minute.",
+            f"You have reached your limit of {self._item.amount} {self._things} a minute.",
             retry_after_seconds=max(1, math.ceil(reset - time.time())),
         )
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
@@ -20,13 +18,13 @@ from app.api.http.deadline import finished_by
 from app.api.http.multipart import parse_form
 from app.api.http.openapi import problems
 from app.api.jobs.bounds import check_bounds, check_priority, own_size
-from app.api.jobs.form import CONTENT_FIELD, MAX_STYLES, STYLE_FIELD, read_job_form
+from app.api.jobs.form import CONTENT_FIELD, read_job_form
 from app.api.jobs.openapi import accepted_response, creation_body, idempotency_parameter
 from app.api.jobs.routes import described
 from app.api.jobs.schemas import JobEntry
 from app.api.service import Service, service_of
 from app.api.stages import Stages
-from app.api.stylize.upload import FORM, receive_photo
+from app.api.stylize.upload import FORM, MAX_STYLES, STYLE_FIELD, deadline_of, naming, receive_photo, rows_of_handles
 from app.errors import (
     AnimatedPicture,
     BodyTooLarge,
@@ -49,6 +47,7 @@ from app.errors import (
 )
 from app.imaging.decode import Header, decode
 from app.imaging.stroke import largest_edge
+from app.jobs.blend_params import packed
 from app.jobs.gatys import CONTENT, STYLE, check_descriptor
 from app.jobs.job import NewJob, new_job_id
 from app.jobs.stylize import PHOTO, StylizeParams
@@ -104,7 +103,9 @@ async def create_job(request: Request) -> Response:
         async with finished_by(deadline):
             pictures, fields = await receive_form(request, body)
             styles = pictures[STYLE_FIELD]
-            params, priority = read_job_form(fields, len(styles), service.catalogue, service.settings.edge_pixels)
+            catalogue, given = service.catalogue, dict(fields)
+            kept = await rows_of_handles(request, service, given.get("styles", ""), catalogue, given.get("model"))
+            params, priority = read_job_form(fields, len(styles), catalogue, service.settings.edge_pixels, kept)
             operator = is_admin(request)
             check_priority(priority, service.settings, operator=operator)
             named = {CONTENT: pictures[CONTENT_FIELD][0]}
@@ -118,9 +119,10 @@ async def create_job(request: Request) -> Response:
             size, seen = params.options.size, round(params.options.size * params.options.stroke)
             edges = {name: size if name == CONTENT else seen for name in named}
             await check_pictures(service, named, headers, edges, deadline)
-        given = params.model_dump(mode="json")
-        asked = given | {"start": given["start"] and given["start"] | {"model": dict(fields).get("model")}}
-        return accepted(*await make_job(request, "gatys", given, named, priority, asked=asked))
+        made_of = params.model_dump(mode="json")
+        start = made_of["start"] and without_rows(made_of["start"]) | {"model": given.get("model")}
+        asked = made_of | {"start": start}
+        return accepted(*await make_job(request, "gatys", made_of, named, priority, asked=asked))
     finally:
         body.drop()
 
@@ -141,7 +143,7 @@ async def stylize_later(request: Request) -> Response:
             await check_pictures(service, named, headers, {PHOTO: longer_edge}, deadline)
         params = StylizeParams(
             model=options.model,
-            blend=dict(options.blend),
+            **packed(options.blend),
             strength=options.strength,
             color=options.color,
             stroke=options.stroke,
@@ -150,7 +152,7 @@ async def stylize_later(request: Request) -> Response:
             quality=options.quality,
         )
         given = params.model_dump(mode="json")
-        asked = given | {"model": options.asked_model}
+        asked = without_rows(given) | {"model": options.asked_model}
         response = accepted(*await make_job(request, "stylize", given, {PHOTO: photo.data}, 0, asked=asked))
     finally:
         photo.drop()
@@ -158,9 +160,9 @@ async def stylize_later(request: Request) -> Response:
     return response
 
 
-def deadline_of(service: Service) -> float:
-    """For the upload and the look at it. What is stored then has limits of its own, and should not stop half-way."""
-    return time.monotonic() + service.settings.deadline_seconds
+def without_rows(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for: a handle's row may be a better one when the same request comes again."""
+    return {name: value for name, value in params.items() if name != "rows"}
 
 
 def prefers_later(request: Request) -> bool:
@@ -212,16 +214,6 @@ async def check_pictures(
         for name, data in pictures.items():
             with naming(name):
                 await work.run(Stages(), decode, data, most, edges[name], max_bytes=most_bytes)
-
-
-@contextmanager
-def naming(picture: str) -> Iterator[None]:
-    """Has the problem of a picture tell which one it is."""
-    try:
-        yield
-    except (PictureError, EmptyBody) as error:
-        error.extra["picture"] = picture
-        raise
 
 
 async def make_job(

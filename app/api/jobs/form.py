@@ -7,18 +7,18 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from app.api.stylize.options import Pairs, blend_of, invalid_options
-from app.engine.blend import parse_weight
+from app.api.stylize.options import NO_ROWS, Pairs, blend_weights, invalid_options
+from app.api.stylize.upload import STYLE_FIELD
+from app.engine.blend import normalised, parse_weight
+from app.engine.row import Row
 from app.errors import InvalidOption
 from app.gatys.options import GatysOptions
 from app.imaging.encode import FORMATS, format_named
+from app.jobs.blend_params import packed
 from app.jobs.gatys import GatysParams, GatysStart
 from app.serving.catalogue import Catalogue, nearest_names, quoted
 
 CONTENT_FIELD = "content"
-STYLE_FIELD = "style"
-# Each is held in memory by the worker, with its statistics.
-MAX_STYLES = 8
 MAX_PRIORITY = 10
 LAYERS = ("style_layers", "content_layers")
 
@@ -69,13 +69,16 @@ class JobFields(BaseModel):
 NAMES = (*JobFields.model_fields, *GatysOptions.model_fields)
 
 
-def read_job_form(pairs: Pairs, style_pictures: int, catalogue: Catalogue, edge_pixels: int) -> tuple[GatysParams, int]:
+def read_job_form(
+    pairs: Pairs, style_pictures: int, catalogue: Catalogue, edge_pixels: int, kept: Mapping[str, Row] = NO_ROWS.kept
+) -> tuple[GatysParams, int]:
     """Parameters of the job, and its priority.
 
     Args:
         pairs: names and values as they were sent.
         style_pictures: how many came with them.
         edge_pixels: the largest `size` that is allowed.
+        kept: the rows of handles in `styles`.
 
     Raises:
         InvalidOption: and UnknownStyle below it.
@@ -90,7 +93,7 @@ def read_job_form(pairs: Pairs, style_pictures: int, catalogue: Catalogue, edge_
     params = GatysParams(
         options=options,
         weights=read_weights(fields.weights, style_pictures),
-        start=read_start(fields, options, catalogue),
+        start=read_start(fields, options, catalogue, kept),
         format=fields.format,
         quality=fields.quality,
     )
@@ -144,7 +147,9 @@ def read_weights(text: str | None, style_pictures: int) -> list[float]:
     return [weight / sum(weights) for weight in weights]
 
 
-def read_start(fields: JobFields, options: GatysOptions, catalogue: Catalogue) -> GatysStart | None:
+def read_start(
+    fields: JobFields, options: GatysOptions, catalogue: Catalogue, kept: Mapping[str, Row]
+) -> GatysStart | None:
     if options.start != "picture":
         if fields.styles is not None or fields.model is not None:
             raise InvalidOption("`styles` and `model` need `start=picture`.")
@@ -152,4 +157,5 @@ def read_start(fields: JobFields, options: GatysOptions, catalogue: Catalogue) -
     if fields.styles is None:
         raise InvalidOption("`start=picture` needs `styles`, with which a generator makes the image to start from.")
     manifest = catalogue.model(fields.model)
-    return GatysStart(model=manifest.label, blend=blend_of(fields.styles, manifest))
+    blend = normalised(blend_weights(fields.styles, manifest, kept))
+    return GatysStart(model=manifest.label, **packed(blend))

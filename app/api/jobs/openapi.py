@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from app.api.http.openapi import PICTURE, REQUEST_ID, Document, without_null
-from app.api.jobs.form import CONTENT_FIELD, LAYERS, MAX_STYLES, STYLE_FIELD, JobFields
+from app.api.jobs.form import CONTENT_FIELD, LAYERS, JobFields
 from app.api.jobs.schemas import EXAMPLE_ID, JobEntry
+from app.api.stylize.upload import MAX_STYLES, STYLE_FIELD
 from app.gatys.options import GatysOptions
 
 # The description of each option of the method, and an example.

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from app.api.http.negotiation import negotiate
 from app.api.schemas import OptionFields
-from app.engine.blend import parse_blend
-from app.engine.stylizer import Stylizer
+from app.engine.blend import normalised, parse_weight, parse_weights
+from app.engine.row import Row
+from app.engine.stylizer import Blend, Stylizer
 from app.errors import InvalidOption
 from app.imaging.compose import Colour
 from app.imaging.encode import FORMATS
@@ -30,7 +31,7 @@ class Options:
 
     Attributes:
         model: label of a loaded model, `name@version`.
-        blend: style id -> weight; positive, summing to 1.
+        blend: style id or row -> weight; positive, summing to 1.
         strength: from 0, the photo, to 1, the full style.
         color: whose colours the result has, as `compose` takes it.
         stroke: size of the strokes, 1 as the network makes them.
@@ -42,7 +43,7 @@ class Options:
     """
 
     model: str
-    blend: Mapping[str, float]
+    blend: Blend
     strength: float
     color: Colour
     stroke: float
@@ -53,27 +54,59 @@ class Options:
     asked_model: str | None = field(default=None, compare=False, repr=False)
 
 
-def read_options(pairs: Pairs, accept: str, catalogue: Catalogue, edge_pixels: int) -> Options:
-    """Options from names and values as they were sent.
+@dataclass(frozen=True)
+class GivenRows:
+    """Styles that are none of the model's: of handles, and of the `style` images of a form in their order."""
+
+    kept: Mapping[str, Row] = field(default_factory=dict)
+    sent: Sequence[Row] = ()
+
+
+NO_ROWS = GivenRows()
+# As pydantic would report it.
+MISSING_STYLES: Mapping[str, Any] = MappingProxyType({"type": "missing", "loc": ("styles",)})
+
+
+def read_fields(pairs: Pairs, edge_pixels: int, images: int = 0) -> OptionFields:
+    """Names and values as they were sent, checked as far as they can be without a model.
+
+    Args:
+        edge_pixels: the longest edge that is allowed.
+        images: how many style images came with them.
+
+    Raises:
+        InvalidOption.
+    """
+    check_names(pairs)
+    given = dict(pairs)
+    missing = [MISSING_STYLES] if "styles" not in given and not images else []
+    try:
+        fields = OptionFields.model_validate_strings(given)
+    except ValidationError as error:
+        raise invalid_options([*missing, *error.errors()]) from None
+    if missing:
+        raise invalid_options(missing)
+    if fields.weights is not None and not images:
+        raise InvalidOption("`weights` is for `style` images in a form; the weights of `styles` stand in it.")
+    check_size(fields.size, fields.stroke, edge_pixels)
+    return fields
+
+
+def read_options(fields: OptionFields, accept: str, catalogue: Catalogue, rows: GivenRows = NO_ROWS) -> Options:
+    """The options of one request.
 
     Args:
         accept: value of the `Accept` header, empty where there is none.
-        edge_pixels: the longest edge that is allowed.
+        rows: of the model that is asked for.
 
     Raises:
         InvalidOption: and UnknownStyle below it.
         NotAcceptable: no `format`, and `accept` allows none that can be written.
     """
-    check_names(pairs)
-    try:
-        fields = OptionFields.model_validate_strings(dict(pairs))
-    except ValidationError as error:
-        raise invalid_options(error.errors()) from None
-    check_size(fields.size, fields.stroke, edge_pixels)
     manifest = catalogue.model(fields.model)
     return Options(
         model=manifest.label,
-        blend=MappingProxyType(blend_of(fields.styles, manifest)),
+        blend=MappingProxyType(whole_blend(fields, manifest, rows)),
         strength=fields.strength,
         color=fields.color,
         stroke=fields.stroke,
@@ -85,9 +118,29 @@ def read_options(pairs: Pairs, accept: str, catalogue: Catalogue, edge_pixels: i
     )
 
 
-def blend_of(text: str, manifest: Manifest) -> dict[str, float]:
-    """`styles` as a client wrote it. Raises UnknownStyle, InvalidOption."""
-    return parse_blend(text, manifest.style_ids, lambda word: nearest(word, manifest.styles))
+def whole_blend(fields: OptionFields, manifest: Manifest, rows: GivenRows) -> dict[str | Row, float]:
+    """Of `styles` and of the images that came with it. Raises UnknownStyle, InvalidOption."""
+    weights = blend_weights(fields.styles, manifest, rows.kept) if fields.styles is not None else {}
+    for row, weight in zip(rows.sent, weights_of_images(fields.weights, len(rows.sent)), strict=True):
+        weights[row] = weights.get(row, 0.0) + weight  # the same image may come twice, or as its handle
+    return normalised(weights)
+
+
+def blend_weights(text: str, manifest: Manifest, kept: Mapping[str, Row]) -> dict[str | Row, float]:
+    """`styles` as a client wrote it, with the rows of its handles. Raises UnknownStyle, InvalidOption."""
+    known = [*manifest.style_ids, *kept]
+    weights = parse_weights(text, known, lambda word: nearest(word, manifest.styles))
+    return {kept.get(style, style): weight for style, weight in weights.items()}
+
+
+def weights_of_images(text: str | None, images: int) -> list[float]:
+    """Of the `style` images of a form, in their order. Raises InvalidOption."""
+    if text is None:
+        return [1.0] * images
+    words = [word.strip() for word in text.split(",")]
+    if len(words) != images:
+        raise InvalidOption(f"`weights` has {len(words)} weights for {images} `style` images.")
+    return [parse_weight(f"`style` image {place}", word) for place, word in enumerate(words, 1)]
 
 
 def check_size(size: int | None, stroke: float, edge_pixels: int) -> None:

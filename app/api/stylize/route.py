@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.http.auth import owner_of
 from app.api.http.deadline import finished_by
 from app.api.http.disconnect import while_connected
 from app.api.http.etag import if_none_match, matches
@@ -33,12 +34,14 @@ from app.errors import (
     InvalidOption,
     MalformedBody,
     ModelUnavailable,
+    NoStyleEncoder,
     NotAcceptable,
     OutOfMemory,
     Overloaded,
     PictureError,
     PictureTooLarge,
     UnknownStyle,
+    UnknownStyleImage,
     UnsupportedCoding,
     UnsupportedPicture,
 )
@@ -64,6 +67,8 @@ PROBLEMS = (
     AnimatedPicture,
     InvalidOption,
     UnknownStyle,
+    UnknownStyleImage,
+    NoStyleEncoder,
     PictureError,
     EngineFailed,
     Overloaded,
@@ -116,7 +121,7 @@ async def stylize(request: Request) -> Response:
                 service.metrics.count_result("unchanged")
                 return Response(status_code=304, headers=headers)
             begin = partial(begin_painting, service, photo, options, deadline, stages)
-            getting = service.results.get((owner(request), key), begin)
+            getting = service.results.get((owner_of(request), key), begin)
             painting, source = await while_connected(request.receive, getting)
         finally:
             photo.drop()
@@ -145,12 +150,6 @@ def begin_painting(
     # Not in the task: if it is cancelled before its first step, it never gets there.
     task.add_done_callback(lambda _: mine.drop())
     return task
-
-
-def owner(request: Request) -> str | None:
-    """Whose cached results these are. One API key learns nothing about another's; without keys, all share them."""
-    principal: str | None = getattr(request.state, "principal", None)
-    return principal
 
 
 def headers_of(key: str, options: Options) -> dict[str, str]:

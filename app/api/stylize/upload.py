@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 from starlette.requests import Request
 
+from app.api.http.auth import owner_of, principal_of
 from app.api.http.body import Body
 from app.api.http.multipart import parse_form
 from app.api.service import Service
-from app.api.stylize.options import Options, Pairs, check_names, merge, read_options
-from app.errors import EmptyBody
+from app.api.stylize.options import GivenRows, Options, Pairs, check_names, merge, read_fields, read_options
+from app.engine.blend import handles_in
+from app.engine.row import Row
+from app.errors import EmptyBody, PictureError
+from app.serving.catalogue import Catalogue
 
 FORM = "multipart/form-data"
 IMAGE_FIELD = "image"
+STYLE_FIELD = "style"
+# Each is held in memory by the worker of a job, with its statistics.
+MAX_STYLES = 8
 
 
 class Photo:
@@ -45,19 +56,20 @@ async def receive_photo(request: Request, service: Service, accept: str) -> tupl
         Overloaded: too many uploads at once.
         ClientGone.
     """
-    settings = service.settings
-    body = Body(request, settings.body_bytes, service.uploads)
+    body = Body(request, service.settings.body_bytes, service.uploads)
     query = request.query_params.multi_items()
     content_type = request.headers.get("content-type", "")
     try:
         if content_type.partition(";")[0].strip().lower() == FORM:
             check_names(query)
-            pictures, fields = await parse_form(content_type, body.chunks(), {IMAGE_FIELD: 1})
+            pictures, fields = await parse_form(
+                content_type, body.chunks(), {IMAGE_FIELD: 1}, {STYLE_FIELD: MAX_STYLES}
+            )
             [data] = pictures[IMAGE_FIELD]
-            options = options_of(merge(query, fields), accept, service)
+            options = await options_of(request, service, merge(query, fields), accept, pictures[STYLE_FIELD])
         else:
             # Any other type is only a hint: curl sends photos as application/x-www-form-urlencoded.
-            options = options_of(query, accept, service)
+            options = await options_of(request, service, query, accept)
             data = await body.read()
         if not data:
             raise EmptyBody("The body is empty: send a photo.")
@@ -67,5 +79,53 @@ async def receive_photo(request: Request, service: Service, accept: str) -> tupl
     return Photo(data, body), options
 
 
-def options_of(pairs: Pairs, accept: str, service: Service) -> Options:
-    return read_options(pairs, accept, service.catalogue, service.settings.edge_pixels)
+async def options_of(
+    request: Request, service: Service, pairs: Pairs, accept: str, images: Sequence[bytes] = ()
+) -> Options:
+    """The options with the rows of the style images that they name, or that came with them."""
+    catalogue = service.catalogue
+    fields = read_fields(pairs, service.settings.edge_pixels, len(images))
+    kept = await rows_of_handles(request, service, fields.styles or "", catalogue, fields.model)
+    sent = await rows_of_images(request, service, images, catalogue, fields.model)
+    return read_options(fields, accept, catalogue, GivenRows(kept, sent))
+
+
+async def rows_of_handles(
+    request: Request, service: Service, styles: str, catalogue: Catalogue, model: str | None
+) -> dict[str, Row]:
+    """Of the handles in a blend, for that model. Raises UnknownStyleImage, NoStyleEncoder, LedgerUnavailable."""
+    handles = handles_in(styles)
+    if not handles:
+        return {}
+    encoder = catalogue.encoder(catalogue.model(model))
+    deadline = deadline_of(service)
+    return await service.style_images.kept_rows(principal_of(request), handles, encoder, deadline)
+
+
+async def rows_of_images(
+    request: Request, service: Service, images: Sequence[bytes], catalogue: Catalogue, model: str | None
+) -> list[Row]:
+    """Of the style images that came with a photo. Raises PictureError, NoStyleEncoder, Overloaded."""
+    if not images:
+        return []
+    encoder = catalogue.encoder(catalogue.model(model))
+    deadline, rows = deadline_of(service), []
+    for place, data in enumerate(images):
+        with naming(f"{STYLE_FIELD}-{place}"):
+            rows.append(await service.style_images.row(owner_of(request), data, encoder, deadline))
+    return rows
+
+
+def deadline_of(service: Service) -> float:
+    """For the upload and the look at it. What is stored then has limits of its own, and should not stop half-way."""
+    return time.monotonic() + service.settings.deadline_seconds
+
+
+@contextmanager
+def naming(picture: str) -> Iterator[None]:
+    """Has the problem of a picture tell which one it is."""
+    try:
+        yield
+    except (PictureError, EmptyBody) as error:
+        error.extra["picture"] = picture
+        raise

@@ -34,7 +34,11 @@ def test_it_has_all_routes(document):
     assert found - ADMIN_ROUTES == {
         ("/v1/stylize", "post"),
         ("/v1/styles", "get"),
+        ("/v1/styles", "post"),
         ("/v1/styles/{style_id}", "get"),
+        ("/v1/styles/{style_id}", "delete"),
+        ("/v1/styles/{style_id}/refinement", "post"),
+        ("/v1/styles/{style_id}/thumbnail", "get"),
         ("/v1/styles/{style_id}/preview", "get"),
         ("/v1/jobs", "post"),
         ("/v1/jobs", "get"),
@@ -117,12 +121,13 @@ def test_errors_are_problems_with_an_example_of_each_kind(document):
 def test_stylize_has_the_options_alike_in_the_query_and_in_the_form(document):
     operation = document["paths"]["/v1/stylize"]["post"]
     parameters = {found["name"]: found for found in operation["parameters"] if found["in"] == "query"}
-    assert list(parameters) == ["styles", "strength", "color", "stroke", "size", "model", "format", "quality"]
+    names = ["styles", "weights", "strength", "color", "stroke", "size", "model", "format", "quality"]
+    assert list(parameters) == names
     assert parameters["strength"]["schema"] == {"type": "number", "minimum": 0, "maximum": 1, "default": 1.0}
     assert parameters["format"]["schema"]["enum"] == ["jpeg", "png", "webp", "avif"]
     form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert form["required"] == ["image"]
-    assert set(form["properties"]) == {"image", *parameters}
+    assert set(form["properties"]) == {"image", "style", *parameters}
 
 
 def test_stylize_takes_and_gives_pictures(document):

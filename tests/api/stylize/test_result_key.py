@@ -5,7 +5,7 @@ from importlib.metadata import version
 import pytest
 import torch
 
-from app.api.stylize.options import read_options
+from app.api.stylize.options import read_fields, read_options
 from app.api.stylize.result_key import HASHED_AT_ONCE, PACKAGES, digest, etag_of, makers, result_key
 from app.engine.device import Device
 from app.engine.stylizer import Stylizer
@@ -31,7 +31,8 @@ def catalogue(models, device=CPU):
 
 
 def read(query, accept, offered):
-    return read_options([tuple(pair.split("=", 1)) for pair in query.split("&")], accept, offered, 2048)
+    pairs = [tuple(pair.split("=", 1)) for pair in query.split("&")]
+    return read_options(read_fields(pairs, 2048), accept, offered)
 
 
 @pytest.fixture(scope="module")
