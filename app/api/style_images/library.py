@@ -15,6 +15,7 @@ from app.api.jobs.gateway import JobGateway
 from app.api.stages import Stages
 from app.api.stylize.result_key import digest
 from app.engine.blend import HANDLE
+from app.engine.memory import release_memory
 from app.engine.row import Row
 from app.engine.style_reader import StyleReader
 from app.errors import ModelUnavailable, NotFound, Overloaded, UnknownStyleImage
@@ -227,6 +228,7 @@ def read_style(name: str, pixels: Pixels, encoder: ServedEncoder) -> Read:
         raise ModelUnavailable("The style encoder of this model cannot be loaded.", private=str(error)) from error
     code = reader.code(pixels)
     gamma, beta = reader.row(code)
+    release_memory()  # else the C library would keep the 100 MB that the loss network's features took
     return Read(code[0].float().numpy().astype("<f4").tobytes(), Row(name, gamma[0], beta[0]))
 
 

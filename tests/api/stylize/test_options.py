@@ -117,7 +117,7 @@ def test_a_misspelt_option_is_not_passed_over(read):
     with pytest.raises(InvalidOption) as caught:
         read("styles=great_wave&strenght=0.5")
     assert caught.value.detail == "There is no option 'strenght'."
-    assert caught.value.extra == {"nearest": ["strength", "stroke"]}
+    assert caught.value.extra == {"nearest": ["strength", "stroke", "weights"]}
 
 
 def test_an_option_given_twice_is_an_error_even_with_one_value(read):
