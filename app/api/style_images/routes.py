@@ -88,7 +88,6 @@ REFINING_PROBLEMS = (
 @router.post(
     "",
     summary="Send a style image",
-    operation_id="create_style_image",
     status_code=201,
     response_class=JSONResponse,
     responses={
@@ -109,7 +108,7 @@ REFINING_PROBLEMS = (
     },
     openapi_extra={"parameters": image_parameters(), "requestBody": image_body()},
 )
-async def create(request: Request) -> Response:
+async def create_style_image(request: Request) -> Response:
     """Send any image as the body, or as `image` in a form; its style can be requested at once.
 
     `curl --data-binary @style.jpg -H 'Content-Type: image/jpeg' /v1/styles`
@@ -170,12 +169,13 @@ def read_options(pairs: Pairs) -> StyleImageOptions:
 @router.post(
     "/{style_id}/refinement",
     summary="Refine a style image of yours",
-    operation_id="refine_style_image",
     status_code=202,
     response_class=JSONResponse,
     responses={202: accepted_response(), **problems(*REFINING_PROBLEMS)},
 )
-async def refine_later(request: Request, style_id: Handle, query: Annotated[RefinementOptions, Query()]) -> Response:
+async def create_style_refinement(
+    request: Request, style_id: Handle, query: Annotated[RefinementOptions, Query()]
+) -> Response:
     """A job trains the style for some seconds, from what it is now; the handle stands for the result if it is better.
 
     Until then it stands for what it did before. While a job is at it, that job is the answer.
@@ -195,14 +195,13 @@ async def refine_later(request: Request, style_id: Handle, query: Annotated[Refi
 @router.get(
     "/{style_id}/thumbnail",
     summary="A style image of yours",
-    operation_id="read_style_image_thumbnail",
     response_class=Response,
     responses={
         **picture_response("The image, at most 512 pixels wide and high.", KEPT_MEDIA_TYPE),
         **problems(NotFound, LedgerUnavailable),
     },
 )
-async def thumbnail(request: Request, style_id: Handle) -> Response:
+async def get_style_thumbnail(request: Request, style_id: Handle) -> Response:
     """What is kept of the style image."""
     data = await service_of(request).style_images.picture(principal_of(request), style_id)
     return answer(request, data, KEPT_MEDIA_TYPE, strong_etag(await digest(data)), FINAL)
@@ -211,14 +210,13 @@ async def thumbnail(request: Request, style_id: Handle) -> Response:
 @router.delete(
     "/{style_id}",
     summary="Delete a style image of yours",
-    operation_id="delete_style_image",
     status_code=204,
     responses={
         204: {"description": "It is deleted, and its handle is unknown."},
         **problems(NotFound, LedgerUnavailable),
     },
 )
-async def delete(request: Request, style_id: Handle) -> Response:
+async def delete_style_image(request: Request, style_id: Handle) -> Response:
     """Forget the image and everything that was read from it or learned for it. Styles of models cannot be deleted."""
     await service_of(request).style_images.delete(principal_of(request), style_id)
     return Response(status_code=204)
