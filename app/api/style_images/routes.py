@@ -108,7 +108,7 @@ REFINING_PROBLEMS = (
     },
     openapi_extra={"parameters": image_parameters(), "requestBody": image_body()},
 )
-async def create_style_image(request: Request) -> Response:
+async def create_style(request: Request) -> Response:
     """Send any image as the body, or as `image` in a form; its style can be requested at once.
 
     `curl --data-binary @style.jpg -H 'Content-Type: image/jpeg' /v1/styles`
@@ -216,7 +216,7 @@ async def get_style_thumbnail(request: Request, style_id: Handle) -> Response:
         **problems(NotFound, LedgerUnavailable),
     },
 )
-async def delete_style_image(request: Request, style_id: Handle) -> Response:
+async def delete_style(request: Request, style_id: Handle) -> Response:
     """Forget the image and everything that was read from it or learned for it. Styles of models cannot be deleted."""
     await service_of(request).style_images.delete(principal_of(request), style_id)
     return Response(status_code=204)
