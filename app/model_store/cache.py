@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app.registry.label import is_model_name, label_of
 from app.registry.repository import MANIFEST, verify_files
-from app.storage.atomic import replacing
+from app.storage.atomic import filling, replacing
 
 REMEMBERED = "active.json"
 
@@ -43,19 +43,14 @@ class Cache:
             OSError: the disk is full or read-only.
         """
         folder = self._folder(name, version)
-        unfinished = folder.with_name(f".{version}.{secrets.token_hex(8)}")
-        unfinished.mkdir(parents=True)
         try:
-            fetch(unfinished)
-            verify_files(unfinished, label_of(name, version))
-            try:
-                unfinished.rename(folder)
-            except OSError:
-                if self.find(name, version) is None:
-                    raise
-                # Another process was faster; its folder is verified, too.
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            with filling(folder) as part:
+                fetch(part)
+                verify_files(part, label_of(name, version))
+        except OSError:
+            if self.find(name, version) is None:
+                raise
+            # Another process was faster; its folder is verified, too.
         return folder
 
     def drop(self, name: str, version: int) -> None:

@@ -18,7 +18,7 @@ from app.nets.norm import StyleRows
 from app.registry.error import InvalidModel
 from app.registry.manifest import Appended, Architecture, Manifest, Style, Version
 from app.registry.repository import MANIFEST, WEIGHTS, Model, Repository, build, describe, load_version, read_verified
-from app.storage.atomic import sync
+from app.storage.atomic import filling, sync
 
 # Version number of a draft until its own is known.
 UNNUMBERED = 1
@@ -177,11 +177,9 @@ def write_version(folder: Path, contents: Mapping[str, bytes], manifest: Version
     Args:
         name: file name of the manifest.
     """
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    for file, content in {**contents, name: manifest.model_dump_json(indent=2).encode() + b"\n"}.items():
-        path = unfinished / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        sync(path)
-    unfinished.rename(folder)
+    with filling(folder) as part:
+        for file, content in {**contents, name: manifest.model_dump_json(indent=2).encode() + b"\n"}.items():
+            path = part / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            sync(path)

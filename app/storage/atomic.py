@@ -1,9 +1,10 @@
-"""Files that are written atomically."""
+"""Files and folders that are written atomically."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,22 @@ def replacing(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def filling(folder: Path) -> Iterator[Path]:
+    """Yield a new temporary folder, which is renamed to `folder` if the block ends without an error.
+
+    Raises:
+        OSError: also where `folder` is there already and has something in it.
+    """
+    part = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
+    part.mkdir(parents=True)
+    try:
+        yield part
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def sync(path: Path) -> None:
