@@ -5,10 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, field_validator
 
-from app.imaging import stroke
 from app.imaging.encode import FORMATS, format_named
+from app.imaging.stroke import AUTO, AUTO_EDGE, LEAST, MOST, Stroke, read_stroke
+
+STROKE_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "enum": [AUTO]},
+        {"type": "number", "minimum": LEAST, "maximum": MOST},
+    ]
+}
 
 
 class OptionFields(BaseModel):
@@ -44,22 +51,20 @@ class OptionFields(BaseModel):
         description="`style` takes the style's colours; `keep` takes only its lightness and keeps the photo's colours.",
         examples=["keep"],
     )
-    stroke: float = Field(
-        1.0,
-        ge=stroke.LEAST,
-        le=stroke.MOST,
-        allow_inf_nan=False,
-        description="Size of the strokes: 2 works at half the resolution and enlarges the result, 0.5 at twice the "
-        "resolution, up to the service's limit. The photo's part of `strength` and `color=keep` stays "
-        "sharp.",
-        examples=[1.5],
+    stroke: Annotated[Stroke, PlainValidator(read_stroke), WithJsonSchema(STROKE_SCHEMA)] = Field(
+        AUTO,
+        description="Size of the strokes. `auto`: relative to the picture, so that a large result has the strokes "
+        f"of one of {AUTO_EDGE} pixels. A number is relative to the pixel: with 1 the network works at the "
+        "result's own resolution, with 2 at half of it and with 0.5 at twice that, up to the service's limit. The "
+        "photo's part of `strength` and `color=keep` stays sharp.",
+        examples=["auto", 1.5],
     )
     size: int | None = Field(
         None,
         ge=16,
-        description="Longer edge of the result in pixels, up to the service's limit (times `stroke` where that is "
-        "below 1). A smaller photo is enlarged first. Without it, the photo's own, scaled down where "
-        "it exceeds the limit.",
+        description="Longer edge of the result in pixels, up to the service's limit, which is lower where `stroke` is "
+        "a number. A smaller photo is enlarged first. Without it, the photo's own, scaled down where it exceeds the "
+        "limit.",
         examples=[1024],
     )
     model: str | None = Field(

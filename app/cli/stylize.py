@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import structlog
 import typer
@@ -20,16 +19,13 @@ from app.cli.style_images import UnreadableStyleImage, read_style_images
 from app.cli.stylize_clip import fill_clip, plan_clip
 from app.engine.blend import parse_blend
 from app.engine.device import choose_device
-from app.engine.render import render
+from app.engine.render import Rendering
 from app.engine.stylizer import Stylizer
 from app.errors import InvalidOption, PasticheError, ServiceError
 from app.imaging.compose import Colour
-from app.imaging.content import decode_at, working_size
-from app.imaging.decode import probe
 from app.imaging.encode import FORMATS, encode, format_named
 from app.imaging.picture import Picture
-from app.imaging.resize import resize
-from app.imaging.stroke import LEAST, MOST, largest_edge
+from app.imaging.stroke import AUTO, LEAST, MOST, Stroke, largest_edge, read_stroke
 from app.registry.error import InvalidModel
 from app.registry.repository import Model
 from app.settings import Settings, SettingsError, load_settings
@@ -37,38 +33,18 @@ from app.settings import Settings, SettingsError, load_settings
 
 @dataclass(frozen=True)
 class Painter:
-    """A loaded model with the options of this call.
+    """A loaded model with the options of this call."""
 
-    Attributes:
-        size: longer edge of the results in pixels, None for the photo's own up to the settings' limit.
-    """
-
-    stylizer: Stylizer
-    blend: Mapping[str, float]
-    strength: float
-    color: Colour
-    stroke: float
-    size: int | None
+    rendering: Rendering
     quality: int
-    settings: Settings
 
     def paint(self, photo: bytes, format: str) -> bytes:
         """Raises PasticheError if it cannot be stylized."""
-        settings = self.settings
-        header = probe(photo, settings.picture_megapixels)
-        size = working_size(header.width, header.height, self.size, largest_edge(self.stroke, settings.edge_pixels))
-        content = decode_at(photo, *size, settings.picture_megapixels, settings.decode_bytes)
-        return encode(self.stylized(content), format, self.quality)
+        return encode(self.rendering.of_photo(photo), format, self.quality)
 
     def paint_frame(self, frame: Picture) -> Picture:
         """As `paint`, for a frame of a clip that is decoded."""
-        edge = largest_edge(self.stroke, self.settings.edge_pixels)
-        width, height = working_size(frame.width, frame.height, self.size, edge)
-        return self.stylized(frame if (width, height) == (frame.width, frame.height) else resize(frame, width, height))
-
-    def stylized(self, content: Picture) -> Picture:
-        """`content`, which has its working size, stylized."""
-        return render(self.stylizer, content, self.blend, stroke=self.stroke, color=self.color, strength=self.strength)
+        return self.rendering.of_picture(frame)
 
 
 def check_number(value: float | None) -> float | None:
@@ -76,6 +52,13 @@ def check_number(value: float | None) -> float | None:
     if value != value:
         raise typer.BadParameter("nan is out of range.")
     return value
+
+
+def check_stroke(value: str) -> Stroke:
+    try:
+        return read_stroke(value)
+    except ValueError as error:
+        raise typer.BadParameter(f"{value} {error}.") from None
 
 
 def check_format(value: str | None) -> str | None:
@@ -105,9 +88,13 @@ def stylize(
     ] = 1.0,
     color: Annotated[Colour, typer.Option(help="Colours of the style, or the photo's own.")] = "style",
     stroke: Annotated[
-        float,
-        typer.Option(min=LEAST, max=MOST, callback=check_number, help="Size of the strokes; 2 is twice as large."),
-    ] = 1.0,
+        str,
+        typer.Option(
+            callback=check_stroke,
+            metavar=f"{AUTO}|{LEAST:g}..{MOST:g}",
+            help="Size of the strokes: relative to the picture, or 1 as the network makes them, 2 twice as large.",
+        ),
+    ] = AUTO,
     size: Annotated[
         int | None,
         typer.Option(
@@ -134,6 +121,7 @@ def stylize(
 
     Exits with 0 if every photo was stylized, 1 if some could not be (the rest is done), 2 if the command was misused.
     """
+    chosen = cast(Stroke, stroke)  # by its callback
     # Log events go to stderr: standard output may be the result.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
@@ -141,7 +129,7 @@ def stylize(
         plan = [] if clip else plan_pictures(photos, output, format)
         refuse_terminal(plan)
         settings = load_settings()
-        check_size(size, stroke, settings.edge_pixels)
+        check_size(size, chosen, settings)
         check_one_of(styles, style_image)
         loaded = load_model(settings, model or settings.models[0])
         device = choose_device(settings.device, settings.precision, settings.engine_threads)
@@ -150,7 +138,7 @@ def stylize(
         else:
             stylizer = Stylizer(loaded.generator, loaded.rows, loaded.manifest.style_ids, device)
             blend = parse_blend(styles or "", stylizer.style_ids)
-        painter = Painter(stylizer, blend, strength, color, stroke, size, quality, settings)
+        painter = Painter(Rendering(stylizer, blend, settings, size, chosen, color, strength), quality)
         failures = (
             fill_clip(clip, painter.paint_frame, settings.picture_megapixels, quality) if clip else fill(plan, painter)
         )
@@ -168,10 +156,10 @@ def refuse_terminal(plan: list[PlannedPicture]) -> None:
         raise UnusablePlan("Standard output is a terminal: name a file, or pipe into another program.")
 
 
-def check_size(size: int | None, stroke: float, edge_pixels: int) -> None:
-    most = largest_edge(stroke, edge_pixels)
+def check_size(size: int | None, stroke: Stroke, settings: Settings) -> None:
+    most = largest_edge(stroke, *settings.edges)
     if size is not None and size > most:
-        why = f" with a stroke of {stroke:g}" if most < edge_pixels else ""
+        why = f" with a stroke of {stroke:g}" if most < settings.edge_pixels else ""
         raise InvalidOption(f"--size is {most} at most{why}; PASTICHE_EDGE_PIXELS sets that limit.")
 
 

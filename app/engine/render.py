@@ -2,26 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from app.engine.recovery import paint_or_explain
 from app.engine.stylizer import Blend, Stylizer
 from app.errors import PasticheError
-from app.imaging.compose import Colour, compose
-from app.imaging.picture import Picture
-from app.imaging.stroke import at_size, painted_size
+from app.imaging.compose import Colour, compose, shows_photo
+from app.imaging.content import decode_at, working_size
+from app.imaging.decode import probe
+from app.imaging.picture import Picture, Pixels
+from app.imaging.resize import resize
+from app.imaging.stroke import Stroke, at_size, largest_edge, painted_size
+from app.settings import Settings
 
 
-def render(
-    stylizer: Stylizer,
-    content: Picture,
-    blend: Blend,
-    *,
-    stroke: float = 1,
-    color: Colour = "style",
-    strength: float = 1,
-) -> Picture:
-    """The stylized image of `content`, of its size. Raises PasticheError if it fails."""
-    seen = at_size(content.rgb, *painted_size(content.width, content.height, stroke))
-    [painted] = paint_or_explain(stylizer, [seen], [blend])
+@dataclass(frozen=True)
+class Rendering:
+    """How images are stylized: the options of `POST /v1/stylize`, and what it does with them.
+
+    Attributes:
+        size: longer edge of the results in pixels, None for each image's own up to the settings' limit.
+    """
+
+    stylizer: Stylizer
+    blend: Blend
+    settings: Settings
+    size: int | None
+    stroke: Stroke
+    color: Colour
+    strength: float
+
+    def of_photo(self, data: bytes) -> Picture:
+        """The stylized image of an encoded photo. Raises PasticheError if it fails."""
+        settings = self.settings
+        header = probe(data, settings.picture_megapixels)
+
+        def decoded(width: int, height: int) -> Picture:
+            return decode_at(data, width, height, settings.picture_megapixels, settings.decode_bytes)
+
+        return self._of(header.width, header.height, decoded)
+
+    def of_picture(self, picture: Picture) -> Picture:
+        """The stylized image of one that is decoded. Raises PasticheError if it fails."""
+
+        def resized(width: int, height: int) -> Picture:
+            same = (width, height) == (picture.width, picture.height)
+            return picture if same else resize(picture, width, height)
+
+        return self._of(picture.width, picture.height, resized)
+
+    def _of(self, width: int, height: int, at: Callable[[int, int], Picture]) -> Picture:
+        """Args: at: the image of that width and height, at another width and height."""
+        whole = working_size(width, height, self.size, largest_edge(self.stroke, *self.settings.edges))
+        if self.strength == 0:
+            return at(*whole)
+        seen = at(*painted_size(*whole, self.stroke, self.settings.network_edge_pixels))
+        painted = paint_one(self.stylizer, seen.rgb, self.blend)
+        if (seen.width, seen.height) == whole:
+            return compose(seen, painted, self.color, self.strength)
+        if seen.alpha is None and not shows_photo(self.color, self.strength):
+            return Picture(at_size(painted, *whole))
+        return compose(at(*whole), painted, self.color, self.strength)
+
+
+def paint_one(stylizer: Stylizer, pixels: Pixels, blend: Blend) -> Pixels:
+    """The network's output for pixels (H, W, 3), of their size. Raises PasticheError if it fails."""
+    [painted] = paint_or_explain(stylizer, [pixels], [blend])
     if isinstance(painted, PasticheError):
         raise painted
-    return compose(content, painted, color, strength)
+    return painted

@@ -11,6 +11,11 @@ from app.imaging.stroke import at_size
 Colour = Literal["style", "keep"]
 
 
+def shows_photo(color: Colour, strength: float) -> bool:
+    """Whether `compose` takes more from the content image than its size and alpha."""
+    return color == "keep" or strength < 1
+
+
 def compose(content: Picture, painted: Pixels, color: Colour, strength: float) -> Picture:
     """Lay the network's output over the content image, after resizing it; the result has the content's size and alpha.
 

@@ -1,25 +1,65 @@
 """Larger and smaller strokes: the network works at another size, and its output is scaled back to the image's.
 
-A generator's strokes have a size in pixels. At half the resolution they are twice as large in the result.
+A generator's strokes have a size in pixels. At half the resolution they are twice as large in the result. So a large
+photo painted at its own size looks like a filter, where the same photo at 512 px looks like a painting.
 """
 
 from __future__ import annotations
 
+from typing import Final, Literal
+
 from app.imaging.picture import Picture, Pixels
 from app.imaging.resize import fitted, resize
 
+Stroke = float | Literal["auto"]
+
+# Relative to the picture: a result of any size has the strokes of one of `AUTO_EDGE` pixels.
+AUTO: Final = "auto"
 LEAST = 0.5
 MOST = 2.0
 
+# Longer edge in pixels at which the models are trained, judged and shown.
+AUTO_EDGE = 512
+# A panorama 512 pixels long would have no room for strokes: its shorter edge is painted with these, where it has them.
+AUTO_SHORTER_EDGE = 256
 
-def largest_edge(stroke: float, edge_pixels: int) -> int:
-    """The longest edge a result may have, so that neither it nor the network's input exceeds `edge_pixels`."""
-    return max(1, int(edge_pixels * min(stroke, 1.0)))
+
+def largest_edge(stroke: Stroke, edge_pixels: int, network_pixels: int) -> int:
+    """The longest edge a result may have.
+
+    Args:
+        edge_pixels: limit of results.
+        network_pixels: limit of what the network sees, which an `AUTO` stroke makes small enough by itself.
+    """
+    if stroke == AUTO:
+        return edge_pixels
+    return max(1, min(edge_pixels, int(min(network_pixels, edge_pixels) * stroke)))
 
 
-def painted_size(width: int, height: int, stroke: float) -> tuple[int, int]:
-    """Width and height at which the network processes an image of width x height; the same for a stroke of 1."""
-    return fitted(width, height, max(1, round(max(width, height) / stroke)))
+def painted_size(width: int, height: int, stroke: Stroke, network_pixels: int) -> tuple[int, int]:
+    """Width and height at which the network processes an image of width x height; the same for a stroke of 1.
+
+    Args:
+        network_pixels: longest edge that `AUTO` may choose; it never chooses one above the image's.
+    """
+    longer, shorter = max(width, height), min(width, height)
+    if stroke == AUTO:
+        roomy = AUTO_SHORTER_EDGE * longer // shorter
+        return fitted(width, height, min(max(AUTO_EDGE, roomy), longer, network_pixels))
+    return fitted(width, height, max(1, round(longer / stroke)))
+
+
+def read_stroke(text: str) -> Stroke:
+    """`auto`, or a number from `LEAST` to `MOST`. Raises ValueError."""
+    if text == AUTO:
+        return AUTO
+    try:
+        stroke = float(text)
+    except ValueError:
+        stroke = float("nan")
+    if not LEAST <= stroke <= MOST:
+        raise ValueError(f"must be {AUTO}, or a number from {LEAST:g} to {MOST:g}")
+    return stroke
 
 
 def at_size(pixels: Pixels, width: int, height: int) -> Pixels:

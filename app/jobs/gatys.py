@@ -18,7 +18,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from app.engine.device import choose_device
-from app.engine.render import render
+from app.engine.render import paint_one
 from app.errors import DescriptorUnavailable
 from app.gatys.checkpoint import ForeignCheckpoint, GatysCheckpoint
 from app.gatys.options import GatysOptions
@@ -170,7 +170,7 @@ class Gatys:
         if params.start is not None:
             stylizer = self._stylizers.get(params.start.model)
             blend = unpacked(params.start.blend, params.start.rows)
-            start = self._tensor(render(stylizer, photo, blend).rgb)
+            start = self._tensor(paint_one(stylizer, photo.rgb, blend))
         return Transfer(
             self._tensor(photo.rgb),
             list(zip(map(self._tensor, paintings), params.weights, strict=True)),

@@ -9,16 +9,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from app.engine.device import choose_device
-from app.engine.render import render
+from app.engine.render import Rendering
 from app.engine.stylizer import Stylizer
 from app.errors import ModelUnavailable
 from app.imaging.compose import Colour
 from app.imaging.encode import FORMATS, encode
-from app.imaging.stroke import largest_edge
+from app.imaging.stroke import AUTO, Stroke
 from app.jobs.blend_params import unpacked
 from app.jobs.context import JobContext
 from app.jobs.job import Result
-from app.jobs.photo import read_photo
 from app.model_store.loading import load_stylizer
 from app.model_store.store import open_model_store
 from app.registry.error import InvalidModel
@@ -36,7 +35,7 @@ class StylizeParams(BaseModel):
     Attributes:
         model: label, `name@version`.
         blend, rows: as `packed` has them; the weights sum to 1.
-        stroke: size of the strokes, 1 as the network makes them.
+        stroke: size of the strokes, as `painted_size` takes it.
         size: longer edge in pixels, None for the photo's own up to the limit.
     """
 
@@ -47,7 +46,7 @@ class StylizeParams(BaseModel):
     rows: dict[str, str] = {}
     strength: float = 1.0
     color: Colour = "style"
-    stroke: float = 1.0
+    stroke: Stroke = AUTO
     size: int | None = None
     format: str = "jpeg"
     quality: int = 90
@@ -84,16 +83,16 @@ class Stylize:
     def __call__(self, context: JobContext) -> Result:
         params = StylizeParams.model_validate(context.params)
         settings = self._settings
-        most = largest_edge(params.stroke, settings.edge_pixels)
-        photo = read_photo(context.input(PHOTO), settings, params.size, most)
-        stylized = render(
+        rendering = Rendering(
             self._stylizers.get(params.model),
-            photo,
             unpacked(params.blend, params.rows),
+            settings,
+            size=params.size,
             stroke=params.stroke,
             color=params.color,
             strength=params.strength,
         )
+        stylized = rendering.of_photo(context.input(PHOTO))
         context.check()
         facts: dict[str, Any] = {"model": params.model, "width": stylized.width, "height": stylized.height}
         return Result(encode(stylized, params.format, params.quality), FORMATS[params.format], facts)

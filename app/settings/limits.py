@@ -28,7 +28,14 @@ class LimitSettings(BaseModel):
         description="Memory for decoding and encoding images, over all requests; when it is used up, others wait. An "
         "image that needs more by itself is refused (413) from its header.",
     )
-    edge_pixels: int = Field(2048, ge=16, le=16384, description="Longest edge of a stylized image.")
+    edge_pixels: int = Field(4096, ge=16, le=16384, description="Longest edge of a stylized image.")
+    network_edge_pixels: int = Field(
+        2048,
+        ge=16,
+        le=16384,
+        description="Longest edge of what the network works on, and so of a stylized image with a `stroke` of 1. With "
+        "`stroke=auto` it works on less.",
+    )
     queue_megapixels: float = Field(
         default_factory=by_memory(64),
         gt=0,
@@ -44,6 +51,11 @@ class LimitSettings(BaseModel):
         le=100_000,
         description="Responses that are kept for identical requests; 0 keeps and shares none.",
     )
+
+    @property
+    def edges(self) -> tuple[int, int]:
+        """The longest of results and of what the network sees."""
+        return self.edge_pixels, self.network_edge_pixels
 
     @property
     def body_bytes(self) -> int:

@@ -75,8 +75,8 @@ def option_schemas() -> dict[str, Document]:
 
 def without_null(schema: Document) -> Document:
     """An option that may be left out is not null when it is there: a query and a form have text only."""
-    given: Document
-    [given] = [kind for kind in schema.get("anyOf", [{}]) if kind != {"type": "null"}]
+    kinds: list[Document] = [kind for kind in schema.get("anyOf", [{}]) if kind != {"type": "null"}]
+    given = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
     rest = {key: value for key, value in schema.items() if key not in ("anyOf", "title")}
     if rest.get("default", ...) is None:
         del rest["default"]

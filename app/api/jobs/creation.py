@@ -137,7 +137,7 @@ async def stylize_later(request: Request) -> Response:
         photo, options = await receive_photo(request, service, "" if "json" in accept_header else accept_header)
     try:
         async with finished_by(deadline):
-            longer_edge = options.size or largest_edge(options.stroke, service.settings.edge_pixels)
+            longer_edge = options.size or largest_edge(options.stroke, *service.settings.edges)
             named = {PHOTO: photo.data}
             headers = await read_headers(service, named, deadline)
             await check_pictures(service, named, headers, {PHOTO: longer_edge}, deadline)

@@ -17,7 +17,7 @@ from app.engine.stylizer import Blend, Stylizer
 from app.errors import InvalidOption
 from app.imaging.compose import Colour
 from app.imaging.encode import FORMATS
-from app.imaging.stroke import largest_edge
+from app.imaging.stroke import Stroke, largest_edge
 from app.registry.manifest import Manifest
 from app.registry.style_search import nearest
 from app.serving.catalogue import Catalogue, nearest_names, quoted
@@ -34,7 +34,7 @@ class Options:
         blend: style id or row -> weight; positive, summing to 1.
         strength: from 0, the photo, to 1, the full style.
         color: whose colours the result has, as `compose` takes it.
-        stroke: size of the strokes, 1 as the network makes them.
+        stroke: size of the strokes, as `painted_size` takes it.
         size: longer edge of the result in pixels, None for the photo's own.
         format: a name in imaging's FORMATS.
         quality: 1 to 100.
@@ -46,7 +46,7 @@ class Options:
     blend: Blend
     strength: float
     color: Colour
-    stroke: float
+    stroke: Stroke
     size: int | None
     format: str
     quality: int
@@ -67,11 +67,11 @@ NO_ROWS = GivenRows()
 MISSING_STYLES: Mapping[str, Any] = MappingProxyType({"type": "missing", "loc": ("styles",)})
 
 
-def read_fields(pairs: Pairs, edge_pixels: int, images: int = 0) -> OptionFields:
+def read_fields(pairs: Pairs, edge_pixels: int, network_pixels: int, images: int = 0) -> OptionFields:
     """Names and values as they were sent, checked as far as they can be without a model.
 
     Args:
-        edge_pixels: the longest edge that is allowed.
+        edge_pixels, network_pixels: the longest edges of results and of what the network sees.
         images: how many style images came with them.
 
     Raises:
@@ -88,7 +88,7 @@ def read_fields(pairs: Pairs, edge_pixels: int, images: int = 0) -> OptionFields
         raise invalid_options(missing)
     if fields.weights is not None and not images:
         raise InvalidOption("`weights` is for `style` images in a form; the weights of `styles` stand in it.")
-    check_size(fields.size, fields.stroke, edge_pixels)
+    check_size(fields.size, fields.stroke, edge_pixels, network_pixels)
     return fields
 
 
@@ -143,8 +143,8 @@ def weights_of_images(text: str | None, images: int) -> list[float]:
     return [parse_weight(f"`style` image {place}", word) for place, word in enumerate(words, 1)]
 
 
-def check_size(size: int | None, stroke: float, edge_pixels: int) -> None:
-    most = largest_edge(stroke, edge_pixels)
+def check_size(size: int | None, stroke: Stroke, edge_pixels: int, network_pixels: int) -> None:
+    most = largest_edge(stroke, edge_pixels, network_pixels)
     if size is not None and size > most:
         why = f" with a `stroke` of {stroke:g}" if most < edge_pixels else ""
         raise InvalidOption(f"`size` is at most {most} pixels here{why}.")

@@ -9,7 +9,7 @@ from app.api.stages import Stages
 from app.api.stylize.options import Options
 from app.api.stylize.result_cache import StylizedImage
 from app.api.stylize.upload import Photo
-from app.imaging.compose import compose
+from app.imaging.compose import compose, shows_photo
 from app.imaging.content import decode_at, working_size
 from app.imaging.cost import Cost, colour_cost, encoding_cost, resizing_cost
 from app.imaging.decode import Header
@@ -36,10 +36,13 @@ async def paint(service: Service, photo: Photo, options: Options, deadline: floa
     """
     settings = service.settings
     header = await service.codecs.probe(photo.data, settings.picture_megapixels, deadline, stages)
-    size = working_size(header.width, header.height, options.size, largest_edge(options.stroke, settings.edge_pixels))
-    network_size = painted_size(*size, options.stroke)
+    size = working_size(header.width, header.height, options.size, largest_edge(options.stroke, *settings.edges))
+    network_size = painted_size(*size, options.stroke, settings.network_edge_pixels)
+    if options.strength == 0:
+        network_size = size
     reading, finishing = costs(header, size, network_size, options)
-    header.cost(max(size)).check(settings.decode_bytes)
+    for cost in (reading, finishing):
+        cost.check(settings.decode_bytes)
     if options.strength == 0:
         with service.codecs.admit([reading + finishing], deadline) as work:
             return await work.run(stages, unpainted, service, photo.data, size, options, stages)
@@ -50,47 +53,73 @@ async def paint(service: Service, photo: Photo, options: Options, deadline: floa
             network_size[0] * network_size[1] / 1e6, deadline - FINISHING * time_given, SPARE * time_given
         )
         try:
-            content, seen = await work.run(stages, read, service, photo.data, size, network_size, stages)
-            photo.drop()
+            seen = await work.run(stages, read, service, photo.data, network_size, stages)
+            # At the result's size it is decoded after the network: many that wait for that would fill the memory.
+            again = network_size != size and (seen.alpha is not None or shows_photo(options.color, options.strength))
+            if not again:
+                photo.drop()
             with stages.measure("engine"):
-                future = service.engine.submit(ticket, options.stylizer, seen, options.blend)
+                future = service.engine.submit(ticket, options.stylizer, seen.rgb, options.blend)
                 painted = await asyncio.wrap_future(future)
         finally:
             service.engine.cancel(ticket)
-        return await work.run(stages, finish, content, painted, options, stages)
+        return await work.run(stages, finish, service, photo.data, seen, painted, size, options, stages)
 
 
 def costs(header: Header, size: tuple[int, int], network_size: tuple[int, int], options: Options) -> tuple[Cost, Cost]:
     """The costs before and after the network, at these widths and heights."""
     pixels = size[0] * size[1]
-    resized = 0 if network_size == size else max(pixels, network_size[0] * network_size[1])
-    enlarged = pixels if max(size) > max(header.width, header.height) else 0
-    reading = header.cost(max(size)) + resizing_cost(enlarged) + resizing_cost(resized)
+    reading, finishing = decoding_cost(header, network_size), Cost(0, 0)
+    if network_size != size:
+        finishing = resizing_cost(max(pixels, network_size[0] * network_size[1]))
+        # Of a JPEG it is known that it has no alpha.
+        if header.format != "jpeg" or shows_photo(options.color, options.strength):
+            finishing += decoding_cost(header, size)
     colours = colour_cost(pixels, keep=options.color == "keep", strength=options.strength)
-    return reading, resizing_cost(resized) + colours + encoding_cost(options.format, pixels, options.quality)
+    return reading, finishing + colours + encoding_cost(options.format, pixels, options.quality)
 
 
-def read(
-    service: Service, data: bytes, size: tuple[int, int], network_size: tuple[int, int], stages: Stages
-) -> tuple[Picture, Pixels]:
-    """The photo at width x height `size`, made smaller while decoding or enlarged after it, and what the network sees
-    of it. Runs in a codec thread."""
+def decoding_cost(header: Header, size: tuple[int, int]) -> Cost:
+    """Of the photo at width x height, enlarged where it is smaller."""
+    enlarged = size[0] * size[1] if max(size) > max(header.width, header.height) else 0
+    return header.cost(max(size)) + resizing_cost(enlarged)
+
+
+def read(service: Service, data: bytes, size: tuple[int, int], stages: Stages) -> Picture:
+    """The photo at width x height, made smaller while decoding or enlarged after it. Runs in a codec thread."""
     settings = service.settings
     with stages.measure("decode"):
-        picture = decode_at(data, *size, settings.picture_megapixels, settings.decode_bytes)
-        return picture, at_size(picture.rgb, *network_size)
+        return decode_at(data, *size, settings.picture_megapixels, settings.decode_bytes)
 
 
 def unpainted(service: Service, data: bytes, size: tuple[int, int], options: Options, stages: Stages) -> StylizedImage:
     """The photo itself. In one step, so that no pixels of it wait for a thread. Runs in a codec thread."""
-    content, _ = read(service, data, size, size, stages)
-    return finish(content, content.rgb, options, stages)
+    return encoded(read(service, data, size, stages), options, stages)
 
 
-def finish(content: Picture, painted: Pixels, options: Options, stages: Stages) -> StylizedImage:
-    """Size, colours, strength, and the encoder. Runs in a codec thread."""
+def finish(
+    service: Service,
+    data: bytes,
+    seen: Picture,
+    painted: Pixels,
+    size: tuple[int, int],
+    options: Options,
+    stages: Stages,
+) -> StylizedImage:
+    """Size, colours, strength, and the encoder. Runs in a codec thread.
+
+    Args:
+        data: of the photo, where more of it is wanted than was `seen`; else empty.
+    """
+    content = read(service, data, size, stages) if data else seen
     with stages.measure("colour"):
-        stylized = compose(content, painted, options.color, options.strength)
+        if (content.width, content.height) == size:
+            stylized = compose(content, painted, options.color, options.strength)
+        else:
+            stylized = Picture(at_size(painted, *size))
+    return encoded(stylized, options, stages)
+
+
+def encoded(picture: Picture, options: Options, stages: Stages) -> StylizedImage:
     with stages.measure("encode"):
-        data = encode(stylized, options.format, options.quality)
-    return StylizedImage(data, content.megapixels)
+        return StylizedImage(encode(picture, options.format, options.quality), picture.megapixels)

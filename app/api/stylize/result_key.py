@@ -40,7 +40,7 @@ async def digest(photo: bytes) -> str:
     return hashlib.sha256(photo).hexdigest()
 
 
-def result_key(photo_digest: str, options: Options, edge_pixels: int) -> str:
+def result_key(photo_digest: str, options: Options, edges: tuple[int, int]) -> str:
     """32 hex digits of a SHA-256 over the photo, the weights that are used, and every option that changes the result.
 
     The weights are the generator and the rows of the requested styles, so a version that only adds a style leaves the
@@ -50,7 +50,7 @@ def result_key(photo_digest: str, options: Options, edge_pixels: int) -> str:
     in another order, a format by name or by `Accept`, a quality where the format has none.
 
     Args:
-        edge_pixels: the limit, which is the result's size where the photo is larger.
+        edges: the limits of the result and of what the network sees, which a large photo reaches.
     """
     made_of = {
         "photo": photo_digest,
@@ -59,7 +59,7 @@ def result_key(photo_digest: str, options: Options, edge_pixels: int) -> str:
         "strength": options.strength,
         "color": options.color,
         "stroke": options.stroke,
-        "size": [options.size, edge_pixels],
+        "size": [options.size, *edges],
         "format": [options.format, None if options.format == "png" else options.quality],
         "makers": MAKERS,
     }

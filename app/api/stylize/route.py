@@ -115,7 +115,7 @@ async def stylize(request: Request) -> Response:
             accept = ", ".join(request.headers.getlist("accept"))
             photo, options = await receive_photo(request, service, accept)
         try:
-            key = result_key(await digest(photo.data), options, service.settings.edge_pixels)
+            key = result_key(await digest(photo.data), options, service.settings.edges)
             headers = headers_of(key, options)
             if known(request, f'"{key}"'):
                 service.metrics.count_result("unchanged")

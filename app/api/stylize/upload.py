@@ -84,7 +84,7 @@ async def options_of(
 ) -> Options:
     """The options with the rows of the style images that they name, or that came with them."""
     catalogue = service.catalogue
-    fields = read_fields(pairs, service.settings.edge_pixels, len(images))
+    fields = read_fields(pairs, *service.settings.edges, len(images))
     kept = await rows_of_handles(request, service, fields.styles or "", catalogue, fields.model)
     sent = await rows_of_images(request, service, images, catalogue, fields.model)
     return read_options(fields, accept, catalogue, GivenRows(kept, sent))

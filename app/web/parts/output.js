@@ -8,7 +8,7 @@ import { Icon } from "./icon.js";
 import { LANGUAGES, codeFor } from "./code.js";
 import { Slider } from "./slider.js";
 
-const SIZES = [512, 768, 1024, 1536, 2048];
+const SIZES = [512, 768, 1024, 1536, 2048, 3072, 4096];
 const EXTENSIONS = { jpeg: "jpg" };
 const language = signal(/** @type {keyof typeof LANGUAGES} */ ("curl"));
 

@@ -17,7 +17,7 @@ export function Panel() {
     ${ownId() && html`<${OwnImage} id=${ownId()} />`}
     <div class="group">
       <${Slider} name="strength" title="Strength" min=${0} max=${1} step=${0.01} say=${percent} />
-      <${Slider} name="stroke" title="Stroke size" min=${0.5} max=${2} step=${0.05} say=${times} />
+      <${StrokeSize} />
       <${ColourChoice} />
     </div>
     <${Output} />
@@ -45,6 +45,12 @@ function Caption() {
     ${only && html`<p class="soft">${[only.artist, only.year].filter(Boolean).join(", ")}</p>`}
     <p class="soft fine">${photo.value?.name}, ${photo.value?.width} × ${photo.value?.height}</p>
   </header>`;
+}
+
+/** Relative to the picture, until a number is chosen. */
+function StrokeSize() {
+  return html`<${Slider} name="stroke" title="Stroke size" min=${0.5} max=${2} step=${0.05} say=${times} />
+    ${options.value.stroke !== "auto" && html`<button class="quiet" onClick=${() => settle({ stroke: "auto" })}>Automatic stroke size</button>`}`;
 }
 
 function ColourChoice() {

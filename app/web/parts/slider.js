@@ -7,14 +7,16 @@ import { drag, options, settle } from "../state/options.js";
  *   say: (value: number) => string, live?: boolean}} props
  */
 export function Slider({ name, title, min, max, step, say, live = true }) {
-  const value = options.value[name];
+  const given = options.value[name];
+  const value = given === "auto" ? 1 : given;
+  const said = given === "auto" ? "Automatic" : say(given);
   /** @param {{currentTarget: HTMLInputElement}} event */
   const onInput = ({ currentTarget }) => live && drag({ [name]: Number(currentTarget.value) });
   /** @param {{currentTarget: HTMLInputElement}} event */
   const onChange = ({ currentTarget }) => settle({ [name]: Number(currentTarget.value) });
   const part = (value - min) / (max - min);
   return html`<div class="slider">
-    <span class="slider-title">${title}</span><span class="slider-value" aria-hidden="true">${say(value)}</span>
+    <span class="slider-title">${title}</span><span class="slider-value" aria-hidden="true">${said}</span>
     <input
       type="range"
       min=${min}
@@ -22,7 +24,7 @@ export function Slider({ name, title, min, max, step, say, live = true }) {
       step=${step}
       value=${value}
       aria-label=${title}
-      aria-valuetext=${say(value)}
+      aria-valuetext=${said}
       style=${{ "--part": String(part) }}
       onInput=${onInput}
       onChange=${onChange}

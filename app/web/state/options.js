@@ -3,13 +3,13 @@ import { computed, signal } from "../view.js";
 
 /**
  * @typedef {{id: string, weight: number}} Share a style in a blend
- * @typedef {{styles: Share[], strength: number, color: "style"|"keep", stroke: number, size: number|null,
+ * @typedef {{styles: Share[], strength: number, color: "style"|"keep", stroke: number|"auto", size: number|null,
  *   format: string, quality: number, model: string|null}} Options
  */
 
 export const FORMATS = ["jpeg", "png", "webp", "avif"];
 export const MOST_STYLES = 4;
-const DEFAULTS = { strength: 1, color: "style", stroke: 1, size: null, format: "jpeg", quality: 90, model: null };
+const DEFAULTS = { strength: 1, color: "style", stroke: "auto", size: null, format: "jpeg", quality: 90, model: null };
 const MOST_STEPS = 100;
 
 /** @type {import("../vendor/signals.js").Signal<Options>} */
@@ -91,7 +91,7 @@ export function read(given) {
     styles: readBlend(given.get("styles") ?? ""),
     strength: within(given.get("strength"), 0, 1, DEFAULTS.strength),
     color: given.get("color") === "keep" ? "keep" : "style",
-    stroke: within(given.get("stroke"), 0.5, 2, DEFAULTS.stroke),
+    stroke: within(given.get("stroke"), 0.5, 2, 0) || "auto",
     size: given.has("size") ? Math.round(within(given.get("size"), 16, 65536, 1024)) : null,
     format: FORMATS.includes(given.get("format") ?? "") ? String(given.get("format")) : DEFAULTS.format,
     quality: Math.round(within(given.get("quality"), 1, 100, DEFAULTS.quality)),

@@ -17,7 +17,7 @@ def read(models_dir):
 
     def read(query, accept=""):
         pairs = [tuple(pair.split("=", 1)) for pair in query.split("&")] if query else []
-        return read_options(read_fields(pairs, 2048), accept, catalogue)
+        return read_options(read_fields(pairs, 2048, 2048), accept, catalogue)
 
     return read
 
@@ -28,7 +28,7 @@ def test_defaults(read):
         blend={"starry_night": 1.0},
         strength=1.0,
         color="style",
-        stroke=1.0,
+        stroke="auto",
         size=None,
         format="jpeg",
         quality=90,
@@ -61,6 +61,7 @@ def test_every_option(read):
         ("strength=1e-3", "strength", 0.001),
         ("stroke=0.5", "stroke", 0.5),
         ("stroke=2", "stroke", 2.0),
+        ("stroke=auto", "stroke", "auto"),
         ("stroke=0.5&size=1024", "size", 1024),
         ("stroke=2&size=2048", "size", 2048),
         ("size=16", "size", 16),

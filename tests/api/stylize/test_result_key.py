@@ -14,6 +14,7 @@ from app.registry.manifest import Style
 from app.registry.repository import Repository
 from app.serving.catalogue import Catalogue, load_served_model
 
+EDGES = (4096, 2048)
 PHOTO = "0" * 64
 CPU = Device(torch.device("cpu"), torch.float32, "cpu")
 GPU = Device(torch.device("cpu"), torch.float32, "a pretended GPU")
@@ -32,7 +33,7 @@ def catalogue(models, device=CPU):
 
 def read(query, accept, offered):
     pairs = [tuple(pair.split("=", 1)) for pair in query.split("&")]
-    return read_options(read_fields(pairs, 2048), accept, offered)
+    return read_options(read_fields(pairs, *EDGES), accept, offered)
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +46,16 @@ def options(models_dir):
 
 @pytest.fixture
 def key(options):
-    return lambda query, accept="": result_key(PHOTO, options(query, accept), 2048)
+    return lambda query, accept="": result_key(PHOTO, options(query, accept), EDGES)
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (("styles=great_wave",), ("styles=great_wave:7&strength=1&color=style&stroke=1.0&quality=90&model=compact@1",)),
+        (
+            ("styles=great_wave",),
+            ("styles=great_wave:7&strength=1&color=style&stroke=auto&quality=90&model=compact@1",),
+        ),
         (("styles=great_wave:1,the_scream:3",), ("styles=the_scream:0.75,great_wave:0.25",)),
         (
             ("styles=great_wave:0.1,the_scream:0.2,starry_night:0.3",),
@@ -73,12 +77,16 @@ def test_whatever_changes_the_answer_changes_the_key(options, key):
         key("styles=the_scream"),
         key("styles=great_wave,the_scream"),
         key("styles=great_wave:2,the_scream"),
-        *(key(f"{plain}&{more}") for more in ("strength=0.5", "color=keep", "stroke=2", "size=512", "model=sketch")),
+        *(
+            key(f"{plain}&{more}")
+            for more in ("strength=0.5", "color=keep", "stroke=1", "stroke=2", "size=512", "model=sketch")
+        ),
         *(key(f"{plain}&{more}") for more in ("quality=80", "format=png", "format=webp", "format=avif")),
         key(plain, "image/webp"),
-        result_key("1" * 64, options(plain), 2048),
-        result_key(PHOTO, options(plain), 1024),
-        result_key(PHOTO, options(plain, "", GPU), 2048),
+        result_key("1" * 64, options(plain), EDGES),
+        result_key(PHOTO, options(plain), (1024, 2048)),
+        result_key(PHOTO, options(plain), (4096, 1024)),
+        result_key(PHOTO, options(plain, "", GPU), EDGES),
     ]
     same = keys.pop(keys.index(key(plain, "image/webp")))
     assert same in keys
@@ -101,7 +109,7 @@ def test_a_version_with_one_more_style_leaves_the_keys_of_the_others_alone(model
     model = Repository(models_dir).load("compact")
     now, then = catalogue([model]), catalogue([appended(model, 2, ["new"])])
     for query in ("styles=great_wave", "styles=great_wave:1,the_scream:3&strength=0.5"):
-        assert result_key(PHOTO, read(query, "", now), 2048) == result_key(PHOTO, read(query, "", then), 2048)
+        assert result_key(PHOTO, read(query, "", now), EDGES) == result_key(PHOTO, read(query, "", then), EDGES)
     assert read("styles=great_wave", "", then).model == "compact@2"
 
 
@@ -116,7 +124,7 @@ def test_other_weights_have_another_key(models_dir, changed):
             else:
                 getattr(model.rows, changed)[1, 0] += step
         key[step] = [
-            result_key(PHOTO, read(f"styles={style}", "", catalogue([model])), 2048)
+            result_key(PHOTO, read(f"styles={style}", "", catalogue([model])), EDGES)
             for style in ("great_wave", "the_scream")
         ]
     assert key[0.0][0] != key[1e-6][0]
@@ -126,10 +134,10 @@ def test_other_weights_have_another_key(models_dir, changed):
 @pytest.mark.parametrize("package", PACKAGES)
 def test_another_version_of_what_computes_it_has_another_key(options, monkeypatch, package):
     plain = options("styles=great_wave")
-    before = result_key(PHOTO, plain, 2048)
+    before = result_key(PHOTO, plain, EDGES)
     monkeypatch.setattr("app.api.stylize.result_key.version", lambda name: "9" if name == package else version(name))
     monkeypatch.setattr("app.api.stylize.result_key.MAKERS", makers())
-    assert result_key(PHOTO, plain, 2048) != before
+    assert result_key(PHOTO, plain, EDGES) != before
 
 
 def test_a_package_that_is_not_there_stops_nothing():

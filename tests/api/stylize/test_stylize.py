@@ -95,7 +95,7 @@ def test_an_option_in_the_query_may_be_in_the_form_too_with_its_default_or_the_s
     expected = paint(client, photo, options).headers["etag"]
     for query, form in (
         (options, {"styles": "starry_night", "strength": "1.0", "quality": "90"}),
-        ({"strength": "1", "color": "style", "stroke": "1.0"}, options),
+        ({"strength": "1", "color": "style", "stroke": "auto"}, options),
         (options, options),
     ):
         response = client.post(ROUTE, params=query, data=form, files={"image": photo})
@@ -172,6 +172,31 @@ def test_the_longer_edge_is_as_asked_for_else_as_sent_up_to_the_limit(client, as
 
 def test_a_stroke_of_1_changes_nothing(client, photo):
     assert paint(client, photo, PNG | {"stroke": "1"}).content == paint(client, photo).content
+
+
+@pytest.fixture(scope="module")
+def small_network(connect_once):
+    return connect_once(edge_pixels=256, network_edge_pixels=64)
+
+
+def test_by_itself_a_large_photo_is_painted_small_and_enlarged(small_network, astronaut):
+    sent = encoded(astronaut[128:384, 128:384])
+    small = resize(Picture(pixels(sent)), 64, 64).rgb
+    painted = pixels(paint(small_network, encoded(small)).content)
+    expected = resize(Picture(painted), 256, 256).rgb
+    for params in (PNG, PNG | {"stroke": "auto"}):
+        np.testing.assert_array_equal(pixels(paint(small_network, sent, params).content), expected)
+
+
+def test_what_an_enlarged_painting_shows_of_the_photo_has_its_resolution(small_network, astronaut):
+    photo = astronaut[128:384, 128:384]
+    alpha = np.arange(256 * 256).astype(np.uint8).reshape(256, 256)
+    sent = encoded(np.dstack([photo, alpha]))
+    painted = pixels(paint(small_network, sent).content)
+    np.testing.assert_array_equal(painted[:, :, 3], alpha)
+    kept = pixels(paint(small_network, sent, PNG | {"color": "keep", "strength": "0.6"}).content)
+    over = lay_over(photo, keep_colour(photo, np.ascontiguousarray(painted[:, :, :3])), 0.6)
+    np.testing.assert_array_equal(kept, np.dstack([over, alpha]))
 
 
 @pytest.fixture(scope="module")
