@@ -57,7 +57,7 @@ def figures(picture: Tensor) -> Figures:
 def with_strokes(subject: Subject, photo: Tensor, style: str, stroke: float) -> Tensor:
     """As the service paints with `stroke`: (1, 3, H, W)."""
     height, width = photo.shape[2:]
-    seen = at_size(np.asarray(to_image(photo)), *painted_size(width, height, stroke))
+    seen = at_size(np.asarray(to_image(photo)), *painted_size(width, height, stroke, max(width, height)))
     painted = subject.paint(to_tensor(seen)[None], {style: 1.0})
     return to_tensor(at_size(np.asarray(to_image(painted)), width, height))[None]
 

@@ -35,7 +35,7 @@ def test_a_job_is_followed_to_its_result_across_a_reload(visit, style_file):
     page.get_by_role("button", name="Divider").click()
     expect(page.get_by_role("region", name="Picture").get_by_alt_text("The photo")).to_be_visible()
     page.get_by_role("button", name="Delete red bricks").click()
-    expect(page.get_by_text("Your jobs will be listed here")).to_be_visible()
+    expect(page.get_by_text("Your jobs appear here")).to_be_visible()
 
 
 def test_a_job_is_cancelled(visit, style_file):

@@ -78,5 +78,5 @@ def test_styles_are_blended_and_taken_out_by_keyboard(visit):
     expect(point).to_have_attribute("aria-valuetext", "The Great Wave off Kanagawa 50 %, The Scream 50 %")
     point.press("ArrowRight")
     expect(point).to_have_attribute("aria-valuetext", "The Great Wave off Kanagawa 45 %, The Scream 55 %")
-    page.get_by_role("button", name="Take The Scream out of the blend").last.press("Enter")
+    page.get_by_role("button", name="Remove The Scream from the blend").last.press("Enter")
     expect(page.get_by_role("heading", name="The Great Wave off Kanagawa")).to_be_visible()

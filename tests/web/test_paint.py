@@ -13,7 +13,7 @@ PREVIEW = "quality=82"
 
 
 def choose(page, file):
-    page.locator("input[type=file]").first.set_input_files(file)
+    page.locator("input[type=file]:not(.own-drop *)").first.set_input_files(file)
 
 
 def painted(page):

@@ -41,8 +41,8 @@ async def paint(service: Service, photo: Photo, options: Options, deadline: floa
     if options.strength == 0:
         network_size = size
     reading, finishing = costs(header, size, network_size, options)
-    for cost in (reading, finishing):
-        cost.check(settings.decode_bytes)
+    for decoding in decodings(header, size, network_size, options):
+        decoding.check(settings.decode_bytes)
     if options.strength == 0:
         with service.codecs.admit([reading + finishing], deadline) as work:
             return await work.run(stages, unpainted, service, photo.data, size, options, stages)
@@ -69,14 +69,21 @@ async def paint(service: Service, photo: Photo, options: Options, deadline: floa
 def costs(header: Header, size: tuple[int, int], network_size: tuple[int, int], options: Options) -> tuple[Cost, Cost]:
     """The costs before and after the network, at these widths and heights."""
     pixels = size[0] * size[1]
-    reading, finishing = decoding_cost(header, network_size), Cost(0, 0)
+    reading, *again = decodings(header, size, network_size, options)
+    finishing = sum(again, Cost(0, 0))
     if network_size != size:
-        finishing = resizing_cost(max(pixels, network_size[0] * network_size[1]))
-        # Of a JPEG it is known that it has no alpha.
-        if header.format != "jpeg" or shows_photo(options.color, options.strength):
-            finishing += decoding_cost(header, size)
+        finishing += resizing_cost(max(pixels, network_size[0] * network_size[1]))
     colours = colour_cost(pixels, keep=options.color == "keep", strength=options.strength)
     return reading, finishing + colours + encoding_cost(options.format, pixels, options.quality)
+
+
+def decodings(header: Header, size: tuple[int, int], network_size: tuple[int, int], options: Options) -> list[Cost]:
+    """The costs of decoding the photo for the network and, where that differs and is wanted, at the result's size."""
+    sizes = [network_size]
+    # Of a JPEG it is known that it has no alpha.
+    if network_size != size and (header.format != "jpeg" or shows_photo(options.color, options.strength)):
+        sizes.append(size)
+    return [decoding_cost(header, each) for each in sizes]
 
 
 def decoding_cost(header: Header, size: tuple[int, int]) -> Cost:

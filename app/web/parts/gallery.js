@@ -18,11 +18,16 @@ export function Gallery() {
     ${state.value === "failed" && problem.value
       ? html`<${Trouble} problem=${problem.value} onAgain=${() => catalogue.load(options.value.model)} />`
       : html`<ul class="tiles" role="list">
-          ${takesImages.value && own.value.map((image) => html`<${Tile} key=${image.id} style=${{ artist: null, year: null, ...image }} />`)}
+          ${takesImages.value && !filtered() && own.value.map((image) => html`<${Tile} key=${image.id} style=${{ artist: null, year: null, ...image }} />`)}
           ${found.value.map((style) => html`<${Tile} key=${style.id} style=${style} />`)}
         </ul>`}
     ${state.value === "ready" && !found.value.length && html`<p class="soft nothing">No matching style.</p>`}
   </section>`;
+}
+
+/** Images of the reader's own have no title, artist or year to be found by. */
+function filtered() {
+  return search.value.trim() || artist.value || century.value;
 }
 
 function Filters() {

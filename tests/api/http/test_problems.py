@@ -67,7 +67,7 @@ def test_every_kind_makes_a_problem_without_being_told_more(kind):
         ("GET", "/v1/stylize", "OPTIONS, POST"),
         ("PUT", "/v1/stylize", "OPTIONS, POST"),
         ("HEAD", "/v1/stylize", "OPTIONS, POST"),
-        ("POST", "/v1/styles", "GET, HEAD, OPTIONS"),
+        ("PUT", "/v1/styles", "GET, HEAD, OPTIONS, POST"),
         ("BREW", "/healthz/live", "GET, HEAD, OPTIONS"),
         # Two routes, of which the router looks at the first alone.
         ("PUT", "/v1/jobs", "GET, HEAD, OPTIONS, POST"),

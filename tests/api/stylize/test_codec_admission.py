@@ -84,8 +84,8 @@ def test_heavy_encoders_are_bounded_and_nobody_else_waits_for_them(connect, phot
             for quality in ("98", "99"):
                 refused = client.post(ROUTE, params=heavy | {"quality": quality}, content=photo)
                 problem(refused, 503, "overloaded")
-                # 18 seconds of work and a bit less, of which 15 are taken.
-                assert refused.headers["retry-after"] == "3"
+                # 18 seconds of work and a bit less, of which 15 are taken; and as long again at the most.
+                assert 3 <= int(refused.headers["retry-after"]) <= 6
             for quality in ("90", "80"):
                 answer = client.post(ROUTE, params=LIGHT | {"quality": quality}, content=photo)
                 assert answer.status_code == 200
@@ -112,12 +112,12 @@ def test_pictures_of_jobs_and_style_images_are_admitted_too(connect, photo, pain
     operator = {"Authorization": f"Bearer {TOKEN}"}
     with client.service.codecs.admit([Cost(0, 14.9)], time.monotonic() + 30):
         for refused, seconds in (
-            (client.post(JOBS, data={"size": "64"}, files=form(photo, painting)), "6"),
-            (client.post(ROUTE, params=LIGHT, content=photo, headers={"Prefer": "respond-async"}), "3"),
-            (client.post("/v1/admin/styles", data={"title": "Wave"}, files={"image": photo}, headers=operator), "3"),
+            (client.post(JOBS, data={"size": "64"}, files=form(photo, painting)), 6),
+            (client.post(ROUTE, params=LIGHT, content=photo, headers={"Prefer": "respond-async"}), 3),
+            (client.post("/v1/admin/styles", data={"title": "Wave"}, files={"image": photo}, headers=operator), 3),
         ):
             problem(refused, 503, "overloaded")
-            assert refused.headers["retry-after"] == seconds
+            assert seconds <= int(refused.headers["retry-after"]) <= 2 * seconds
     assert client.get(JOBS, headers=operator).json()["jobs"] == []
     assert client.get("/v1/admin/styles", headers=operator).json()["styles"] == []
 
