@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, field_validator
 
 from app.imaging.encode import FORMATS, format_named
-from app.imaging.stroke import AUTO, AUTO_EDGE, LEAST, MOST, Stroke, read_stroke
+from app.imaging.stroke import AUTO, AUTO_EDGE, MAX_STROKE, MIN_STROKE, Stroke, read_stroke
 
 STROKE_SCHEMA = {
     "anyOf": [
         {"type": "string", "enum": [AUTO]},
-        {"type": "number", "minimum": LEAST, "maximum": MOST},
+        {"type": "number", "minimum": MIN_STROKE, "maximum": MAX_STROKE},
     ]
 }
 

@@ -25,7 +25,7 @@ from app.errors import InvalidOption, PasticheError, ServiceError
 from app.imaging.compose import Colour
 from app.imaging.encode import FORMATS, encode, format_named
 from app.imaging.picture import Picture
-from app.imaging.stroke import AUTO, LEAST, MOST, Stroke, largest_edge, read_stroke
+from app.imaging.stroke import AUTO, MAX_STROKE, MIN_STROKE, Stroke, largest_edge, read_stroke
 from app.registry.error import InvalidModel
 from app.registry.repository import Model
 from app.settings import Settings, SettingsError, load_settings
@@ -91,7 +91,7 @@ def stylize(
         str,
         typer.Option(
             callback=check_stroke,
-            metavar=f"{AUTO}|{LEAST:g}..{MOST:g}",
+            metavar=f"{AUTO}|{MIN_STROKE:g}..{MAX_STROKE:g}",
             help="Size of the strokes: relative to the picture, or 1 as the network makes them, 2 twice as large.",
         ),
     ] = AUTO,

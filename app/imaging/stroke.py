@@ -15,8 +15,8 @@ Stroke = float | Literal["auto"]
 
 # Relative to the picture: a result of any size has the strokes of one of `AUTO_EDGE` pixels.
 AUTO: Final = "auto"
-LEAST = 0.5
-MOST = 2.0
+MIN_STROKE = 0.5
+MAX_STROKE = 2.0
 
 # Longer edge in pixels at which the models are trained, judged and shown.
 AUTO_EDGE = 512
@@ -50,15 +50,15 @@ def painted_size(width: int, height: int, stroke: Stroke, network_pixels: int) -
 
 
 def read_stroke(text: str) -> Stroke:
-    """`auto`, or a number from `LEAST` to `MOST`. Raises ValueError."""
+    """`auto`, or a number from `MIN_STROKE` to `MAX_STROKE`. Raises ValueError."""
     if text == AUTO:
         return AUTO
     try:
         stroke = float(text)
     except ValueError:
         stroke = float("nan")
-    if not LEAST <= stroke <= MOST:
-        raise ValueError(f"must be {AUTO}, or a number from {LEAST:g} to {MOST:g}")
+    if not MIN_STROKE <= stroke <= MAX_STROKE:
+        raise ValueError(f"must be {AUTO}, or a number from {MIN_STROKE:g} to {MAX_STROKE:g}")
     return stroke
 
 

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from app.imaging.picture import Picture
 from app.imaging.resize import resize
-from app.imaging.stroke import AUTO, LEAST, MOST, at_size, largest_edge, painted_size, read_stroke
+from app.imaging.stroke import AUTO, MAX_STROKE, MIN_STROKE, at_size, largest_edge, painted_size, read_stroke
 
 edges = st.integers(1, 16_384)
-strokes = st.floats(LEAST, MOST)
+strokes = st.floats(MIN_STROKE, MAX_STROKE)
 
 
 @given(edges, edges)

@@ -2,7 +2,7 @@
 import { html, useEffect, useRef } from "../view.js";
 import * as catalogue from "../state/catalogue.js";
 import { own } from "../state/instant.js";
-import { MOST_STYLES, options, settle } from "../state/options.js";
+import { MAX_STYLES, options, settle } from "../state/options.js";
 import { previewOf, unwant, visible, want } from "../state/previews.js";
 import { photo } from "../state/photo.js";
 import { Icon } from "./icon.js";
@@ -98,7 +98,7 @@ function Tile({ style }) {
 function AddButton({ style, chosen }) {
   const shares = options.value.styles;
   const last = chosen && shares.length === 1;
-  const full = !chosen && shares.length >= MOST_STYLES;
+  const full = !chosen && shares.length >= MAX_STYLES;
   if (last || full) return null;
   const label = chosen ? `Remove ${style.title} from the blend` : `Blend with ${style.title}`;
   return html`<button class="tile-add" aria-label=${label} title=${label} onClick=${() => settle({ styles: toggled(shares, style.id) })}>

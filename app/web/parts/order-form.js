@@ -1,6 +1,6 @@
 /** A photo, style images, and how they are put together. */
 import { html } from "../view.js";
-import { bring, discard, MOST_IMAGES, refusal as styleRefusal, styleImages } from "../state/chosen.js";
+import { bring, discard, MAX_IMAGES, refusal as styleRefusal, styleImages } from "../state/chosen.js";
 import { possible } from "../state/instant.js";
 import { change, order, paintAtOnce, problem, send, sending } from "../state/order.js";
 import { loading, photo, refusal, SAMPLES, take, takeSample } from "../state/photo.js";
@@ -68,7 +68,7 @@ function StyleField() {
         </li>`,
       )}
     </ul>`}
-    ${images.length < MOST_IMAGES &&
+    ${images.length < MAX_IMAGES &&
     html`<${DropZone} label=${images.length ? "Add another" : "Drop or choose a painting"} several=${true} onFiles=${bring} small=${images.length > 0} />`}
     ${styleRefusal.value && html`<${Trouble} problem=${styleRefusal.value} />`}
   </fieldset>`;

@@ -5,7 +5,7 @@ import { sendable } from "./photo.js";
 
 /** @typedef {{id: string, name: string, file: Blob, url: string}} StyleImage */
 
-export const MOST_IMAGES = 4;
+export const MAX_IMAGES = 4;
 export const styleImages = signal(/** @type {StyleImage[]} */ ([]));
 export const refusal = signal(/** @type {Problem|null} */ (null));
 
@@ -15,7 +15,7 @@ let count = 0;
 export async function bring(files) {
   refusal.value = null;
   for (const file of files) {
-    if (styleImages.value.length >= MOST_IMAGES) return;
+    if (styleImages.value.length >= MAX_IMAGES) return;
     try {
       const read = await sendable(file);
       const image = { id: String(++count), name: file.name || "style", file: read, url: URL.createObjectURL(read) };

@@ -6,7 +6,7 @@ import { thumbnail } from "./picture.js";
 /** @typedef {{photo: string, options: import("./options.js").Options, picture: string}} Entry */
 
 const STORED = "pastiche-history";
-const MOST = 24;
+const MAX_ENTRIES = 24;
 const EDGE = 144;
 
 export const history = signal(/** @type {Entry[]} */ (stored()));
@@ -28,7 +28,7 @@ export async function remember(painting) {
     picture: await thumbnail(painting.blob, EDGE),
   };
   const others = history.value.filter((old) => old.photo !== entry.photo || text(old.options) !== text(entry.options));
-  history.value = [entry, ...others].slice(0, MOST);
+  history.value = [entry, ...others].slice(0, MAX_ENTRIES);
   try {
     sessionStorage.setItem(STORED, JSON.stringify(history.value));
   } catch {

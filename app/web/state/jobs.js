@@ -10,7 +10,7 @@ import { shown, thumbnail } from "./picture.js";
  */
 
 const STORED = "pastiche-jobs";
-const MOST = 40;
+const MAX_JOBS = 40;
 const THUMBNAIL_EDGE = 128;
 // Not an event stream for each tab: browsers open six connections to a service, all tabs together.
 const POLL_MILLISECONDS = 1000;
@@ -44,7 +44,7 @@ function stored() {
 
 /** @param {Known[]} jobs */
 function store(jobs) {
-  known.value = jobs.slice(0, MOST);
+  known.value = jobs.slice(0, MAX_JOBS);
   try {
     localStorage.setItem(STORED, JSON.stringify(known.value));
   } catch {

@@ -8,9 +8,9 @@ import { computed, signal } from "../view.js";
  */
 
 export const FORMATS = ["jpeg", "png", "webp", "avif"];
-export const MOST_STYLES = 4;
+export const MAX_STYLES = 4;
 const DEFAULTS = { strength: 1, color: "style", stroke: "auto", size: null, format: "jpeg", quality: 90, model: null };
-const MOST_STEPS = 100;
+const MAX_STEPS = 100;
 
 /** @type {import("../vendor/signals.js").Signal<Options>} */
 export const options = signal({ styles: [], ...DEFAULTS });
@@ -34,7 +34,7 @@ export function settle(change = {}) {
   const next = { ...options.value, ...change };
   dragging.value = false;
   if (text(next) !== text(settled) && settled.styles.length) {
-    past.value = [...past.value.slice(-MOST_STEPS), settled];
+    past.value = [...past.value.slice(-MAX_STEPS), settled];
     future.value = [];
   }
   settled = next;
@@ -107,7 +107,7 @@ function readBlend(blend) {
     .filter((found) => found !== null)
     .map((found) => ({ id: found[1], weight: found[2] === undefined ? 1 : Number(found[2]) || 0 }))
     .filter((share) => share.weight > 0)
-    .slice(0, MOST_STYLES);
+    .slice(0, MAX_STYLES);
 }
 
 /** @param {string|null} value @param {number} least @param {number} most @param {number} standard */

@@ -1,7 +1,7 @@
 /** Which part of the image is visible, the same in both panes. */
 import { computed, signal } from "../view.js";
 
-const MOST_ZOOM = 16;
+const MAX_ZOOM = 16;
 
 /** 1: the whole picture fits. */
 export const zoom = signal(1);
@@ -42,7 +42,7 @@ export function zoomBy(factor, at = { x: pane.value.width / 2, y: pane.value.hei
   const before = place.value;
   const point = { x: (at.x - before.left) / before.width, y: (at.y - before.top) / before.height };
   const exact = 1 / (fitting.value * devicePixelRatio);
-  zoom.value = Math.min(Math.max(MOST_ZOOM, 2 * exact), Math.max(Math.min(1, exact), zoom.value * factor));
+  zoom.value = Math.min(Math.max(MAX_ZOOM, 2 * exact), Math.max(Math.min(1, exact), zoom.value * factor));
   const width = picture.value.width * fitting.value * zoom.value;
   const height = picture.value.height * fitting.value * zoom.value;
   look(point.x + (pane.value.width / 2 - at.x) / width, point.y + (pane.value.height / 2 - at.y) / height);
