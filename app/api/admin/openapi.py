@@ -7,8 +7,9 @@ from pydantic import BaseModel
 from app.api.admin.style_form import StyleFields
 from app.api.admin.training_options import AddOptions, FullOptions
 from app.api.http.json_body import MEDIA_TYPE
+from app.api.http.multipart import FORM
 from app.api.http.openapi import PICTURE, Document, without_null
-from app.api.stylize.upload import FORM, IMAGE_FIELD
+from app.api.stylize.upload import IMAGE_FIELD
 
 EXAMPLE_FORM = {"title": "The Great Wave", "artist": "Hokusai", "year": 1831, "licence": "Public domain"}
 

@@ -19,13 +19,13 @@ from app.api.http.auth import fingerprint_of
 from app.api.http.body import Body
 from app.api.http.deadline import finished_by
 from app.api.http.etag import strong_etag
-from app.api.http.multipart import parse_form
+from app.api.http.multipart import FORM, is_form, parse_form
 from app.api.http.openapi import REQUEST_ID, problems
 from app.api.jobs.creation import MAKING, admit
 from app.api.jobs.results import FINAL, answer, picture_response
 from app.api.service import Service, service_of
 from app.api.stages import Stages
-from app.api.stylize.upload import FORM, IMAGE_FIELD, deadline_of
+from app.api.stylize.upload import IMAGE_FIELD, deadline_of
 from app.errors import (
     AnimatedPicture,
     BodyTooLarge,
@@ -145,7 +145,7 @@ async def receive(request: Request, body: Body) -> tuple[bytes, StyleFields]:
     if request.query_params:
         raise InvalidOption("Send the title and the other fields in the form, not in the query.")
     content_type = request.headers.get("content-type", "")
-    if content_type.partition(";")[0].strip().lower() != FORM:
+    if not is_form(content_type):
         raise MalformedBody(f"Send a form: {FORM} with `{IMAGE_FIELD}` and `title`.")
     pictures, fields = await parse_form(content_type, body.chunks(), {IMAGE_FIELD: 1})
     return pictures[IMAGE_FIELD][0], read_style_form(fields)

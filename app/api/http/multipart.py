@@ -11,10 +11,16 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from app.api.http.preamble import Preamble
 from app.errors import MalformedBody
 
+FORM = "multipart/form-data"
 # Options are a few words; what is longer is not one.
 FIELD_BYTES = 4096
 FIELDS = 32
 NONE: Mapping[str, int] = MappingProxyType({})
+
+
+def is_form(content_type: str) -> bool:
+    """Whether a Content-Type header announces a form."""
+    return content_type.partition(";")[0].strip().lower() == FORM
 
 
 class Form:

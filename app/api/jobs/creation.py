@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from app.api.http.auth import is_admin, principal_of
 from app.api.http.body import Body
 from app.api.http.deadline import finished_by
-from app.api.http.multipart import parse_form
+from app.api.http.multipart import FORM, is_form, parse_form
 from app.api.http.openapi import problems
 from app.api.jobs.bounds import check_bounds, check_priority, own_size
 from app.api.jobs.form import CONTENT_FIELD, read_job_form
@@ -24,7 +24,7 @@ from app.api.jobs.routes import described
 from app.api.jobs.schemas import JobEntry
 from app.api.service import Service, service_of
 from app.api.stages import Stages
-from app.api.stylize.upload import FORM, MAX_STYLES, STYLE_FIELD, deadline_of, naming, receive_photo, rows_of_handles
+from app.api.stylize.upload import MAX_STYLES, STYLE_FIELD, deadline_of, naming, receive_photo, rows_of_handles
 from app.errors import (
     AnimatedPicture,
     BodyTooLarge,
@@ -182,7 +182,7 @@ async def receive_form(request: Request, body: Body) -> tuple[dict[str, list[byt
     if request.query_params:
         raise InvalidOption("Send the options of a job as fields of its form, not in the query.")
     content_type = request.headers.get("content-type", "")
-    if content_type.partition(";")[0].strip().lower() != FORM:
+    if not is_form(content_type):
         came = f"{quoted(content_type)} came" if content_type else "no Content-Type came"
         raise MalformedBody(f"Send a form: {FORM} with `{CONTENT_FIELD}` and `{STYLE_FIELD}`; {came}.")
     return await parse_form(content_type, body.chunks(), {CONTENT_FIELD: 1, STYLE_FIELD: MAX_STYLES})

@@ -13,7 +13,7 @@ from app.api.http.auth import principal_of
 from app.api.http.body import Body
 from app.api.http.deadline import finished_by
 from app.api.http.etag import strong_etag
-from app.api.http.multipart import parse_form
+from app.api.http.multipart import is_form, parse_form
 from app.api.http.openapi import REQUEST_ID, problems
 from app.api.jobs.creation import MAKING, accepted
 from app.api.jobs.openapi import accepted_response
@@ -26,7 +26,7 @@ from app.api.style_images.openapi import EXAMPLE_HANDLE, image_body, image_param
 from app.api.style_images.refining import look_ahead, refine
 from app.api.stylize.options import Pairs, invalid_options
 from app.api.stylize.result_key import digest
-from app.api.stylize.upload import FORM, IMAGE_FIELD, deadline_of
+from app.api.stylize.upload import IMAGE_FIELD, deadline_of
 from app.errors import (
     AnimatedPicture,
     BodyTooLarge,
@@ -144,7 +144,7 @@ async def receive(request: Request, body: Body) -> tuple[bytes, StyleImageOption
     """The image and the options that came with it. Raises InvalidOption, EmptyBody, and as reading any body."""
     query = request.query_params.multi_items()
     content_type = request.headers.get("content-type", "")
-    if content_type.partition(";")[0].strip().lower() == FORM:
+    if is_form(content_type):
         pictures, fields = await parse_form(content_type, body.chunks(), {IMAGE_FIELD: 1})
         [data] = pictures[IMAGE_FIELD]
         options = read_options([*query, *fields])

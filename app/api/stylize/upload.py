@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from app.api.http.auth import owner_of, principal_of
 from app.api.http.body import Body
-from app.api.http.multipart import parse_form
+from app.api.http.multipart import is_form, parse_form
 from app.api.service import Service
 from app.api.stylize.options import GivenRows, Options, Pairs, check_names, merge, read_fields, read_options
 from app.engine.blend import handles_in
@@ -18,7 +18,6 @@ from app.engine.row import Row
 from app.errors import EmptyBody, PictureError
 from app.serving.catalogue import Catalogue
 
-FORM = "multipart/form-data"
 IMAGE_FIELD = "image"
 STYLE_FIELD = "style"
 # Each is held in memory by the worker of a job, with its statistics.
@@ -60,7 +59,7 @@ async def receive_photo(request: Request, service: Service, accept: str) -> tupl
     query = request.query_params.multi_items()
     content_type = request.headers.get("content-type", "")
     try:
-        if content_type.partition(";")[0].strip().lower() == FORM:
+        if is_form(content_type):
             check_names(query)
             pictures, fields = await parse_form(
                 content_type, body.chunks(), {IMAGE_FIELD: 1}, {STYLE_FIELD: MAX_STYLES}
