@@ -96,7 +96,7 @@ def test_a_request_in_flight_finishes_on_the_version_it_began_with(serve, model_
         wait_for(lambda: ready(other)["models"][0] == "compact@2")
         yield photo[100:]
 
-    with httpx.Client(base_url=client.base_url, timeout=60) as other:
+    with httpx.Client(base_url=client.base_url, timeout=600) as other:
         answer = client.post(PAINT, content=body())
         assert answer.headers["Pastiche-Model"] == "compact@1"
         assert answer.content == before.content

@@ -51,7 +51,7 @@ def test_the_server_calls_back_when_its_models_are_warm(settings: Settings) -> N
             assert called.wait(60)
             assert seen == [None]
             url = f"http://127.0.0.1:{listening.getsockname()[1]}/healthz/ready"
-            assert httpx.get(url, timeout=60).status_code == httpx.codes.OK
+            assert httpx.get(url, timeout=600).status_code == httpx.codes.OK
         finally:
             server.should_exit = True
             thread.join()

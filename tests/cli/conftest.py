@@ -20,6 +20,6 @@ def shell(models_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
     def run(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         command = [sys.executable, "-m", "app.cli", *map(str, arguments)]
-        return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=120)
+        return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=600)
 
     return run

@@ -320,7 +320,7 @@ def test_an_interrupt_ends_with_130_and_whole_paintings(models_dir: Path, tmp_pa
             assert process.poll() is None
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=600)
     assert (process.returncode, said) == (130, b"")
     files = list(painted.iterdir())
     assert 0 < len(files) < 200

@@ -18,7 +18,7 @@ from app.jobs.leases import LeaseLost
 from app.storage.folder import Folder
 
 # A guard against waiting for ever, not a measure.
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 600
 
 
 class Exited(BaseException):

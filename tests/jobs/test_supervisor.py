@@ -13,7 +13,7 @@ from app.jobs import supervisor as module
 from app.jobs.supervisor import Supervisor
 
 # A guard against waiting for ever, not a measure.
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 600
 SLEEPER = (sys.executable, "-S", "-c", "import sys; sys.stdin.read()")
 
 

@@ -23,7 +23,7 @@ from app.sql.database import Database
 from app.sql.migration import migrate
 
 # A guard against waiting for ever, not a measure.
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 600
 
 
 class Messages:

@@ -21,7 +21,7 @@ from job_house import Build, JobHouse
 
 SLOW_SERVER = Path(__file__).with_name("slow_server.py")
 # A guard against waiting for ever, not a measure.
-START_SECONDS = 120
+START_SECONDS = 600
 
 
 class Server:
@@ -31,7 +31,7 @@ class Server:
         self.process = process
         self._log = log
         self.url = self._wait(self._address)
-        self.client = httpx.Client(base_url=self.url, timeout=120)
+        self.client = httpx.Client(base_url=self.url, timeout=600)
         self._wait(self._ready)
 
     @property

@@ -23,7 +23,7 @@ from app.storage.blobs import open_storage
 
 COUNTING_WORKER = Path(__file__).with_name("counting_worker.py")
 # A guard against waiting for ever, not a measure.
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 600
 # Impatient, so that the tests are quick; where a promise of the defaults is tested, they are.
 QUICK = {
     "job_heartbeat_seconds": 0.2,

@@ -22,7 +22,7 @@ import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 # A guard against waiting for ever, not a measure.
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 600
 GIVEN = {"postgres", "redis", "s3"}
 
 
@@ -156,7 +156,7 @@ def start_s3(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            httpx.get(f"http://127.0.0.1:{port}/", timeout=60)
+            httpx.get(f"http://127.0.0.1:{port}/", timeout=600)
             return process, f"127.0.0.1:{port}"
         except httpx.TransportError:
             assert process.poll() is None, (folder / "s3.log").read_text()

@@ -22,7 +22,7 @@ from app.server.config import SHUTDOWN_MARGIN_SECONDS
 from app.settings import Settings
 
 REPOSITORY = Path(__file__).parents[2]
-START_SECONDS = 120
+START_SECONDS = 600
 STOP_SECONDS = 60
 
 
@@ -62,7 +62,7 @@ def test_the_images_commands_serve_and_tell_of_their_health(environment: dict[st
     check = json.loads(stage["HEALTHCHECK"].partition("CMD ")[2])
 
     def healthy() -> bool:
-        return subprocess.run(check, env=environment, capture_output=True, check=False, timeout=60).returncode == 0
+        return subprocess.run(check, env=environment, capture_output=True, check=False, timeout=600).returncode == 0
 
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
@@ -75,7 +75,7 @@ def test_the_images_commands_serve_and_tell_of_their_health(environment: dict[st
             f"http://127.0.0.1:{environment['PASTICHE_PORT']}/v1/stylize?styles=starry_night",
             content=(photos / "coffee.png").read_bytes(),
             headers={"Content-Type": "image/png"},
-            timeout=60,
+            timeout=600,
         )
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
         server.send_signal(signal.SIGTERM)

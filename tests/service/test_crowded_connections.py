@@ -44,7 +44,7 @@ def pixels(png):
 def paint(server, request):
     params, photo = request
     # A connection for each, as clients have.
-    return httpx.post(f"{server.url}/v1/stylize", params=params, content=photo, timeout=60)
+    return httpx.post(f"{server.url}/v1/stylize", params=params, content=photo, timeout=600)
 
 
 def test_twenty_clients_at_once_get_bit_for_bit_what_each_gets_alone(launch, astronaut):

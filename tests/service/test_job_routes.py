@@ -22,7 +22,7 @@ def follow_the_readme(url: str, photos: Path, folder: Path) -> None:
     for name in ("photo", "style"):
         Image.open(photos / "chelsea.png").save(folder / f"{name}.jpg")
     done = subprocess.run(
-        ["sh", "-e"], input=lines, cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        ["sh", "-e"], input=lines, cwd=folder, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     names = re.findall(r"^event: (\w+)$", done.stdout, flags=re.MULTILINE)
@@ -47,7 +47,7 @@ def test_the_server_stops_at_once_although_somebody_follows_a_job(
     server = launch(workers=0, descriptor=random_descriptor)
     picture = (photos / "chelsea.png").read_bytes()
     made = server.client.post("/v1/jobs", files={"content": picture, "style": picture})
-    with httpx.stream("GET", f"{server.url}{made.headers['location']}/events", timeout=60) as stream:
+    with httpx.stream("GET", f"{server.url}{made.headers['location']}/events", timeout=600) as stream:
         lines = stream.iter_lines()
         assert next(lines).startswith("retry")
         server.process.terminate()

@@ -74,7 +74,7 @@ def machines(
     machines = ManyMachines(folder, addresses, settings)
     try:
         machines.start()
-        until(lambda: httpx.get(machines.url + "/healthz/ready", timeout=60).status_code == 200)
+        until(lambda: httpx.get(machines.url + "/healthz/ready", timeout=600).status_code == 200)
         yield machines
     finally:
         machines.stop()
@@ -109,7 +109,7 @@ def small_photo(photos: Path) -> bytes:
 
 
 def test_a_picture_is_made_while_its_events_come_through_nginx(machines: ManyMachines, photos: Path) -> None:
-    with httpx.Client(base_url=machines.url, timeout=60) as client:
+    with httpx.Client(base_url=machines.url, timeout=600) as client:
         made = client.post(
             "/v1/jobs",
             data=SLOW | {"iterations": "700", "format": "png"},
@@ -146,7 +146,7 @@ def test_two_hundred_jobs_at_once_all_end_exactly_once(
     urls = [machines.url, machines.api_url("api-1"), machines.api_url("api-2")]
 
     def submit(client: int) -> list[str]:
-        with httpx.Client(base_url=urls[client % len(urls)], timeout=60) as connection:
+        with httpx.Client(base_url=urls[client % len(urls)], timeout=600) as connection:
             return [submit_one(connection, f"{client}-{number}") for number in range(JOBS // CLIENTS)]
 
     def submit_one(connection: httpx.Client, key: str) -> str:
@@ -167,7 +167,7 @@ def test_two_hundred_jobs_at_once_all_end_exactly_once(
     for job in jobs:
         told = [event.data["status"] for event in ledger.events(job.id) if event.kind is EventKind.STATUS]
         assert told.count("done") == 1
-    with httpx.Client(base_url=machines.url, timeout=60) as client:
+    with httpx.Client(base_url=machines.url, timeout=600) as client:
         pictures = Counter(client.get(f"/v1/jobs/{job_id}/result").content for job_id in ids)
         now = client.post("/v1/stylize?styles=great_wave&format=png", content=small_photo).content
     assert pictures == {now: JOBS}
@@ -186,25 +186,25 @@ def test_nginx_says_who_the_client_is_and_hides_what_is_not_for_it(
 ) -> None:
     headers = {"Prefer": "respond-async", "X-Forwarded-For": "192.0.2.1"}
     answer = httpx.post(
-        f"{machines.url}/v1/stylize?styles=great_wave", content=small_photo, headers=headers, timeout=60
+        f"{machines.url}/v1/stylize?styles=great_wave", content=small_photo, headers=headers, timeout=600
     )
     job = ledger.get(answer.json()["id"])
     assert job is not None
     assert job.principal == "address-127.0.0.1"
-    assert httpx.get(f"{machines.url}/metrics", timeout=60).status_code == 404
-    assert "pastiche_jobs_done" in httpx.get(f"{machines.api_url('api-1')}/metrics", timeout=60).text
+    assert httpx.get(f"{machines.url}/metrics", timeout=600).status_code == 404
+    assert "pastiche_jobs_done" in httpx.get(f"{machines.api_url('api-1')}/metrics", timeout=600).text
 
 
 def test_a_body_too_large_is_told_by_the_service(machines: ManyMachines) -> None:
-    answer = httpx.post(f"{machines.url}/v1/stylize?styles=great_wave", content=bytes(17_000_000), timeout=60)
+    answer = httpx.post(f"{machines.url}/v1/stylize?styles=great_wave", content=bytes(17_000_000), timeout=600)
     assert (answer.status_code, answer.json()["type"]) == (413, "/problems/body-too-large")
 
 
 def test_a_server_that_stops_ends_its_streams_and_the_other_one_goes_on(machines: ManyMachines, photos: Path) -> None:
     files = {"content": (photos / "chelsea.png").read_bytes(), "style": (photos / "coffee.png").read_bytes()}
     fields = SLOW | {"size": "256", "iterations": "9000"}
-    path = httpx.post(f"{machines.url}/v1/jobs", data=fields, files=files, timeout=60).headers["location"]
-    with httpx.stream("GET", f"{machines.api_url('api-1')}{path}/events", timeout=60) as stream:
+    path = httpx.post(f"{machines.url}/v1/jobs", data=fields, files=files, timeout=600).headers["location"]
+    with httpx.stream("GET", f"{machines.api_url('api-1')}{path}/events", timeout=600) as stream:
         lines = stream.iter_lines()
         next(lines)
         [process] = machines.processes["api-1"]
@@ -212,9 +212,9 @@ def test_a_server_that_stops_ends_its_streams_and_the_other_one_goes_on(machines
         ids = [int(line.removeprefix("id: ")) for line in lines if line.startswith("id: ")]
     assert process.wait(60) in (0, -signal.SIGTERM)
     # All that comes after, from the server that is left.
-    assert httpx.delete(machines.url + path, timeout=60).status_code in (200, 202)
+    assert httpx.delete(machines.url + path, timeout=600).status_code in (200, 202)
     last = {"Last-Event-ID": str(ids[-1] if ids else 0)}
-    rest = httpx.get(f"{machines.url}{path}/events", headers=last, timeout=60).text
+    rest = httpx.get(f"{machines.url}{path}/events", headers=last, timeout=600).text
     first = int(rest.partition("id: ")[2].partition("\n")[0])
     assert first == (ids[-1] if ids else 0) + 1
     assert json.loads(rest.rpartition("data: ")[2])["status"] == "cancelled"

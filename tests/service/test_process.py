@@ -33,7 +33,7 @@ def slow(launch):
 
 
 def post(server, photo):
-    return httpx.post(server.url + STYLIZE, content=photo, timeout=60)
+    return httpx.post(server.url + STYLIZE, content=photo, timeout=600)
 
 
 def send(server, photo, declared=None):
@@ -186,7 +186,7 @@ def test_a_broken_model_stops_the_start_with_a_sentence(models_dir, tmp_path):
     data = {"PASTICHE_DATA_DIR": str(tmp_path / "data")}
     environment = os.environ | {"PASTICHE_MODELS_DIR": str(broken), "PASTICHE_PORT": "0"} | data
     ended = subprocess.run(
-        [sys.executable, "-m", "app.cli", "serve"], env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "app.cli", "serve"], env=environment, capture_output=True, text=True, timeout=600
     )
     assert ended.returncode == 1
     assert "model.safetensors of compact@1 has another SHA-256" in ended.stderr

@@ -34,7 +34,7 @@ def begin(stack, server, body, declared):
 
 
 def paint(server, photo):
-    return httpx.post(server.url + STYLIZE, content=photo, timeout=60)
+    return httpx.post(server.url + STYLIZE, content=photo, timeout=600)
 
 
 def test_hundreds_that_trickle_and_vanish_change_no_answer(launch, photo):

@@ -97,7 +97,7 @@ def test_ten_swaps_under_load_fail_and_mix_no_answer(
     over = threading.Event()
 
     def load(client_number: int) -> None:
-        with httpx.Client(timeout=60) as client:
+        with httpx.Client(timeout=600) as client:
             for turn in itertools.count(client_number):
                 if over.is_set():
                     return

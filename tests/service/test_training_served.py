@@ -136,7 +136,7 @@ def test_the_readmes_first_command_brings_a_style_image_and_has_it_learned(serve
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -170,7 +170,7 @@ def test_two_processes_share_their_statistics(root, tmp_path):
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     result = invoke(*command(root, tmp_path / "one", **options, models=tmp_path / "others"))

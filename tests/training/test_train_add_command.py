@@ -98,7 +98,7 @@ def test_a_run_that_is_stopped_is_continued_by_the_same_command(root, command):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode == 130, output
     assert "The same command continues the run." in output
     step = Checkpoint.load(root / "run" / "checkpoint.safetensors").step

@@ -94,7 +94,7 @@ def test_a_run_that_is_killed_or_stopped_ends_with_the_weights_of_an_undisturbed
         assert time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(number)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=600)
     if number == signal.SIGTERM:
         assert process.returncode == 130
         assert "The same command continues the run." in output
@@ -117,7 +117,7 @@ def test_two_processes_get_the_gradients_of_one_with_the_double_batch(root, tmp_
     options = {"batch": 4, "steps": 1}
     process = start(*command(root, tmp_path / "two", **options), launcher=launcher)
     assert invoke(*command(root, tmp_path / "one", **options, models=tmp_path / "others")).exit_code == 0
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode == 0, output
     assert output.count("Published tiny@1") == 1
     two, one = (Checkpoint.load(tmp_path / run / "checkpoint.safetensors").tensors for run in ("two", "one"))
@@ -137,7 +137,7 @@ def test_processes_stop_after_the_same_step_with_the_same_weights(root, tmp_path
     script = Path(__file__).with_name("stopped_pair.py")
     launcher = [str(script)]
     pair = [start(str(rank), str(tmp_path / "meeting"), str(root), launcher=launcher) for rank in range(2)]
-    outputs = [process.communicate(timeout=120)[0].split() for process in pair]
+    outputs = [process.communicate(timeout=600)[0].split() for process in pair]
     assert [process.returncode for process in pair] == [0, 0], outputs
     assert outputs[0] == outputs[1]
     assert outputs[0][0] == "3"  # the step that was under way when the other heard of it

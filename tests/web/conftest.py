@@ -22,7 +22,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 # Waits end as soon as the thing happens; the machine may be very busy.
-expect.set_options(timeout=90_000)
+expect.set_options(timeout=300_000)
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +91,7 @@ class Watched:
 
     def __init__(self, browser: Browser, service: Service, **options) -> None:
         self.context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}} | options))
-        self.context.set_default_timeout(90_000)
+        self.context.set_default_timeout(300_000)
         self.context.on("console", self._hear)
         self.context.on("weberror", lambda error: self.complaints.append(str(error.error)))
         self.context.on("request", self._see)

@@ -13,7 +13,7 @@ import httpx
 ROOT = Path(__file__).parents[2]
 ADMIN_TOKEN = "the-operator-of-the-pages-tests-and-nobody-else"
 # A guard against waiting for ever, not a measure.
-PATIENCE_SECONDS = 180
+PATIENCE_SECONDS = 600
 
 
 class Service:
@@ -27,6 +27,8 @@ class Service:
             "workers": 0,
             "data_dir": folder / "data",
             "log_format": "text",
+            # Requests that the page makes are answered, however busy the machine is.
+            "deadline_seconds": PATIENCE_SECONDS,
         } | settings
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""

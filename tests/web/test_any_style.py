@@ -90,7 +90,7 @@ def test_a_dropped_style_image_is_painted_with_and_then_refined(visit, photo_fil
     painted = page.get_by_alt_text("The painting").get_attribute("src")
     own.get_by_role("button", name="Refine").click()
     expect(own).to_contain_text("Being trained")
-    expect(own).to_contain_text(re.compile("Trained on your image|no better this time"), timeout=300_000)
+    expect(own).to_contain_text(re.compile("Trained on your image|no better this time"), timeout=600_000)
     if "Trained" in own.inner_text():
         expect(page.get_by_alt_text("The painting")).not_to_have_attribute("src", painted)
     page.reload()

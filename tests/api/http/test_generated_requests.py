@@ -57,6 +57,6 @@ def try_out(operation: APIOperation, url: str, headers: dict[str, str]) -> None:
     )
     @given(case=operation.as_strategy())
     def answers(case: Case) -> None:
-        check(case, case.call(base_url=url, headers=headers, timeout=60), documented)
+        check(case, case.call(base_url=url, headers=headers, timeout=600), documented)
 
     answers()

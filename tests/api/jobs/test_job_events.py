@@ -187,7 +187,7 @@ def test_two_hundred_readers_get_everything_from_few_queries(client, made, worke
     with ThreadPoolExecutor(200) as threads:
         reading = [threads.submit(read, index) for index in range(200)]
         for _ in reading:
-            assert ready.acquire(timeout=60)
+            assert ready.acquire(timeout=600)
         for iterations in range(1, 6):
             worker.advance(job, iterations)
         # While all of them read, others are answered.

@@ -182,6 +182,6 @@ def test_losses_are_drawn_where_neither_home_nor_tmp_can_be_written(tmp_path, fo
     nowhere.write_bytes(b"")
     environment = {"PATH": os.environ["PATH"], "HOME": str(nowhere), "XDG_CACHE_HOME": str(nowhere)}
     command = [sys.executable, "-c", DRAWN, str(tmp_path / folder)]
-    done = subprocess.run(command, env=environment, check=True, timeout=120, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment, check=True, timeout=600, capture_output=True, text=True)
     assert done.stdout.strip() == said
     assert (tmp_path / "data" / "matplotlib").exists() == (folder == "data")
