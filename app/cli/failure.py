@@ -16,17 +16,18 @@ FAILED = 1
 MISUSED = 2  # as typer has it
 INTERRUPTED = 128 + 2  # what a shell gives a program that SIGINT has ended
 
-console = Console(stderr=True)
+# A terminal wraps lines itself; a file or a pipe keeps them whole, so that they can be searched.
+console = Console(stderr=True, soft_wrap=True)
 
 
 def complain(command: str, sentence: str) -> None:
-    """One line, in the manner of shell tools. Not wrapped, so that it can be searched; no markup is read from it."""
-    console.print(Text(f"pastiche {command}: {sentence}", style="red"), soft_wrap=True)
+    """One line, in the manner of shell tools. No markup is read from it."""
+    console.print(Text(f"pastiche {command}: {sentence}", style="red"))
 
 
 def warn(sentence: str) -> None:
     """Of something that stops no command."""
-    console.print(Text(f"pastiche: warning: {sentence}", style="yellow"), soft_wrap=True)
+    console.print(Text(f"pastiche: warning: {sentence}", style="yellow"))
 
 
 def give_up(command: str, sentence: str, code: int = FAILED) -> NoReturn:

@@ -15,7 +15,7 @@ def publish_or_exit(candidate: Candidate, models: Path, command: str, *, force: 
     if not candidate.report.passed and not force:
         give_up(command, "It has not passed the gates, so it is not published. Use --force to publish it all the same.")
     folder = candidate.publish(models)
-    console.print(f"Published {candidate.manifest.name}@{folder.name} in {models}.", soft_wrap=True)
+    console.print(f"Published {candidate.manifest.name}@{folder.name} in {models}.")
 
 
 def show_gates(candidate: Candidate, command: str) -> None:

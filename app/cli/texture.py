@@ -104,7 +104,7 @@ def texture(
         painted = paint(model, row_of(model, style), width, height, seed)
         format = SUFFIXES[output.suffix.lower()]
         PlannedPicture(STREAM, output, format).write(encode(painted, format, QUALITY))
-        console.print(f"{model.manifest.label} -> {output}", soft_wrap=True)
+        console.print(f"{model.manifest.label} -> {output}")
 
 
 def painting_of(path: Path) -> StyleImage:

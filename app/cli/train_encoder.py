@@ -120,7 +120,7 @@ def encoder(
             trainer = train_encoder(training, run, watch, stop)
         if publish and not trainer.rank:
             manifest = publish_encoder(training, trainer, models, name or f"{model.manifest.name}-encoder")
-            console.print(f"Published {manifest.label} in {models}.", soft_wrap=True)
+            console.print(f"Published {manifest.label} in {models}.")
 
 
 def encoder_to_start_from(start: str, models: Path) -> OtherEncoder:
