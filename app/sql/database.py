@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -67,11 +70,13 @@ class Database:
         the service runs would come back empty, and swallow what is written."""
         if self._file is None:
             return
-        with suppress(FileExistsError):
-            self._file.touch(exist_ok=False)
+        with _locked(self._file.parent):
+            if self._file.exists():
+                return
             # Left over from a deleted file: SQLite would replay it into the new one.
             for suffix in ("-wal", "-shm"):
                 self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
+            self._file.touch()
 
     def close(self) -> None:
         self.engine.dispose()
@@ -128,7 +133,8 @@ def _sqlite(url: URL, file: Path | None) -> Engine:
     def prepare(connection: Any, _: Any) -> None:
         # Otherwise the driver begins transactions itself, too late and never with IMMEDIATE.
         connection.isolation_level = None
-        for pragma in ("journal_mode = WAL", "foreign_keys = ON", f"busy_timeout = {BUSY_SECONDS * 1000}"):
+        _write_ahead(connection)
+        for pragma in ("foreign_keys = ON", f"busy_timeout = {BUSY_SECONDS * 1000}"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -138,6 +144,31 @@ def _sqlite(url: URL, file: Path | None) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging. Where several connections to a new file do so at once, SQLite does not wait."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        time.sleep(0.01)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Alone among the processes and threads that come here, where the file system has locks."""
+    opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
 
 
 def _follow_file(engine: Engine, file: Path) -> None:
