@@ -22,7 +22,7 @@ from app.api.http.body import UploadBudget
 from app.api.http.cors import Cors
 from app.api.http.head import Head
 from app.api.http.keyring import Keyring
-from app.api.http.openapi import complete_document, problems
+from app.api.http.openapi import CompleteDocument, problems
 from app.api.http.problems import answer_errors_as_problems
 from app.api.http.rate_limit import RateLimit
 from app.api.http.request_id import RequestId
@@ -109,7 +109,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestId)
-    complete_document(app)
+    app.openapi = CompleteDocument(app)  # type: ignore[method-assign]
     return app
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -148,18 +149,30 @@ def stylized_image_response() -> Document:
 
 
 @router.get("/openapi.json")
-async def document(request: Request) -> Response:
-    """The document, with the path below which a proxy serves us."""
+def document(request: Request) -> Response:
+    """The document, with the path below which a proxy serves us. In a thread, since the first one takes a while."""
     found: Document = request.app.openapi()
     if root_path := request.scope.get("root_path", ""):
         found = {**found, "servers": [{"url": root_path}]}
     return JSONResponse(found)
 
 
-def complete_document(app: FastAPI) -> None:
-    """Make the document that the application serves from now on, with what FastAPI leaves out."""
-    document = app.openapi()
-    document["servers"] = [{"url": app.root_path or "/"}]
+class CompleteDocument:
+    """The document of an application, with what FastAPI leaves out. It is made when it is first asked for."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._made: Document | None = None
+        self._turn = threading.Lock()
+
+    def __call__(self) -> Document:
+        with self._turn:
+            self._made = self._made or completed(FastAPI.openapi(self._app), self._app.root_path)
+            return self._made
+
+
+def completed(document: Document, root_path: str) -> Document:
+    document["servers"] = [{"url": root_path or "/"}]
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = Problem.model_json_schema()
     for item in document["paths"].values():
@@ -172,6 +185,7 @@ def complete_document(app: FastAPI) -> None:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     rename_schemas(document)
+    return document
 
 
 def rename_schemas(document: Document) -> None:
