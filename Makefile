@@ -10,6 +10,8 @@ TORCH_INDEX ?=
 # As app/__init__.py has it, for scripts that load torch before the package: threads sleep while they wait.
 export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 0
+# The tests start some hundred processes, which would each compile the same modules.
+unexport PYTHONDONTWRITEBYTECODE
 
 bin := $(VENV)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check
@@ -37,18 +39,20 @@ serve: $(VENV)/.installed
 	@PASTICHE_MODELS="$${PASTICHE_MODELS:-compact,*}" exec $(bin)/pastiche serve
 
 # Side by side, on two cores; many tests of `make test` wait for processes. 0 is one after the other.
-CHECK_PROCESSES ?= 2
-TEST_PROCESSES ?= 3
+CHECK_PROCESSES ?= 3
+TEST_PROCESSES ?= 4
 
-# A file stays in one process, so that what its tests share is made once.
+# A file stays in one process, so that what its tests share is made once. Their order is that of tests/conftest.py.
+side_by_side := --dist loadfile --no-loadscope-reorder
+
 check: lint types
 	@echo '==> Tests without a mark'
-	@$(bin)/python -m pytest -n $(CHECK_PROCESSES) --dist loadfile \
+	@$(bin)/python -m pytest -n $(CHECK_PROCESSES) $(side_by_side) \
 		-m 'not (process or browser or benchmark or backend or sweep)'
 
 test: lint types
 	@echo '==> Tests'
-	@$(bin)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --hypothesis-profile ci
+	@$(bin)/python -m pytest -n $(TEST_PROCESSES) $(side_by_side) --hypothesis-profile ci
 
 lint: $(VENV)/.installed-dev
 	@echo '==> Lint'

@@ -54,10 +54,20 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, prin
 hypothesis.settings.load_profile("dev")
 
 
+# Files with such a test come first, in this order: they take longest and mostly wait for other processes, so that,
+# side by side, the rest fills the gaps.
+FIRST = ("browser", "process", "benchmark")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks: dict[Path, int] = {}
     for item in items:
-        for mark in marks(item):
+        found = marks(item)
+        for mark in found:
             item.add_marker(mark)
+        rank = next((rank for rank, mark in enumerate(FIRST) if mark in found), len(FIRST))
+        ranks[item.path] = min(rank, ranks.get(item.path, rank))
+    items.sort(key=lambda item: ranks[item.path])
 
 
 def marks(item: pytest.Item) -> set[str]:

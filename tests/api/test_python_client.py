@@ -29,8 +29,8 @@ def test_an_error_says_what_the_service_says(pastiche, photo):
 
 
 def test_a_job_is_followed_to_its_end(pastiche, photo):
-    job = pastiche.create_job(photo, [photo], size=32, idempotency_key="once")
-    assert pastiche.create_job(photo, [photo], size=32, idempotency_key="once").id == job.id
+    job = pastiche.create_job(photo, [photo], size=32, idempotency_key="python-client")
+    assert pastiche.create_job(photo, [photo], size=32, idempotency_key="python-client").id == job.id
     with pytest.raises(Conflict):
         pastiche.result(job.id)
     pastiche.delete_job(job.id)
