@@ -40,7 +40,7 @@ serve: $(VENV)/.installed
 
 # Side by side, on two cores; many tests of `make test` wait for processes. 0 is one after the other.
 CHECK_PROCESSES ?= 3
-TEST_PROCESSES ?= 4
+TEST_PROCESSES ?= 3
 
 # A file stays in one process, so that what its tests share is made once. Their order is that of tests/conftest.py.
 side_by_side := --dist loadfile --no-loadscope-reorder

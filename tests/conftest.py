@@ -16,6 +16,7 @@ import app  # noqa: F401 - before torch: it says how the threads of OpenMP wait
 
 # isort: split
 import fcntl
+import gc
 import hashlib
 import importlib.util
 import io
@@ -54,20 +55,29 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, prin
 hypothesis.settings.load_profile("dev")
 
 
-# Files with such a test come first, in this order: they take longest and mostly wait for other processes, so that,
-# side by side, the rest fills the gaps.
-FIRST = ("browser", "process", "benchmark")
+# A file with such a test takes long and mostly waits for other processes.
+SLOW = {"browser", "process", "benchmark"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    ranks: dict[Path, int] = {}
+    slow: set[Path] = set()
     for item in items:
         found = marks(item)
         for mark in found:
             item.add_marker(mark)
-        rank = next((rank for rank, mark in enumerate(FIRST) if mark in found), len(FIRST))
-        ranks[item.path] = min(rank, ranks.get(item.path, rank))
-    items.sort(key=lambda item: ranks[item.path])
+        if found & SLOW:
+            slow.add(item.path)
+    # Evenly mixed: side by side, the others use the time for which slow ones wait, and few slow ones meet. The pages'
+    # and the services' tests, which are the slowest, stand last in the alphabet.
+    files = list(dict.fromkeys(item.path for item in items))
+    kinds = [path for path in reversed(files) if path in slow], [path for path in files if path not in slow]
+    places = {path: place / len(kind) for kind in kinds for place, path in enumerate(kind)}
+    items.sort(key=lambda item: places[item.path])
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays: later garbage collections, of which some tests ask for many, need not look at it."""
+    gc.freeze()
 
 
 def marks(item: pytest.Item) -> set[str]:
