@@ -27,6 +27,7 @@ class Service:
             "workers": 0,
             "data_dir": folder / "data",
             "log_format": "text",
+            "drain_seconds": 0,
             # Requests that the page makes are answered, however busy the machine is.
             "deadline_seconds": PATIENCE_SECONDS,
         } | settings
