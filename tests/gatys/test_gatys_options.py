@@ -11,10 +11,10 @@ def test_the_papers_preset_is_the_papers_with_weights_for_the_network_that_ships
     assert paper.start == "noise"
     assert paper.optimiser == "lbfgs"
     assert paper.losses == "paper"
-    assert paper.style_layers == {"relu1_1": 10, "relu2_1": 2, "relu3_1": 1, "relu4_1": 0.4, "relu5_1": 0.4}
+    assert paper.style_layers == {"relu1_1": 3, "relu2_1": 1.5, "relu3_1": 1, "relu4_1": 0.4, "relu5_1": 0.4}
     assert paper.content_layers == {"relu4_2": 1}
     assert paper.content_weight / paper.style_weight == 3e-8
-    assert (paper.scales, paper.smoothness, paper.bounded, paper.precision) == (1, 0, True, "float32")
+    assert (paper.scales, paper.smoothness, paper.bounded, paper.precision) == (1, 1, True, "float32")
 
 
 def test_what_is_given_beside_the_preset_counts():
