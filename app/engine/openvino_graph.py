@@ -7,11 +7,7 @@ size, in every style: the first one of a size costs some milliseconds more.
 from __future__ import annotations
 
 import math
-import sys
-import threading
-from collections.abc import Mapping
 from functools import cache
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,13 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.engine.device import Device
+from app.engine.openvino_runtime import Arrays, CompiledGraph
 from app.imaging.picture import Pixels
 from app.nets.generators import Compact, Generator, Trunk, mirrored
 from app.nets.noise import grain
 
-# Kernels that OpenVINO caches for the sizes it has seen, over all layers; each is small and takes milliseconds to
-# make again. Without a bound it would keep 5,000, and grow by 0.8 MB with every new size.
-KEPT_KERNELS = 100
 # Up to this size the noise is cropped from one array that is made once: a position has the same noise at every size.
 GRAIN_EDGE = 1024
 # Beyond it the memory of a picture is given back: OpenVINO would keep that of the largest that it ever painted.
@@ -37,11 +31,6 @@ KEPT_MEGAPIXELS = 1.1
 # graph that goes wrong has 20 or less.
 TRIED_EDGE = 64  # pixels
 MIN_AGREEMENT = 35.0  # dB
-
-# Then they begin again; with a byte added, they are still an int32.
-TICKETS = 1_000_000_000
-
-PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
 
 _log = structlog.get_logger(__name__)
 
@@ -57,24 +46,12 @@ class OpenVinoGraph:
         """Raises whatever OpenVINO raises where it cannot compile."""
         self._generator = generator
         self._has_grain = isinstance(generator, Compact)
-        self._options = {
-            "INFERENCE_PRECISION_HINT": PRECISIONS[dtype],
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": 1,
-            # Processes beside this one would be pinned to the same cores.
-            "ENABLE_CPU_PINNING": False,
-            "CPU_RUNTIME_CACHE_CAPACITY": KEPT_KERNELS,
-        }
-        self._ticket = 0
-        self._turn = threading.Lock()
-        self._compile()
+        self._compiled = CompiledGraph(self._lowered, dtype, threads)
 
-    def _compile(self) -> None:
-        core = openvino_core()
+    def _lowered(self) -> Any:
         from app.engine.openvino_lowering import lower  # imports OpenVINO, too, and must come after it was silenced
 
-        self._compiled = core.compile_model(lower(self._generator), "CPU", self._options)
-        self._request = self._compiled.create_infer_request()
+        return lower(self._generator)
 
     def paint(self, picture: Pixels, gamma: Tensor, beta: Tensor) -> Pixels:
         """Paint (H, W, 3) with gamma and beta (1, features). NonFiniteError: the output is not a number somewhere."""
@@ -86,35 +63,21 @@ class OpenVinoGraph:
         inputs = {"picture": padded[None], "gamma": gamma.numpy(), "beta": beta.numpy()}
         if self._has_grain:
             inputs["grain"] = grain_of(padded.shape[0] // 2, padded.shape[1] // 2)[None, None]
-        with self._turn:
-            total, painting = self._infer(inputs)
+        with self._compiled.turn:
+            outputs = self._compiled.infer(inputs, first_byte)
+            total = float(outputs["total"][0])
             # A copy: the next picture is painted into the same memory.
-            painting = painting[0, margin : margin + height, margin : margin + width].copy()
+            painting: Pixels = outputs["painting"][0, margin : margin + height, margin : margin + width].copy()
             if height * width > KEPT_MEGAPIXELS * 1e6:
                 self._compiled.release_memory()
         if not math.isfinite(total):
             raise NonFiniteError("The network's output is not finite.")
         return painting
 
-    def _infer(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[float, Pixels]:
-        """The sum of the values, and the result (1, H, W, 3) in OpenVINO's memory.
 
-        Raises:
-            MemoryError: there is no result. OpenVINO says nothing where its memory does not suffice: what the picture
-                before left is still there then, which may be another client's. The ticket tells them apart.
-        """
-        if self._request is None:
-            self._compile()
-        # Whatever goes wrong leaves none: a broken one would paint this picture in place of the next. Compiling wants
-        # memory, too: later, then.
-        request, self._request = self._request, None
-        ticket = self._ticket = (self._ticket + 1) % TICKETS
-        request.infer({**inputs, "ticket": np.array([ticket], np.int32)}, share_inputs=True)
-        total, painting, stub = (request.get_tensor(name).data for name in ("total", "painting", "stub"))
-        if painting.shape != inputs["picture"].shape or int(stub[0]) != ticket + int(painting[0, 0, 0, 0]):
-            raise MemoryError("There was no memory for the picture.")
-        self._request = request
-        return float(total[0]), painting
+def first_byte(outputs: Arrays) -> int:
+    """By which the stub of a painting is ahead of its ticket; 0 where there is no painting."""
+    return int(outputs["painting"].ravel()[:1].sum())
 
 
 def compile_graph(generator: Generator, device: Device, gamma: Tensor, beta: Tensor) -> OpenVinoGraph | None:
@@ -153,19 +116,6 @@ def agreement(graph: OpenVinoGraph, generator: Generator, gamma: Tensor, beta: T
         return 0.0
     mean_square = float(np.square(exact.round() - painting).mean())
     return 10 * math.log10(255**2 / mean_square) if mean_square else math.inf
-
-
-@cache
-def openvino_core() -> Any:
-    """The OpenVINO runtime. Imported late, since that takes a second, and with its telemetry silenced.
-
-    Each import of it would report itself to a host on the internet, through a package that it takes for optional.
-    """
-    silenced: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
-    silenced.setdefault("openvino_telemetry", None)  # which makes its import fail
-    import openvino
-
-    return openvino.Core()
 
 
 def padded_to_multiple(picture: Pixels, multiple: int, smallest: int, margin: int) -> Pixels:

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from openvino import opset15 as op
 from torch import Tensor
 
+from app.engine.openvino_runtime import STUB, TICKET
 from app.nets.generators import Compact, ConvNorm, Hourglass, Residual, Trunk
 from app.nets.norm import EPSILON, BatchNorm, Norm
 
-PICTURE, GAMMA, BETA, TICKET, GRAIN = "picture", "gamma", "beta", "ticket", "grain"
-PAINTING, TOTAL, STUB = "painting", "total", "stub"
+PICTURE, GAMMA, BETA, GRAIN = "picture", "gamma", "beta", "grain"
+PAINTING, TOTAL = "painting", "total"
 
 # Of the 2x2 positions that are folded into one: (dy, dx), in the order of the channels.
 PLACES = ((0, 0), (0, 1), (1, 0), (1, 1))

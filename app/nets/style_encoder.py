@@ -77,11 +77,21 @@ class StyleEncoder(nn.Module):
         return torch.cat([self.of_layer(layer, seen[layer].float()) for layer in self.layers], dim=1)
 
     def of_layer(self, layer: str, features: Tensor) -> Tensor:
-        """Means, standard deviations and the projected Gram matrix, as signed square roots, so that large values do not
-        dominate: (B, C, H, W) -> (B, 2 C + directions)."""
-        deviation, mean = torch.std_mean(features, dim=(2, 3), correction=0)
-        along = self.get_buffer(f"directions_{layer}").mT @ features.flatten(2)
-        gram = along @ along.mT / along.shape[2]
+        """(B, C, H, W) -> (B, 2 C + directions)."""
+        flat = features.flatten(2)
+        along = self.get_buffer(f"directions_{layer}").mT @ flat
+        return self.of_moments(flat.mean(dim=2), flat.square().mean(dim=2), along @ along.mT / flat.shape[2])
+
+    @staticmethod
+    def of_moments(mean: Tensor, square: Tensor, gram: Tensor) -> Tensor:
+        """Means, standard deviations and the upper triangle of the projected Gram matrix, as signed square roots, so
+        that large values do not dominate.
+
+        Args:
+            mean, square: (B, C), means over positions of a layer's features and of their squares.
+            gram: (B, rank, rank)
+        """
+        deviation = (square - mean.square()).clamp_min(0).sqrt()
         row, column = torch.triu_indices(*gram.shape[1:], device=gram.device)
         return rooted(torch.cat([mean, deviation, gram[:, row, column]], dim=1))
 

@@ -13,6 +13,7 @@ from engine_fakes import CPU, Affine
 from PIL import Image
 
 from app.engine import openvino_graph as graphs
+from app.engine import openvino_runtime
 from app.engine.device import Device, can_compile, choose_device
 from app.engine.openvino_graph import NonFiniteError, OpenVinoGraph, compile_graph
 from app.engine.stylizer import Stylizer
@@ -238,7 +239,7 @@ def test_where_compiling_fails_torch_paints(monkeypatch, photo):
     def broken():
         raise RuntimeError("no such instruction")
 
-    monkeypatch.setattr(graphs, "openvino_core", broken)
+    monkeypatch.setattr(openvino_runtime, "openvino_core", broken)
     made = stylizer(network("compact")[0])
     assert made._graph is None
     [painted] = made.paint([photo], [{"plain": 1.0}])
@@ -309,7 +310,7 @@ def test_a_painting_that_is_left_from_another_picture_is_known(monkeypatch, phot
     generator, gamma, beta = network("compact")
     graph = OpenVinoGraph(generator, torch.float32, 1)
     exact = graph.paint(photo, gamma, beta)
-    broken = graph._request
+    broken = graph._compiled._request
 
     class Silent:
         """Does nothing, as OpenVINO where its memory does not suffice."""
@@ -320,7 +321,7 @@ def test_a_painting_that_is_left_from_another_picture_is_known(monkeypatch, phot
         def get_tensor(self, name):
             return broken.get_tensor(name)
 
-    monkeypatch.setattr(graph, "_request", Silent())
+    monkeypatch.setattr(graph._compiled, "_request", Silent())
     with pytest.raises(MemoryError):
         graph.paint(255 - photo, gamma, beta)
     assert np.array_equal(graph.paint(photo, gamma, beta), exact)
@@ -328,7 +329,10 @@ def test_a_painting_that_is_left_from_another_picture_is_known(monkeypatch, phot
 
 @pytest.mark.process
 def test_openvino_is_not_given_the_package_with_which_it_would_report_itself():
-    script = "import sys; from app.engine import openvino_graph as g; g.openvino_core(); print(*sys.modules, sep='\\n')"
+    script = (
+        "import sys; from app.engine.openvino_runtime import openvino_core as core; core(); "
+        "print(*sys.modules, sep='\\n')"
+    )
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
     modules = done.stdout.splitlines()
     assert "openvino" in modules
