@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from app.engine.device import Device
-from app.engine.openvino_graph import openvino_core
+from app.engine.openvino_runtime import openvino_core
 from app.engine.stylizer import Stylizer
 from app.imaging.picture import Pixels
 from app.model_builds.onnx_export import export_onnx
