@@ -183,9 +183,14 @@ def test_the_painting_is_compared_with_its_photo(visit):
     assert int(divider.get_attribute("aria-valuenow")) < 50
     divider.press("End")
     expect(divider).to_have_attribute("aria-valuenow", "100")
+    fitting = page.get_by_alt_text("The painting").bounding_box()
     page.get_by_role("button", name="Side by side").click()
     expect(page.get_by_alt_text("The photo")).to_have_count(2)
     page.get_by_role("button", name="Painting", exact=True).click()
+    expect(page.get_by_alt_text("The photo")).to_have_count(1)
+    page.wait_for_function(
+        "width => document.querySelector('.sheet img').getBoundingClientRect().width === width", arg=fitting["width"]
+    )
     hold = page.get_by_role("button", name="Hold for the photo")
     hold.focus()
     page.keyboard.down(" ")

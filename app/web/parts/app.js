@@ -5,6 +5,7 @@ import { view } from "../state/address.js";
 import { reachable } from "../state/service.js";
 import { Header } from "./header.js";
 import { KeyDialog } from "./key-dialog.js";
+import { View } from "./view.js";
 import { VIEWS } from "./views.js";
 
 export function App() {
@@ -17,7 +18,7 @@ export function App() {
     <${Header} views=${VIEWS} shown=${shown.name} />
     ${!reachable.value && html`<p class="away" role="alert">The service does not answer. Trying again…</p>`}
     <main id="main" tabindex="-1" class="view view-${shown.name}" key=${shown.name}>
-      <${shown.part} />
+      <${View} view=${shown} />
     </main>
     ${question.value && html`<${KeyDialog} ...${question.value} />`}
   `;

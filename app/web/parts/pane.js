@@ -87,7 +87,8 @@ function onKey(event) {
 /** Wheel, drag and pinch, and the pane's size. @param {HTMLElement} element */
 function listen(element) {
   const measure = new ResizeObserver(() => {
-    pane.value = { width: Math.max(1, element.clientWidth), height: Math.max(1, element.clientHeight) };
+    // One that is on its way out has no size, and the other pane's is still right.
+    if (element.clientWidth) pane.value = { width: element.clientWidth, height: Math.max(1, element.clientHeight) };
   });
   measure.observe(element);
   /** @type {Map<number, {x: number, y: number}>} */

@@ -1,10 +1,9 @@
 /** The views of the page, in the order of their tabs. To add one, add a line here. */
-import { AnyStyle } from "./any-style.js";
-import { Operator } from "./operator.js";
 import { Paint } from "./paint.js";
 
+/** `part` is there from the start; `load` fetches one that few people need at once. */
 export const VIEWS = [
   { name: "paint", title: "Paint", part: Paint },
-  { name: "any", title: "Any style image", part: AnyStyle },
-  { name: "operator", title: "Operator", part: Operator },
+  { name: "any", title: "Any style image", load: async () => (await import("./any-style.js")).AnyStyle },
+  { name: "operator", title: "Operator", load: async () => (await import("./operator.js")).Operator },
 ];

@@ -1,0 +1,31 @@
+/** The view that is shown; what it is made of is loaded when it is first opened. */
+import { html, useEffect, useState } from "../view.js";
+import { reachable } from "../state/service.js";
+import { Trouble } from "./trouble.js";
+
+/** @typedef {{name: string, title: string, part?: any, load?: () => Promise<any>}} ViewOf */
+
+/** @type {Map<string, any>} */
+const loaded = new Map();
+
+/** @param {ViewOf} view @returns {Promise<any>} its component */
+async function partOf({ name, load }) {
+  if (!loaded.has(name)) loaded.set(name, await load?.());
+  return loaded.get(name);
+}
+
+/** @param {{view: ViewOf}} props */
+export function View({ view }) {
+  const [part, show] = useState(() => view.part ?? loaded.get(view.name));
+  const [failed, fail] = useState(false);
+  const load = () => {
+    fail(false);
+    partOf(view).then((component) => show(() => component), () => fail(true));
+  };
+  useEffect(() => {
+    if (!part && reachable.value) load();
+  }, [reachable.value]);
+  if (part) return html`<${part} />`;
+  const problem = { slug: "unreachable", detail: "This part of the page could not be loaded." };
+  return failed && html`<div class="unloaded"><${Trouble} problem=${problem} onAgain=${load} /></div>`;
+}
