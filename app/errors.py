@@ -13,6 +13,7 @@ PasticheError                      500 internal-error
 │   ├── HeadersTooLarge            431 headers-too-large
 │   ├── RequestTimeout             408 request-timeout
 │   ├── UnsupportedCoding          415 unsupported-coding
+│   ├── UpgradeRequired            426 upgrade-required
 │   ├── Unauthorized               401 unauthorized
 │   ├── Forbidden                  403 forbidden
 │   ├── NotFound                   404 not-found
@@ -300,6 +301,14 @@ class UnsupportedCoding(RequestError):
     status = 415
     slug = "unsupported-coding"
     title = "Unsupported content coding"
+
+
+class UpgradeRequired(RequestError):
+    """The route is a WebSocket."""
+
+    status = 426
+    slug = "upgrade-required"
+    title = "Upgrade required"
 
 
 class AnimatedPicture(PictureError):

@@ -30,6 +30,8 @@ from app.api.http.request_log import RequestLog
 from app.api.http.security_headers import SecurityHeaders
 from app.api.jobs import creation, events, results, routes
 from app.api.jobs.gateway import JobGateway
+from app.api.live.route import add_live
+from app.api.live.seats import Seats
 from app.api.metrics import Metrics
 from app.api.service import Service
 from app.api.style_images import routes as style_images
@@ -97,8 +99,9 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
-    add_routes(app, settings)
-    answer_errors_as_problems(app, RateLimit(settings.unauthorized_per_minute, None))
+    unauthorized = RateLimit(settings.unauthorized_per_minute, None)
+    add_routes(app, settings, unauthorized)
+    answer_errors_as_problems(app, unauthorized)
     app.root_path = settings.root_path
     # The last middleware added is the outermost.
     app.add_middleware(Head)
@@ -126,12 +129,20 @@ def build_service(settings: Settings) -> Service:
         queue_megapixels=settings.queue_megapixels,
         batch_pictures=settings.batch_pictures,
         stall_seconds=settings.engine_stall_seconds,
+        live_share=settings.live_share,
     )
     codecs = CodecThreads(settings.codec_threads, settings.decode_bytes)
     uploads = UploadBudget(settings.uploads_bytes)
     results = ResultCache(settings.result_cache_bytes)
     measured = Metrics()
     measured.watch(engine, codecs, uploads, results, model_watcher)
+    live = Seats(
+        settings.live_sessions,
+        settings.live_sessions_each,
+        settings.live_share,
+        lambda: engine.load.megapixels_per_second,
+    )
+    measured.watch_live(live)
     library = StyleImageLibrary(settings, gateway, codecs, measured.count_style_image)
     return Service(
         settings,
@@ -145,6 +156,7 @@ def build_service(settings: Settings) -> Service:
         gateway,
         model_watcher,
         library,
+        live,
     )
 
 
@@ -161,7 +173,8 @@ def build_gateway(settings: Settings) -> JobGateway:
     return gateway
 
 
-def add_routes(app: FastAPI, settings: Settings) -> None:
+def add_routes(app: FastAPI, settings: Settings, unauthorized: RateLimit) -> None:
+    """Args: unauthorized: of clients without a right key, by address."""
     keyring = Keyring(settings)
     guard = [Depends(require_key(keyring))] if settings.api_keys else []
     refused = problems(Unauthorized, TooManyRequests)
@@ -173,6 +186,8 @@ def add_routes(app: FastAPI, settings: Settings) -> None:
     if settings.admin_token:
         for router in ADMIN:
             app.include_router(router, dependencies=[Depends(require_admin(keyring))], responses=refused)
+    if settings.live_sessions:
+        add_live(app, app.state.service, keyring, unauthorized)
     app.include_router(health.router)
     for router, access in ((health.metrics_router, settings.metrics), (openapi.router, settings.openapi)):
         if access != "off":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -86,6 +86,21 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.live_frames = Counter(
+            "pastiche_live_frames",
+            "Frames of live sessions: answered, dropped for a newer one, or failed.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        for outcome in ("answered", "dropped", "failed"):
+            self.live_frames.labels(outcome)
+        self.live_delay = Histogram(
+            "pastiche_live_delay_seconds",
+            "Seconds from the arrival of a live frame until its answer was sent.",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Status 499: the client closed the connection before the response."""
         # Clients can send any method: unknown ones must not create series.
@@ -116,6 +131,11 @@ class Metrics:
         gauge = Gauge("pastiche_connections", "Open connections.", registry=self.registry)
         gauge.set_function(count)
         self.registry.register(EndedConnections(ended))
+
+    def watch_live(self, seats: Sized) -> None:
+        """Add the gauge of live sessions."""
+        gauge = Gauge("pastiche_live_sessions", "Open live sessions.", registry=self.registry)
+        gauge.set_function(lambda: len(seats))
 
     def watch(
         self,

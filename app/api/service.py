@@ -12,6 +12,7 @@ from starlette.requests import Request
 from app.api.codecs.threads import CodecThreads
 from app.api.http.body import UploadBudget
 from app.api.jobs.gateway import JobGateway
+from app.api.live.seats import Seats
 from app.api.metrics import Metrics
 from app.api.style_images.library import StyleImageLibrary
 from app.api.stylize.result_cache import ResultCache
@@ -56,6 +57,7 @@ class Service:
     jobs: JobGateway
     model_watcher: ModelWatcher
     style_images: StyleImageLibrary
+    live: Seats
     draining: bool = False
     _warming: asyncio.Task[None] | None = field(default=None, init=False)
     _began: float = field(default=0.0, init=False)

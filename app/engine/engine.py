@@ -58,6 +58,7 @@ class Engine:
         queue_megapixels: limit on what is admitted and not yet done.
         batch_pictures: maximum number of pictures in a batch.
         stall_seconds: how long one batch may take before `health` calls the engine dead.
+        live_share: as `Scheduler` has it.
         clock: monotonic, in seconds; deadlines are points on it.
     """
 
@@ -68,11 +69,14 @@ class Engine:
         queue_megapixels: float,
         batch_pictures: int,
         stall_seconds: float,
+        live_share: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
         self._stylizers = dict(stylizers)
-        self._scheduler: Scheduler[Work] = Scheduler(queue_megapixels=queue_megapixels, batch_pictures=batch_pictures)
+        self._scheduler: Scheduler[Work] = Scheduler(
+            queue_megapixels=queue_megapixels, batch_pictures=batch_pictures, live_share=live_share
+        )
         self._vitals = Vitals(clock(), stall_seconds)
         self._suspect: Stylizer | None = None  # the one that failed last
         self._probed = clock()
@@ -108,8 +112,10 @@ class Engine:
             if speeds:
                 self._scheduler.seed(min(speeds))
 
-    def admit(self, megapixels: float, deadline: float, spare: float = 0) -> Ticket:
-        """Reserve room for a picture of that size once resized, before it is decoded; `spare` as in `Scheduler.admit`.
+    def admit(self, megapixels: float, deadline: float, spare: float = 0, *, live: bool = False) -> Ticket:
+        """Reserve room for a picture of that size once resized, before it is decoded.
+
+        `spare` and `live` are as in `Scheduler.admit`.
 
         Raises:
             Overloaded, DeadlineExceeded: as `Scheduler.admit`.
@@ -117,7 +123,7 @@ class Engine:
         """
         with self._wake:
             self._check_running()
-            return self._scheduler.admit(self._clock(), megapixels, deadline, spare)
+            return self._scheduler.admit(self._clock(), megapixels, deadline, spare, live=live)
 
     def submit(self, ticket: Ticket, stylizer: Stylizer, pixels: Pixels, blend: Blend) -> Future[Pixels]:
         """Queue a decoded picture (H, W, 3). Cancelling the future drops it.

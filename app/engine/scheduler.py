@@ -3,6 +3,9 @@
 The life of a ticket: `admit` -> (the picture is decoded) -> `submit` -> `next_batch` -> `finish`. `cancel`
 ends it at any stage before the batch, `expire` while it waits, and `drain` ends all that waits. A ticket ends
 exactly once, and its megapixels are free from then on.
+
+Frames of live sessions have a line of their own beside that of single pictures. While both wait, live has its share
+of the engine and no more; while no picture waits, it may have all of it.
 """
 
 from __future__ import annotations
@@ -23,6 +26,9 @@ MIN_PIXELS = 128 * 128
 BATCH_MEGAPIXELS = 4.2
 # Decay of the speed estimate per batch: the last ten or so decide.
 SPEED_MEMORY = 0.8
+# What live may save up over several batches of pictures, in pixels: two frames of 640 x 480. More would be a burst that
+# holds pictures up.
+MAX_CREDIT = 600_000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +37,7 @@ class Ticket:
 
     pixels: int
     deadline: float
+    live: bool = False
 
     @property
     def megapixels(self) -> float:
@@ -58,6 +65,10 @@ class Batch(Generic[Payload]):
     def pixels(self) -> int:
         return sum(job.ticket.pixels for job in self.jobs)
 
+    @property
+    def live(self) -> bool:
+        return self.jobs[0].ticket.live
+
 
 class Scheduler(Generic[Payload]):
     """Admission, order and batches of one engine. Not thread-safe; `now` is a monotonic clock in seconds.
@@ -66,16 +77,26 @@ class Scheduler(Generic[Payload]):
         queue_megapixels: limit on what is admitted and not yet done.
         batch_pictures: maximum number of pictures in a batch.
         batch_megapixels: maximum megapixels in a batch of several pictures.
+        live_share: of the engine, for live while pictures wait; less than 1.
     """
 
     def __init__(
-        self, *, queue_megapixels: float, batch_pictures: int, batch_megapixels: float = BATCH_MEGAPIXELS
+        self,
+        *,
+        queue_megapixels: float,
+        batch_pictures: int,
+        batch_megapixels: float = BATCH_MEGAPIXELS,
+        live_share: float = 0.0,
     ) -> None:
         # Whole pixels: sums of floats would leave a rest behind, and the queue would never be empty again.
         self._bound = int(queue_megapixels * 1e6)
         self._batch_pictures = batch_pictures
         self._batch_pixels = int(batch_megapixels * 1e6)
-        self._pixels = 0
+        self._live_share = live_share
+        # Admitted and not yet ended, by whether they are live.
+        self._pixels = {False: 0, True: 0}
+        # Pixels that live may have painted while pictures wait.
+        self._credit = 0.0
         self._decoding: set[Ticket] = set()
         self._waiting: dict[Ticket, Submission[Payload]] = {}  # in order of submission
         self._running: Batch[Payload] | None = None
@@ -86,7 +107,7 @@ class Scheduler(Generic[Payload]):
     @property
     def queued_megapixels(self) -> float:
         """Everything admitted and not yet ended: being decoded, waiting or running."""
-        return self._pixels / 1e6
+        return sum(self._pixels.values()) / 1e6
 
     @property
     def waiting(self) -> int:
@@ -108,7 +129,7 @@ class Scheduler(Generic[Payload]):
         if self._painted_seconds == 0:
             self._painted_pixels, self._painted_seconds = megapixels_per_second * 1e6, 1.0
 
-    def admit(self, now: float, megapixels: float, deadline: float, spare: float = 0) -> Ticket:
+    def admit(self, now: float, megapixels: float, deadline: float, spare: float = 0, *, live: bool = False) -> Ticket:
         """Reserve room for a picture, before it is decoded.
 
         An empty queue takes any picture, even one that is larger than the bound or looks too slow for its
@@ -116,6 +137,7 @@ class Scheduler(Generic[Payload]):
 
         Args:
             spare: seconds before the deadline by which it must be predicted to be done, since predictions err.
+            live: whether it is a frame of a live session. Those are few, and were admitted with their session.
 
         Raises:
             DeadlineExceeded: if the deadline is past.
@@ -124,23 +146,24 @@ class Scheduler(Generic[Payload]):
         """
         if deadline <= now:
             raise DeadlineExceeded("The time for this request was over before its picture arrived.")
-        ticket = Ticket(max(MIN_PIXELS, math.ceil(megapixels * 1e6)), deadline)
-        if self._pixels > 0:
+        ticket = Ticket(max(MIN_PIXELS, math.ceil(megapixels * 1e6)), deadline, live)
+        if not live and self._pixels[False] > 0:
             self._refuse_beyond_bound(now, ticket)
             self._refuse_too_late(now, ticket, spare)
         self._decoding.add(ticket)
-        self._pixels += ticket.pixels
+        self._pixels[live] += ticket.pixels
         return ticket
 
     def _refuse_beyond_bound(self, now: float, ticket: Ticket) -> None:
-        excess = self._pixels + ticket.pixels - self._bound
+        queued = self._pixels[False]
+        excess = queued + ticket.pixels - self._bound
         if excess > 0:
             # A picture larger than the bound waits for an empty queue, so never for more than what is in it.
-            seconds = self._seconds(min(excess, self._pixels)) - self._seconds_done(now)
+            seconds = self._seconds_beside_live(min(excess, queued)) - self._seconds_done(now)
             raise Overloaded("The queue is full.", retry_after_seconds=whole_seconds(seconds))
 
     def _refuse_too_late(self, now: float, ticket: Ticket, spare: float) -> None:
-        painted = now + self._seconds(self._pixels + ticket.pixels) - self._seconds_done(now)
+        painted = now + self._seconds_beside_live(self._pixels[False] + ticket.pixels) - self._seconds_done(now)
         late = painted + spare - ticket.deadline
         if late > 0:
             raise Overloaded(
@@ -152,9 +175,17 @@ class Scheduler(Generic[Payload]):
         """How long the engine needs for so many pixels, 0 while nothing was measured."""
         return pixels * self._painted_seconds / self._painted_pixels if self._painted_pixels > 0 else 0.0
 
+    def _seconds_beside_live(self, pixels: int) -> float:
+        """The same for pictures, while live takes its share."""
+        return self._seconds(pixels) / (1 - self._live_share if self._pixels[True] else 1)
+
     def _seconds_done(self, now: float) -> float:
-        """The part of the running batch's predicted time that has passed."""
-        return min(now - self._running.began, self._seconds(self._running.pixels)) if self._running else 0.0
+        """The part of the running batch's predicted time that has passed; less than 0: what is left of a live one."""
+        if self._running is None:
+            return 0.0
+        predicted = self._seconds(self._running.pixels)
+        passed = min(now - self._running.began, predicted)
+        return passed - predicted if self._running.live else passed
 
     def submit(self, ticket: Ticket, key: Hashable, payload: Payload, most: int | None = None) -> bool:
         """Queue a decoded picture. False, and nothing is kept, if its ticket was cancelled meanwhile.
@@ -186,10 +217,12 @@ class Scheduler(Generic[Payload]):
         """
         if self._running is not None:
             raise ValueError("The batch before has not been finished.")
+        in_time = [job for job in self._waiting.values() if job.ticket.deadline > now]
+        live = self._is_turn_of_live({job.ticket.live for job in in_time})
         jobs: list[Submission[Payload]] = []
         pixels = 0
-        for job in self._waiting.values():
-            if job.ticket.deadline <= now or (jobs and job.key != jobs[0].key):
+        for job in in_time:
+            if job.ticket.live != live or (jobs and job.key != jobs[0].key):
                 continue
             if jobs and pixels + job.ticket.pixels > self._batch_pixels:
                 break
@@ -202,14 +235,27 @@ class Scheduler(Generic[Payload]):
         for job in jobs:
             del self._waiting[job.ticket]
         self._running = Batch(tuple(jobs), now)
+        self._count_share(pixels, live=live, contended=any(not job.ticket.live for job in in_time))
         return self._running
+
+    def _is_turn_of_live(self, waiting: set[bool]) -> bool:
+        """Args: waiting: whether what waits is live."""
+        return True in waiting and (False not in waiting or self._credit > 0)
+
+    def _count_share(self, pixels: int, *, live: bool, contended: bool) -> None:
+        """Pictures earn live its share of the engine, which it spends while pictures wait."""
+        if not live:
+            earned = pixels * self._live_share / (1 - self._live_share)
+            self._credit = min(self._credit + earned, max(earned, MAX_CREDIT))
+        elif contended:
+            self._credit -= pixels
 
     def finish(self, batch: Batch[Payload], seconds: float | None) -> None:
         """End a batch that took `seconds`; None if it failed, which says nothing about the speed."""
         if batch is not self._running:
             raise ValueError("This batch is not running.")
         self._running = None
-        self._pixels -= batch.pixels
+        self._pixels[batch.live] -= batch.pixels
         if seconds is not None and seconds > 0:
             self._painted_pixels = SPEED_MEMORY * self._painted_pixels + batch.pixels
             self._painted_seconds = SPEED_MEMORY * self._painted_seconds + seconds
@@ -223,11 +269,11 @@ class Scheduler(Generic[Payload]):
             return self._drop(ticket)
         if ticket in self._decoding:
             self._decoding.remove(ticket)
-            self._pixels -= ticket.pixels
+            self._pixels[ticket.live] -= ticket.pixels
         return None
 
     def _drop(self, ticket: Ticket) -> Payload:
-        self._pixels -= ticket.pixels
+        self._pixels[ticket.live] -= ticket.pixels
         return self._waiting.pop(ticket).payload
 
 

@@ -130,6 +130,14 @@ class BoundedProtocol(H11Protocol):
             self._head_due = None
             super().shutdown()
 
+    def _should_upgrade_to_ws(self) -> bool:
+        return self.scope["method"] == "GET" and self.scope["path"] in self.config.websocket_paths
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        self._head_due = None
+        self.crowd.works(self)
+        super().handle_websocket_upgrade(event)
+
     def _unsupported_upgrade_warning(self) -> None:
         """Ignore offers of HTTP/2, which some clients send with every request (RFC 9110, section 7.8)."""
 

@@ -26,7 +26,8 @@ _log = structlog.get_logger(__name__)
 class Server(uvicorn.Server):
     """Shuts down in steps: readiness fails, requests are accepted for a while, those in flight are answered.
 
-    Event streams are ended before it waits for the requests in flight, since they would never end themselves.
+    Event streams and live sessions are ended before it waits for the requests in flight, since they would never end
+    themselves.
 
     Args:
         once_warm: called between two requests, when the models are warmed up.
@@ -83,6 +84,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._service.jobs.event_hub.close()
+        self._service.live.close()
         # Not after `run`, at whose end uvicorn raises the signal again, which ends the process.
         await asyncio.gather(super().shutdown(sockets), asyncio.to_thread(self._workers.stop))
         self._watching.cancel()

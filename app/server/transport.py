@@ -16,8 +16,8 @@ class ClientTransport:
 
     def __init__(self, transport: asyncio.Transport, lingers: Callable[[], bool]) -> None:
         self.written = 0
+        self.lingers = lingers
         self._transport = transport
-        self._lingers = lingers
         self._ended = False
 
     def __getattr__(self, name: str) -> Any:
@@ -38,7 +38,7 @@ class ClientTransport:
         if self.is_closing():
             return
         self._ended = True
-        if self._lingers() and self._transport.can_write_eof():
+        if self.lingers() and self._transport.can_write_eof():
             self._transport.write_eof()
         else:
             self._transport.close()

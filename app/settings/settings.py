@@ -18,6 +18,7 @@ from app.settings.error import SettingsError
 from app.settings.exposure import ExposureSettings
 from app.settings.jobs import JobSettings
 from app.settings.limits import LimitSettings
+from app.settings.live import LiveSettings
 from app.settings.models import ModelSettings
 from app.settings.server import ServerSettings
 from app.settings.storage import StorageSettings
@@ -30,6 +31,7 @@ class Settings(
     TrainingSettings,
     StyleImageSettings,
     JobSettings,
+    LiveSettings,
     StorageSettings,
     LimitSettings,
     EngineSettings,

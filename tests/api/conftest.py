@@ -58,6 +58,8 @@ def settings(models_dir: Path, random_descriptor: Path, tmp_path_factory: pytest
         waiting_jobs_each=1000,
         unauthorized_per_minute=100_000,
         event_streams_each=1000,
+        live_sessions=1000,
+        live_sessions_each=1000,
         job_priority=10,
     )
 

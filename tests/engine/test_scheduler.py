@@ -107,6 +107,90 @@ def test_a_picture_larger_than_the_bound_gets_an_empty_queue_only():
     assert scheduler.admit(0, 5, NEVER).megapixels == 5
 
 
+def backlog(scheduler, live, megapixels):
+    """Always one more of a kind: the newest ticket, submitted."""
+    ticket = scheduler.admit(0, megapixels, NEVER, live=live)
+    scheduler.submit(ticket, ("live", "picture")[live], live)
+
+
+@pytest.mark.parametrize("share", [0, 0.25, 0.5, 0.9])
+@pytest.mark.parametrize(("picture", "frame"), [(0.26, 0.11), (1.0, 0.11), (0.11, 0.26)])
+def test_while_pictures_wait_live_has_its_share_and_no_more(share, picture, frame):
+    scheduler = make(queue_megapixels=1000, batch_pictures=1, live_share=share)
+    painted = {False: 0.0, True: 0.0}
+    for live, megapixels in ((False, picture), (True, frame)):
+        for _ in range(3):
+            backlog(scheduler, live, megapixels)
+    for _ in range(400):
+        batch = scheduler.next_batch(0)
+        painted[batch.live] += batch.pixels / 1e6
+        scheduler.finish(batch, 1)
+        backlog(scheduler, batch.live, frame if batch.live else picture)
+    # To within what may be saved up, and one frame.
+    assert painted[True] == pytest.approx(share * sum(painted.values()), abs=1)
+
+
+def test_while_no_picture_waits_live_has_the_whole_engine_and_owes_nothing():
+    scheduler = make(batch_pictures=1, live_share=0.5)
+    for _ in range(50):
+        backlog(scheduler, True, 1)
+        scheduler.finish(scheduler.next_batch(0), 1)
+    backlog(scheduler, True, 0.1)
+    backlog(scheduler, False, 0.1)
+    order = []
+    while batch := scheduler.next_batch(0):
+        order.append(batch.live)
+        scheduler.finish(batch, 1)
+    assert order == [False, True]
+    assert scheduler.queued_megapixels == 0
+
+
+def test_a_batch_is_of_one_kind():
+    scheduler = make(live_share=0.5)
+    for live in (False, True, False, True):
+        scheduler.submit(scheduler.admit(0, 1, NEVER, live=live), "key", live)
+    sizes = []
+    while batch := scheduler.next_batch(0):
+        sizes.append(payloads(batch))
+        scheduler.finish(batch, 1)
+    assert sizes == [[False, False], [True, True]]
+
+
+def test_a_full_queue_of_pictures_keeps_no_frame_out_and_frames_fill_no_queue():
+    scheduler = make(queue_megapixels=1, live_share=0.5)
+    queue(scheduler, "picture")
+    with pytest.raises(Overloaded):
+        scheduler.admit(0, 0.1, NEVER)
+    frame = scheduler.admit(0, 1, NEVER, live=True)
+    assert scheduler.queued_megapixels == 2
+    scheduler.cancel(frame)
+    scheduler.finish(scheduler.next_batch(0), 1)
+    scheduler.admit(0, 1, NEVER, live=True)
+    assert scheduler.admit(0, 1, NEVER)
+
+
+def test_beside_live_a_picture_is_predicted_to_take_longer():
+    scheduler = make(speed=1, live_share=0.5)
+    queue(scheduler, "picture")
+    assert scheduler.admit(0, 1, 3)
+    scheduler.admit(0, 0.1, NEVER, live=True)
+    # 3 MP at half of 1 MP/s.
+    with pytest.raises(Overloaded) as refused:
+        scheduler.admit(0, 1, 4)
+    assert refused.value.retry_after_seconds == 2
+
+
+def test_what_is_left_of_a_running_frame_comes_before_a_picture():
+    scheduler = make(speed=1, live_share=0)
+    backlog(scheduler, True, 4)
+    scheduler.next_batch(0)
+    scheduler.admit(0, 1, NEVER)
+    # At 1: 3 s of the frame, and two pictures.
+    with pytest.raises(Overloaded) as refused:
+        scheduler.admit(1, 1, 4)
+    assert refused.value.retry_after_seconds == 2
+
+
 def test_small_pictures_count_for_the_least():
     scheduler = make()
     scheduler.admit(0, 1e-6, NEVER)

@@ -30,6 +30,9 @@ async def application(scope, receive, send):
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return
+    if scope["type"] == "websocket":
+        await chat(receive, send)
+        return
     path = scope["path"]
     if path == "/stream":
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -47,6 +50,16 @@ async def application(scope, receive, send):
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 413 if path == "/refuse" else 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def chat(receive, send):
+    """Echo messages; `large` is answered with 8 MB, again and again."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        while message.get("text") == "large":
+            await send({"type": "websocket.send", "bytes": LARGE})
+        await send({**message, "type": "websocket.send"})
 
 
 async def body_of(receive):
@@ -133,8 +146,9 @@ def running(host: str, settings: Settings) -> Iterator[Running]:
     port = listening.getsockname()[1]
     warm = asyncio.Event()
     warm.set()
+    closed = SimpleNamespace(close=lambda: None)
     service: Any = SimpleNamespace(
-        warmed=warm.wait, draining=False, jobs=SimpleNamespace(event_hub=SimpleNamespace(close=lambda: None))
+        warmed=warm.wait, draining=False, jobs=SimpleNamespace(event_hub=closed), live=closed
     )
     server = Server(ServerConfig(application, settings), service, Supervisor(0, {}))  # type: ignore[arg-type]
     thread = threading.Thread(target=server.run, args=([listening],))

@@ -14,7 +14,7 @@ from typing import Annotated
 
 from fastapi import Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from app.api.http.keyring import Keyring
 from app.errors import Unauthorized
@@ -36,18 +36,23 @@ def require_key(keyring: Keyring) -> Check:
     """A dependency that raises Unauthorized unless the request has an API key, which is its principal then."""
 
     async def check(request: Request, credentials: Credentials) -> None:
-        if recognised(request, credentials, keyring):
-            return
-        if credentials is None:
-            raise Unauthorized("Send one of the service's keys as `Authorization: Bearer <key>`.")
-        given = sent(credentials)
-        # Compare with all keys, even after a match: the time must not tell which one it was.
-        if not any([hmac.compare_digest(given, key) for key in keyring.api_keys]):  # noqa: C419
-            raise Unauthorized("The key is not valid.")
-        # A part of its hash tells keys apart, and may lie in a database.
-        request.state.principal = f"key-{hashlib.sha256(given).hexdigest()[:32]}"
+        identify(request, credentials, keyring)
 
     return check
+
+
+def identify(connection: HTTPConnection, credentials: HTTPAuthorizationCredentials | None, keyring: Keyring) -> None:
+    """Remember whose request it is. Raises Unauthorized: it has neither an API key nor the operator's token."""
+    if recognised(connection, credentials, keyring):
+        return
+    if credentials is None:
+        raise Unauthorized("Send one of the service's keys as `Authorization: Bearer <key>`.")
+    given = sent(credentials)
+    # Compare with all keys, even after a match: the time must not tell which one it was.
+    if not any([hmac.compare_digest(given, key) for key in keyring.api_keys]):  # noqa: C419
+        raise Unauthorized("The key is not valid.")
+    # A part of its hash tells keys apart, and may lie in a database.
+    connection.state.principal = f"key-{hashlib.sha256(given).hexdigest()[:32]}"
 
 
 def recognise_admin(keyring: Keyring) -> Callable[[Request], Awaitable[None]]:
@@ -73,7 +78,7 @@ def require_admin(keyring: Keyring) -> Check:
     return check
 
 
-def recognised(request: Request, credentials: HTTPAuthorizationCredentials | None, keyring: Keyring) -> bool:
+def recognised(request: HTTPConnection, credentials: HTTPAuthorizationCredentials | None, keyring: Keyring) -> bool:
     """Whether the request has the operator's token; its principal is the operator then."""
     token = keyring.admin_token
     if credentials is None or token is None:
@@ -104,20 +109,20 @@ def is_admin(request: Request) -> bool:
     return getattr(request.state, "principal", None) == ADMIN
 
 
-def principal_of(request: Request) -> str:
+def principal_of(request: HTTPConnection) -> str:
     """The principal, for jobs and quotas: the operator, the API key, or without keys the address."""
     if (known := getattr(request.state, "principal", None)) is not None:
         return str(known)
     return address_of(request)
 
 
-def owner_of(request: Request) -> str | None:
+def owner_of(request: HTTPConnection) -> str | None:
     """Whose results these are. One API key learns nothing about another's; without keys, all share them."""
     principal: str | None = getattr(request.state, "principal", None)
     return principal
 
 
-def address_of(request: Request) -> str:
+def address_of(request: HTTPConnection) -> str:
     """Where the request came from, as a principal."""
     host = request.client.host if request.client else ""
     try:

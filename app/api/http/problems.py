@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import Scope
@@ -27,6 +27,7 @@ from app.errors import (
     TooManyRequests,
     Unauthorized,
     UnsupportedCoding,
+    UpgradeRequired,
 )
 from app.retry_after import seconds_to_wait
 
@@ -51,6 +52,9 @@ def problem_response(scope: Scope, error: PasticheError) -> Response:
         headers["WWW-Authenticate"] = 'Bearer realm="pastiche"'
     if isinstance(error, UnsupportedCoding):
         headers["Accept-Encoding"] = ", ".join(CODINGS)
+    if isinstance(error, UpgradeRequired):
+        headers["Upgrade"] = "websocket"
+        headers["Connection"] = "upgrade"
     if isinstance(error, DeadlineExceeded):
         # The body may still be trickling in; the server waits no longer for it.
         headers["Connection"] = "close"
@@ -79,7 +83,7 @@ def answer_errors_as_problems(app: FastAPI, unauthorized: RateLimit) -> None:
     app.exception_handler(HTTPException)(framework_error)
 
 
-def counted(request: Request, error: Unauthorized, unauthorized: RateLimit) -> PasticheError:
+def counted(request: HTTPConnection, error: Unauthorized, unauthorized: RateLimit) -> PasticheError:
     """The error itself, until its address has reached the limit. A right key still opens the routes."""
     try:
         unauthorized.hit(address_of(request))

@@ -21,6 +21,10 @@ def request_id(scope: Mapping[str, Any]) -> str:
     return str(scope["state"]["request_id"])
 
 
+# What has headers.
+ANSWERS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+
+
 class RequestId:
     """ASGI middleware: keeps the id in the scope and in the log's context, and sends it back."""
 
@@ -28,7 +32,7 @@ class RequestId:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         given = Headers(scope=scope).get(HEADER, "")
@@ -39,7 +43,7 @@ class RequestId:
         structlog.contextvars.bind_contextvars(request_id=name)
 
         async def send_named(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in ANSWERS:
                 MutableHeaders(scope=message)[HEADER] = name
             await send(message)
 

@@ -34,8 +34,26 @@ async def paint(service: Service, photo: Photo, options: Options, deadline: floa
         ServiceError: and below it, if the service cannot do it now.
         asyncio.CancelledError: the client has left or the deadline is past; nothing is left behind.
     """
+    header = await service.codecs.probe(photo.data, service.settings.picture_megapixels, deadline, stages)
+    return await paint_probed(service, photo, header, options, deadline, stages)
+
+
+async def paint_probed(
+    service: Service,
+    photo: Photo,
+    header: Header,
+    options: Options,
+    deadline: float,
+    stages: Stages,
+    *,
+    live: bool = False,
+) -> StylizedImage:
+    """As `paint`, for a photo whose header is known.
+
+    Args:
+        live: whether it is a frame of a live session.
+    """
     settings = service.settings
-    header = await service.codecs.probe(photo.data, settings.picture_megapixels, deadline, stages)
     size = working_size(header.width, header.height, options.size, largest_edge(options.stroke, *settings.edges))
     network_size = painted_size(*size, options.stroke, settings.network_edge_pixels)
     if options.strength == 0:
@@ -50,7 +68,7 @@ async def paint(service: Service, photo: Photo, options: Options, deadline: floa
     with service.codecs.admit([reading, finishing], deadline) as work:
         time_given = settings.deadline_seconds
         ticket = service.engine.admit(
-            network_size[0] * network_size[1] / 1e6, deadline - FINISHING * time_given, SPARE * time_given
+            network_size[0] * network_size[1] / 1e6, deadline - FINISHING * time_given, SPARE * time_given, live=live
         )
         try:
             seen = await work.run(stages, read, service, photo.data, network_size, stages)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from app.api.http.auth import owner_of, principal_of
 from app.api.http.body import Body
@@ -25,11 +25,11 @@ MAX_STYLES = 8
 
 
 class Photo:
-    """Encoded bytes that are counted against the upload budget until they are dropped."""
+    """Encoded bytes that are counted against the upload budget until they are dropped; not so without a body."""
 
-    def __init__(self, data: bytes, body: Body) -> None:
+    def __init__(self, data: bytes, body: Body | None) -> None:
         self.data = data
-        self._body: Body | None = body
+        self._body = body
 
     def handed_over(self) -> Photo:
         """The same photo for a task that may outlive this request; nothing is left to drop here."""
@@ -79,18 +79,29 @@ async def receive_photo(request: Request, service: Service, accept: str) -> tupl
 
 
 async def options_of(
-    request: Request, service: Service, pairs: Pairs, accept: str, images: Sequence[bytes] = ()
+    request: HTTPConnection,
+    service: Service,
+    pairs: Pairs,
+    accept: str,
+    images: Sequence[bytes] = (),
+    *,
+    edge_pixels: int | None = None,
 ) -> Options:
-    """The options with the rows of the style images that they name, or that came with them."""
+    """The options with the rows of the style images that they name, or that came with them.
+
+    Args:
+        edge_pixels: longest edge of the result, where it is not the settings'.
+    """
     catalogue = service.catalogue
-    fields = read_fields(pairs, *service.settings.edges, len(images))
+    most, network_pixels = service.settings.edges
+    fields = read_fields(pairs, edge_pixels or most, network_pixels, len(images))
     kept = await rows_of_handles(request, service, fields.styles or "", catalogue, fields.model)
     sent = await rows_of_images(request, service, images, catalogue, fields.model)
     return read_options(fields, accept, catalogue, GivenRows(kept, sent))
 
 
 async def rows_of_handles(
-    request: Request, service: Service, styles: str, catalogue: Catalogue, model: str | None
+    request: HTTPConnection, service: Service, styles: str, catalogue: Catalogue, model: str | None
 ) -> dict[str, Row]:
     """Of the handles in a blend, for that model. Raises UnknownStyleImage, NoStyleEncoder, LedgerUnavailable."""
     handles = handles_in(styles)
@@ -102,7 +113,7 @@ async def rows_of_handles(
 
 
 async def rows_of_images(
-    request: Request, service: Service, images: Sequence[bytes], catalogue: Catalogue, model: str | None
+    request: HTTPConnection, service: Service, images: Sequence[bytes], catalogue: Catalogue, model: str | None
 ) -> list[Row]:
     """Of the style images that came with a photo. Raises PictureError, NoStyleEncoder, Overloaded."""
     if not images:

@@ -1,0 +1,1 @@
+"""`/v1/live`: frames in, painted frames out, over a WebSocket."""
