@@ -28,7 +28,7 @@ ARROWS = {
     "video": {"app", "errors", "imaging", "storage"},
     "nets": {"app", "errors"},
     "losses": {"app", "errors", "nets"},
-    "engine": GROUND | {"nets", "losses"},
+    "engine": GROUND | {"machine", "nets", "losses"},
     "registry": GROUND | {"nets", "losses"},
     "training": GROUND | {"nets", "losses"},
     "sql": {"app", "errors"},

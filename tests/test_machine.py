@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.machine import MAX_FILES, Machine, affinity, look, this_machine
+from app.machine import MAX_FILES, Machine, affinity, look, processor, this_machine
 from app.settings import Settings
 
 REPOSITORY = Path(__file__).parent.parent
@@ -113,6 +113,17 @@ def test_hardware_threads_of_one_core_are_one_core(tmp_path: Path) -> None:
     found = look(tmp_path, frozenset(siblings))
     assert (found.allowed, found.cores) == (4, 2)
     assert (found.network_threads, found.codec_threads) == (2, 2)
+
+
+def test_processors_are_told_apart_by_their_name_and_instruction_sets(tmp_path: Path) -> None:
+    def told(text: str) -> str:
+        return processor(tree(tmp_path, {"proc/cpuinfo": text}))
+
+    first = "processor\t: 0\nmodel name\t: Fast\ncpu MHz\t\t: 2100\nflags\t\t: sse avx\n\n"
+    assert told(first + first.replace("2100", "800")) == told(first.replace("2100", "1300"))
+    names = {told(first), told(first.replace("avx", "avx amx")), told(first.replace("Fast", "Slow")), told("")}
+    assert len(names) == 4
+    assert all(platform.machine() in name for name in names)
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def stylize(
         check_size(size, chosen, settings)
         check_one_of(styles, style_image)
         loaded = load_model(settings, model or settings.models[0])
-        device = choose_device(settings.device, settings.precision, settings.engine_threads)
+        device = choose_device(settings.device, settings.precision, settings.engine_threads, settings.graphs_dir)
         if style_image:
             stylizer, blend = read_style_images(loaded, style_image, settings, device)
         else:

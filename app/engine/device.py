@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -23,6 +24,7 @@ class Device:
     Attributes:
         threads: of the CPU, for one picture.
         compiles: whether generators are compiled when they are loaded, where that is possible.
+        graphs_dir: folder in which compiled generators are kept, if they are.
     """
 
     torch_device: torch.device
@@ -30,6 +32,7 @@ class Device:
     name: str
     threads: int = 1
     compiles: bool = False
+    graphs_dir: Path | None = None
 
     @property
     def gains_from_batches(self) -> bool:
@@ -41,7 +44,7 @@ class Device:
         return self.torch_device.type != "cpu"
 
 
-def choose_device(device: DeviceName, precision: Precision, threads: int) -> Device:
+def choose_device(device: DeviceName, precision: Precision, threads: int, graphs_dir: Path | None = None) -> Device:
     """Resolve the settings into a device that exists, and set the number of torch's CPU threads.
 
     Raises:
@@ -51,7 +54,7 @@ def choose_device(device: DeviceName, precision: Precision, threads: int) -> Dev
     kind = choose_kind(device)
     dtype = choose_dtype(kind, precision)
     name = torch.cuda.get_device_name() if kind == "cuda" else f"{kind}, {threads} threads" if kind == "cpu" else kind
-    return Device(torch.device(kind), dtype, name, threads, compiles=kind == "cpu" and can_compile())
+    return Device(torch.device(kind), dtype, name, threads, kind == "cpu" and can_compile(), graphs_dir)
 
 
 def limit_this_thread(threads: int) -> None:

@@ -1,13 +1,17 @@
-"""A generator compiled for this processor by OpenVINO, once, when its model is loaded.
+"""A generator compiled for this processor by OpenVINO, when its model is loaded.
 
-Compiling needs no compiler, only the package, and takes a fifth of a second. What is compiled takes pictures of every
-size, in every style: the first one of a size costs some milliseconds more.
+Compiling needs no compiler, only the package, and takes a fifth of a second; a compiled graph that was kept on the disk
+is read in a quarter of that. It takes pictures of every size, in every style: the first one of a size costs some
+milliseconds more.
 """
 
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +20,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from app.engine import fingerprint
 from app.engine.device import Device
-from app.engine.openvino_runtime import Arrays, CompiledGraph
+from app.engine.graph_cache import GraphCache, key_of
+from app.engine.openvino_runtime import Arrays, CompiledGraph, options
 from app.imaging.picture import Pixels
+from app.machine import processor
 from app.nets.generators import Compact, Generator, Trunk, mirrored
 from app.nets.noise import grain
 
@@ -42,16 +49,20 @@ class NonFiniteError(ArithmeticError):
 class OpenVinoGraph:
     """A compiled generator. `paint` may be called by several threads, which then take turns."""
 
-    def __init__(self, generator: Trunk, dtype: torch.dtype, threads: int) -> None:
-        """Raises whatever OpenVINO raises where it cannot compile."""
+    def __init__(self, generator: Trunk, dtype: torch.dtype, threads: int, kept: bytes | None = None) -> None:
+        """As `CompiledGraph` has it."""
         self._generator = generator
         self._has_grain = isinstance(generator, Compact)
-        self._compiled = CompiledGraph(self._lowered, dtype, threads)
+        self._compiled = CompiledGraph(self._lowered, dtype, threads, kept)
 
     def _lowered(self) -> Any:
         from app.engine.openvino_lowering import lower  # imports OpenVINO, too, and must come after it was silenced
 
         return lower(self._generator)
+
+    def export(self) -> bytes:
+        """As `CompiledGraph` has it."""
+        return self._compiled.export()
 
     def paint(self, picture: Pixels, gamma: Tensor, beta: Tensor) -> Pixels:
         """Paint (H, W, 3) with gamma and beta (1, features). NonFiniteError: the output is not a number somewhere."""
@@ -90,8 +101,24 @@ def compile_graph(generator: Generator, device: Device, gamma: Tensor, beta: Ten
     """
     if not isinstance(generator, Trunk):
         return None
+    if device.graphs_dir is None:
+        return tried_graph(generator, device, gamma, beta)
+    cache, key = GraphCache(device.graphs_dir), graph_key(generator, device)
+    if (kept := cache.find(key)) and (graph := tried_graph(generator, device, gamma, beta, kept)):
+        return graph
+    graph = tried_graph(generator, device, gamma, beta)
+    if graph:
+        with suppress(RuntimeError):  # OpenVINO's, where it cannot export
+            cache.keep(key, graph.export())
+    return graph
+
+
+def tried_graph(
+    generator: Trunk, device: Device, gamma: Tensor, beta: Tensor, kept: bytes | None = None
+) -> OpenVinoGraph | None:
+    """A graph, `kept` or newly compiled; None if there is none, or if it paints something else."""
     try:
-        graph = OpenVinoGraph(generator, device.dtype, device.threads)
+        graph = OpenVinoGraph(generator, device.dtype, device.threads, kept)
         decibels = agreement(graph, generator, gamma, beta)
     except Exception as error:  # noqa: BLE001 - whatever OpenVINO misses on this machine, torch still paints
         _log.warning("graph_not_compiled", network=type(generator).__name__, reason=repr(error))
@@ -100,6 +127,17 @@ def compile_graph(generator: Generator, device: Device, gamma: Tensor, beta: Ten
         _log.error("graph_paints_otherwise", network=type(generator).__name__, decibels=decibels)
         return None
     return graph
+
+
+def graph_key(generator: Trunk, device: Device) -> str:
+    """A name for all that a compiled graph depends on."""
+    return key_of(fingerprint.of_generator(generator), repr(options(device.dtype, device.threads)), *compiled_by())
+
+
+@cache
+def compiled_by() -> tuple[str, str, str]:
+    """This processor, the version of OpenVINO, and the module that writes graphs."""
+    return processor(), version("openvino"), Path(__file__).with_name("openvino_lowering.py").read_text("utf-8")
 
 
 def agreement(graph: OpenVinoGraph, generator: Generator, gamma: Tensor, beta: Tensor) -> float:

@@ -65,7 +65,7 @@ class Stylizers:
 
     def _load(self, label: str) -> Stylizer:
         settings = self._settings
-        device = choose_device(settings.device, settings.precision, settings.worker_threads)
+        device = choose_device(settings.device, settings.precision, settings.worker_threads, settings.graphs_dir)
         try:
             with closing(open_model_store(settings)) as model_store:
                 return load_stylizer(model_store, label, device).stylizer

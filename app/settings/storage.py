@@ -17,6 +17,11 @@ class StorageSettings(BaseModel):
         description="Folder of the database, the queue and the files, unless a URL below is set, and of models "
         "that were downloaded.",
     )
+    graph_cache_dir: Path | None = Field(
+        None,
+        description="Folder of networks compiled for this processor, which make the next start faster; by default "
+        "`graphs` in the folder above. Processes on machines of different processors may share it.",
+    )
     database_url: DatabaseUrl | None = Field(
         None,
         repr=False,
@@ -49,3 +54,8 @@ class StorageSettings(BaseModel):
     def model_cache_dir(self) -> Path:
         """Folder of downloaded model versions."""
         return self.data_dir.resolve() / "models"
+
+    @property
+    def graphs_dir(self) -> Path:
+        """Folder of compiled networks."""
+        return self.graph_cache_dir or self.data_dir.resolve() / "graphs"
