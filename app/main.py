@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -40,6 +39,7 @@ from app.api.stylize import route as stylize
 from app.api.stylize.result_cache import ResultCache
 from app.engine.device import choose_device
 from app.engine.engine import Engine
+from app.engine.memory import spare_collector
 from app.errors import LedgerUnavailable, TooManyRequests, Unauthorized
 from app.jobs.supervisor import TRAINING_WORKER, Supervisor
 from app.logs import configure_logging
@@ -119,7 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
 def build_service(settings: Settings) -> Service:
     """Everything below the routes; raises as `create_app`."""
     # Before the database is created: a missing device should leave nothing behind.
-    device = choose_device(settings.device, settings.precision, settings.engine_threads)
+    device = choose_device(settings.device, settings.precision, settings.engine_threads, settings.graphs_dir)
     gateway = build_gateway(settings)
     models = Repository(settings.models_dir).expand(settings.models)
     model_watcher = ModelWatcher(models, open_model_store(settings), device, settings.models_follow_seconds)
@@ -213,16 +213,6 @@ def serve(settings: Settings) -> None:
     for listening in sockets:
         _log.info("listening", url=url(listening.getsockname()))
     server.run(sockets)
-
-
-def spare_collector() -> None:
-    """Exclude the objects that live as long as the process from garbage collection.
-
-    These are 300,000 objects, mostly torch's. With thousands of connections opened and closed, a full collection ran
-    every few seconds; each stopped every thread for 0.17 s, and together they took a third of the server's CPU time.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def log_machine(settings: Settings, files: int | None) -> None:

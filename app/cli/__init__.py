@@ -7,17 +7,20 @@ from typing import Annotated
 import typer
 
 from app import __version__
-from app.cli.distill import distill
 from app.cli.failure import warn
-from app.cli.migrate import migrate
-from app.cli.models import models
-from app.cli.serve import serve
-from app.cli.stylize import stylize
-from app.cli.texture import texture
-from app.cli.train import train
-from app.cli.worker import worker
+from app.engine.memory import collector_paused
 from app.machine import give_memory_back
 from app.settings import Settings, unknown_variables
+
+with collector_paused():
+    from app.cli.distill import distill
+    from app.cli.migrate import migrate
+    from app.cli.models import models
+    from app.cli.serve import serve
+    from app.cli.stylize import stylize
+    from app.cli.texture import texture
+    from app.cli.train import train
+    from app.cli.worker import worker
 
 cli = typer.Typer(
     name="pastiche",

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from app.cli.failure import failures_told
+from app.engine.memory import collector_paused
 from app.registry.error import InvalidModel
 from app.settings import load_settings
 
@@ -27,8 +28,9 @@ def serve(
     Exits with 0 after Ctrl-C, with 2 if a setting is bad, with 1 if a model is not valid or the jobs' database is
     another version's.
     """
-    from app.main import serve as run  # here, since no other command needs the web server's packages
-    from app.sql.migration import SchemaOutdated
+    with collector_paused():
+        from app.main import serve as run  # here, since no other command needs the web server's packages
+        from app.sql.migration import SchemaOutdated
 
     options = {"host": host, "port": port, "models_dir": models_dir, "models": models, "device": device}
     # The server raises KeyboardInterrupt once all requests are answered; `make serve` would call it an error.

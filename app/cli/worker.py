@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from app.cli.failure import failures_told
+from app.engine.memory import collector_paused
 from app.errors import LedgerUnavailable
 from app.logs import configure_logging
 from app.settings import load_settings
@@ -24,10 +25,11 @@ def worker(
 
     Exits with 2 if a setting is bad, with 1 if the database cannot be reached or has another schema.
     """
-    from app.jobs.tasks import tasks, training_tasks
-    from app.jobs.training_queue import TrainingQueue
-    from app.jobs.worker import run_worker  # here, since no other command needs the database's packages
-    from app.sql.migration import SchemaOutdated
+    with collector_paused():
+        from app.jobs.tasks import tasks, training_tasks
+        from app.jobs.training_queue import TrainingQueue
+        from app.jobs.worker import run_worker  # here, since no other command needs the database's packages
+        from app.sql.migration import SchemaOutdated
 
     with failures_told("worker", SchemaOutdated, LedgerUnavailable):
         settings = load_settings()

@@ -43,9 +43,7 @@ class CompiledGraph:
         turn: to be held from a call of `infer` until its outputs have been read; the next call writes over them.
     """
 
-    def __init__(
-        self, lower: Callable[[], Any], dtype: torch.dtype, threads: int, kept: bytes | None = None
-    ) -> None:
+    def __init__(self, lower: Callable[[], Any], dtype: torch.dtype, threads: int, kept: bytes | None = None) -> None:
         """Raises whatever OpenVINO raises where it cannot compile, or cannot read what was kept."""
         self._lower = lower
         self._options = options(dtype, threads)

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import structlog
 
-from app.engine.memory import is_out_of_memory, release_memory
+from app.engine.memory import is_out_of_memory, release_memory, spare_collector
 from app.errors import InputLost, LedgerUnavailable, OutOfMemory, PasticheError, RequestError, StorageUnavailable
 from app.jobs.context import HandedOver, JobCancelled, JobContext
 from app.jobs.dispatch import Dispatch, Queue, QueueUnavailable
@@ -227,7 +227,7 @@ def run_worker(
     niceness: int = NICENESS,
     queue: Queue | None = None,
 ) -> None:
-    """Work until SIGTERM or SIGINT. Changes the whole process: its signals and its priority.
+    """Work until SIGTERM or SIGINT. Changes the whole process: its signals, its priority, what is collected as garbage.
 
     Args:
         until_stdin_closes: end with the process that holds the other end of standard input.
@@ -246,6 +246,7 @@ def run_worker(
     if until_stdin_closes:
         threading.Thread(target=_stop_at_end_of_input, args=(worker,), name="parent", daemon=True).start()
     os.nice(niceness)
+    spare_collector()
     worker.run()
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from app.engine.memory import spare_collector
 from app.jobs.supervisor import Supervisor
-from app.main import create_app, spare_collector
+from app.main import create_app
 from app.server.config import ServerConfig
 from app.server.server import Server
 from app.settings import Settings
