@@ -9,18 +9,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from serving import ADMIN_TOKEN, ROOT, Service
+from serving import ADMIN_TOKEN, CHROMIUM_ARGUMENTS, ROOT, Service
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-ARGUMENTS = [
-    "--no-sandbox",  # root has none
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+# Answers that are no success are shown on the page, and logged by the browser all the same.
+SHOWN = ("Failed to load resource", "WebSocket connection to")
 # Waits end as soon as the thing happens; the machine may be very busy.
 expect.set_options(timeout=300_000)
 
@@ -39,7 +32,7 @@ def chromium() -> str:
 def browser(chromium: str) -> Iterator[Browser]:
     """For a module: Playwright's event loop runs as long as it does, and tests of other modules have their own."""
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        started = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         yield started
         started.close()
 
@@ -104,8 +97,7 @@ class Watched:
         return page
 
     def _hear(self, message) -> None:
-        # Answers that are no success are shown on the page, and logged by the browser all the same.
-        if message.type == "error" and "Failed to load resource" not in message.text:
+        if message.type == "error" and not any(words in message.text for words in SHOWN):
             self.complaints.append(message.text)
 
     def _see(self, request) -> None:

@@ -12,6 +12,15 @@ import httpx
 
 ROOT = Path(__file__).parents[2]
 ADMIN_TOKEN = "the-operator-of-the-pages-tests-and-nobody-else"
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",  # root has none
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 # A guard against waiting for ever, not a measure.
 PATIENCE_SECONDS = 600
 

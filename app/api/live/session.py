@@ -219,7 +219,7 @@ class Session:
             asked = self._asked_edge(header, frame.options)
             options = replace(frame.options, size=self._edge.of(asked))
             photo = Photo(frame.data, None)
-            image = await paint_probed(service, photo, header, options, deadline, stages, live=True)
+            image = await paint_probed(service, photo, header, options, deadline, stages, FRAME_SECONDS, live=True)
         service.metrics.count_painting(options.model, image.megapixels, stages)
         return Painted(image, working_size(header.width, header.height, options.size, asked), options.format, asked)
 

@@ -35,7 +35,7 @@ async def paint(service: Service, photo: Photo, options: Options, deadline: floa
         asyncio.CancelledError: the client has left or the deadline is past; nothing is left behind.
     """
     header = await service.codecs.probe(photo.data, service.settings.picture_megapixels, deadline, stages)
-    return await paint_probed(service, photo, header, options, deadline, stages)
+    return await paint_probed(service, photo, header, options, deadline, stages, service.settings.deadline_seconds)
 
 
 async def paint_probed(
@@ -45,12 +45,14 @@ async def paint_probed(
     options: Options,
     deadline: float,
     stages: Stages,
+    seconds: float,
     *,
     live: bool = False,
 ) -> StylizedImage:
     """As `paint`, for a photo whose header is known.
 
     Args:
+        seconds: that there were until the deadline in all.
         live: whether it is a frame of a live session.
     """
     settings = service.settings
@@ -66,9 +68,8 @@ async def paint_probed(
             return await work.run(stages, unpainted, service, photo.data, size, options, stages)
     # Both before a pixel is decoded: what is refused should cost nothing.
     with service.codecs.admit([reading, finishing], deadline) as work:
-        time_given = settings.deadline_seconds
         ticket = service.engine.admit(
-            network_size[0] * network_size[1] / 1e6, deadline - FINISHING * time_given, SPARE * time_given, live=live
+            network_size[0] * network_size[1] / 1e6, deadline - FINISHING * seconds, SPARE * seconds, live=live
         )
         try:
             seen = await work.run(stages, read, service, photo.data, network_size, stages)

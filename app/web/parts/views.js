@@ -5,5 +5,6 @@ import { Paint } from "./paint.js";
 export const VIEWS = [
   { name: "paint", title: "Paint", part: Paint },
   { name: "any", title: "Any style image", load: async () => (await import("./any-style.js")).AnyStyle },
+  { name: "live", title: "Live", load: async () => (await import("./live.js")).Live },
   { name: "operator", title: "Operator", load: async () => (await import("./operator.js")).Operator },
 ];

@@ -290,6 +290,14 @@ def test_a_session_below_the_prefix_of_a_proxy(connect):
             assert painter.problem()["type"] == "/paint/problems/invalid-option"
 
 
+def test_the_time_for_a_frame_is_not_that_of_a_request(connect, paint_live, frames):
+    client = connect(deadline_seconds=3600)
+    painter = paint_live(client)
+    painter.choose(styles="great_wave", rate=0)
+    painter.send(frames[0])
+    assert painter.picture()[1] == posted(client, frames[0], styles="great_wave")
+
+
 def test_the_answers_name_the_time_of_each_stage(client, paint_live, frames):
     painter = paint_live(client)
     painter.choose(styles="great_wave", rate=0)
