@@ -29,3 +29,12 @@ def strip(pictures: Sequence[tuple[str, Image.Image]]) -> Image.Image:
         whole.paste(cell, (left, 0))
         left += cell.width
     return whole
+
+
+def stacked(lines: Sequence[Image.Image]) -> Image.Image:
+    sheet = Image.new("RGB", (max(line.width for line in lines), sum(line.height for line in lines)), "white")
+    top = 0
+    for line in lines:
+        sheet.paste(line, (0, top))
+        top += line.height
+    return sheet

@@ -138,7 +138,8 @@ def stylize(
         else:
             stylizer = Stylizer(loaded.generator, loaded.rows, loaded.manifest.style_ids, device)
             blend = parse_blend(styles or "", stylizer.style_ids)
-        painter = Painter(Rendering(stylizer, blend, settings, size, chosen, color, strength), quality)
+        rendering = Rendering(stylizer, blend, settings, size, chosen, color, strength, repaints=clip is None)
+        painter = Painter(rendering, quality)
         failures = (
             fill_clip(clip, painter.paint_frame, settings.picture_megapixels, quality) if clip else fill(plan, painter)
         )

@@ -34,6 +34,7 @@ class Work:
     stylizer: Stylizer
     picture: Pixels
     blend: Blend
+    repainted: tuple[int, int] | None
     future: Future[Pixels]
 
 
@@ -125,8 +126,17 @@ class Engine:
             self._check_running()
             return self._scheduler.admit(self._clock(), megapixels, deadline, spare, live=live)
 
-    def submit(self, ticket: Ticket, stylizer: Stylizer, pixels: Pixels, blend: Blend) -> Future[Pixels]:
+    def submit(
+        self,
+        ticket: Ticket,
+        stylizer: Stylizer,
+        pixels: Pixels,
+        blend: Blend,
+        repainted: tuple[int, int] | None = None,
+    ) -> Future[Pixels]:
         """Queue a decoded picture (H, W, 3). Cancelling the future drops it.
+
+        `repainted` is as `Stylizer.paint` has it; those pixels are in the ticket, too.
 
         `stylizer` may have been replaced since the request began: it is used all the same.
 
@@ -139,20 +149,22 @@ class Engine:
             Each of them ends the ticket.
         """
         try:
-            return self._submit(ticket, stylizer, pixels, blend)
+            return self._submit(ticket, stylizer, pixels, blend, repainted)
         except BaseException:
             self.cancel(ticket)
             raise
 
-    def _submit(self, ticket: Ticket, stylizer: Stylizer, pixels: Pixels, blend: Blend) -> Future[Pixels]:
+    def _submit(
+        self, ticket: Ticket, stylizer: Stylizer, pixels: Pixels, blend: Blend, repainted: tuple[int, int] | None
+    ) -> Future[Pixels]:
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
             raise ValueError(f"A picture is (H, W, 3) of uint8, not {pixels.shape} of {pixels.dtype}.")
         future: Future[Pixels] = Future()
         with self._wake:
             self._check_running()
             check_blend(blend, stylizer.style_ids)
-            key = (stylizer, stylizer.batch_key(*pixels.shape[:2]))
-            work = Work(stylizer, pixels, dict(blend), future)
+            key = (stylizer, stylizer.batch_key(*pixels.shape[:2]), repainted)
+            work = Work(stylizer, pixels, dict(blend), repainted, future)
             queued = self._scheduler.submit(ticket, key, work, stylizer.most_at_once)
             self._wake.notify_all()
         if not queued:
@@ -228,7 +240,7 @@ class Engine:
         try:
             if works:
                 pictures, blends = [w.picture for w in works], [w.blend for w in works]
-                outcomes = paint_or_explain(works[0].stylizer, pictures, blends)
+                outcomes = paint_or_explain(works[0].stylizer, pictures, blends, works[0].repainted)
         finally:
             painted = len(works) == len(batch.jobs) and not any(isinstance(o, PasticheError) for o in outcomes)
             with self._wake:

@@ -20,7 +20,12 @@ _log = structlog.get_logger(__name__)
 
 
 def paint_or_explain(
-    stylizer: Stylizer, pictures: Sequence[Pixels], blends: Sequence[Blend], *, again: bool = True
+    stylizer: Stylizer,
+    pictures: Sequence[Pixels],
+    blends: Sequence[Blend],
+    repainted: tuple[int, int] | None = None,
+    *,
+    again: bool = True,
 ) -> list[Outcome]:
     """For each image the result, or the problem that its client gets.
 
@@ -28,10 +33,11 @@ def paint_or_explain(
     exception is the problem of all pictures that ran together.
 
     Args:
+        repainted: as `Stylizer.paint` has it.
         again: whether these pictures may be tried once more if there is only one.
     """
     try:
-        return list(stylizer.paint(pictures, blends))
+        return list(stylizer.paint(pictures, blends, repainted))
     except Exception as error:  # noqa: BLE001 - whatever the network raises belongs to these pictures alone
         if not is_out_of_memory(error):
             _log.error("batch_failed", pictures=len(pictures), exc_info=error)
@@ -44,7 +50,9 @@ def paint_or_explain(
     half = len(pictures) // 2
     parts = [slice(0, half), slice(half, None)] if half else [slice(0, 1)]
     return [
-        outcome for part in parts for outcome in paint_or_explain(stylizer, pictures[part], blends[part], again=False)
+        outcome
+        for part in parts
+        for outcome in paint_or_explain(stylizer, pictures[part], blends[part], repainted, again=False)
     ]
 
 

@@ -13,7 +13,7 @@ from app.imaging.content import decode_at, working_size
 from app.imaging.decode import probe
 from app.imaging.picture import Picture, Pixels
 from app.imaging.resize import resize
-from app.imaging.stroke import Stroke, at_size, largest_edge, painted_size
+from app.imaging.stroke import Stroke, at_size, largest_edge, painted_size, repainted_size
 from app.settings import Settings
 
 
@@ -23,6 +23,7 @@ class Rendering:
 
     Attributes:
         size: longer edge of the results in pixels, None for each image's own up to the settings' limit.
+        repaints: whether large results are painted twice; frames of a clip are not, since it takes five times as long.
     """
 
     stylizer: Stylizer
@@ -32,6 +33,7 @@ class Rendering:
     stroke: Stroke
     color: Colour
     strength: float
+    repaints: bool = True
 
     def of_photo(self, data: bytes) -> Picture:
         """The stylized image of an encoded photo. Raises PasticheError if it fails."""
@@ -58,7 +60,8 @@ class Rendering:
         if self.strength == 0:
             return at(*whole)
         seen = at(*painted_size(*whole, self.stroke, self.settings.network_edge_pixels))
-        painted = paint_one(self.stylizer, seen.rgb, self.blend)
+        repainted = repainted_size(*whole, self.stroke, self.settings.network_edge_pixels) if self.repaints else None
+        painted = paint_one(self.stylizer, seen.rgb, self.blend, repainted)
         if (seen.width, seen.height) == whole:
             return compose(seen, painted, self.color, self.strength)
         if seen.alpha is None and not shows_photo(self.color, self.strength):
@@ -66,9 +69,9 @@ class Rendering:
         return compose(at(*whole), painted, self.color, self.strength)
 
 
-def paint_one(stylizer: Stylizer, pixels: Pixels, blend: Blend) -> Pixels:
-    """The network's output for pixels (H, W, 3), of their size. Raises PasticheError if it fails."""
-    [painted] = paint_or_explain(stylizer, [pixels], [blend])
+def paint_one(stylizer: Stylizer, pixels: Pixels, blend: Blend, repainted: tuple[int, int] | None = None) -> Pixels:
+    """The network's output for pixels (H, W, 3), of their size or repainted. Raises PasticheError if it fails."""
+    [painted] = paint_or_explain(stylizer, [pixels], [blend], repainted)
     if isinstance(painted, PasticheError):
         raise painted
     return painted

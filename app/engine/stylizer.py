@@ -19,6 +19,7 @@ from app.engine.replicas import Replicas, compile_replicas
 from app.engine.row import Row
 from app.errors import InvalidOption, UnknownStyle
 from app.imaging.picture import Pixels
+from app.imaging.stroke import at_size
 from app.nets.generators import Generator
 from app.nets.norm import StyleRows
 
@@ -87,15 +88,19 @@ class Stylizer:
         return height * width if self._replicas else (height, width)
 
     @torch.inference_mode()
-    def paint(self, pixels: Sequence[Pixels], blends: Sequence[Blend]) -> list[Pixels]:
+    def paint(
+        self, pixels: Sequence[Pixels], blends: Sequence[Blend], repainted: tuple[int, int] | None = None
+    ) -> list[Pixels]:
         """Stylize images, each in its own style or blend.
 
         Args:
             pixels: pictures (H, W, 3) in sRGB, all of one `batch_key`.
             blends: for each picture style id or row -> weight, non-negative, summing to 1.
+            repainted: width and height to which the paintings are enlarged and painted over; the result is the mean of
+                both, which has the strokes of the first and the sharpness of the second.
 
         Returns:
-            (H, W, 3) sRGB for each picture, rounded to the nearest 8-bit value.
+            (H, W, 3) sRGB for each picture, rounded to the nearest 8-bit value; of the repainted size, if any.
 
         Raises:
             UnknownStyle, InvalidOption: for a blend that the model cannot mix.
@@ -103,6 +108,13 @@ class Stylizer:
         """
         gammas, betas = zip(*(self._mix(blend) for blend in blends), strict=True)
         gamma, beta = torch.cat(gammas), torch.cat(betas)
+        paintings = self._paint_all(pixels, gamma, beta)
+        if repainted is None or not self._generator.has_photo:
+            return paintings
+        enlarged = [at_size(painting, *repainted) for painting in paintings]
+        return [mean(*both) for both in zip(enlarged, self._paint_all(enlarged, gamma, beta), strict=True)]
+
+    def _paint_all(self, pixels: Sequence[Pixels], gamma: Tensor, beta: Tensor) -> list[Pixels]:
         at_once = self.most_at_once or len(pixels)
         paintings: list[Pixels] = []
         for start in range(0, len(pixels), at_once):
@@ -167,6 +179,15 @@ class Stylizer:
             self.paint(pictures, blends)
         pixels = len(pictures) * WARM_EDGE * WARM_EDGE
         self.megapixels_per_second = pixels / 1e6 / (time.perf_counter() - began)
+
+
+def mean(a: Pixels, b: Pixels) -> Pixels:
+    """The mean of two pictures' values, halves rounded up."""
+    total = a.astype(np.uint16)
+    total += b
+    total += 1
+    total >>= 1
+    return total.astype(np.uint8)
 
 
 def own(blend: Blend) -> dict[str, float]:

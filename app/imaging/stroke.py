@@ -20,6 +20,11 @@ MAX_STROKE = 2.0
 
 # Longer edge in pixels at which the models are trained, judged and shown.
 AUTO_EDGE = 512
+# A larger result is painted twice. The first painting, enlarged to at most this many times its size, is painted over
+# again: its strokes stay where they are, and their edges get the sharpness that an enlargement lacks.
+REPAINTED = 2
+# A result that is larger by less than this is only enlarged.
+WORTH_REPAINTING = 1.25
 # A panorama 512 pixels long would have no room for strokes: its shorter edge is painted with these, where it has them.
 AUTO_SHORTER_EDGE = 256
 
@@ -47,6 +52,21 @@ def painted_size(width: int, height: int, stroke: Stroke, network_pixels: int) -
         roomy = AUTO_SHORTER_EDGE * longer // shorter
         return fitted(width, height, min(max(AUTO_EDGE, roomy), longer, network_pixels))
     return fitted(width, height, max(1, round(longer / stroke)))
+
+
+def repainted_size(width: int, height: int, stroke: Stroke, network_pixels: int) -> tuple[int, int] | None:
+    """Width and height at which the network's first output is painted over; None: it is not.
+
+    A number as the stroke says at which size the network works, and that is all it does then.
+
+    Args:
+        width, height: of the result.
+    """
+    if stroke != AUTO:
+        return None
+    first = max(painted_size(width, height, stroke, network_pixels))
+    edge = min(max(width, height), REPAINTED * first, network_pixels)
+    return fitted(width, height, edge) if edge >= WORTH_REPAINTING * first else None
 
 
 def read_stroke(text: str) -> Stroke:

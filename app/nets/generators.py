@@ -175,10 +175,12 @@ class Generator(nn.Module):
         margin: pixels of reflection padding on every side, cropped from the result.
         features: number of gammas (and of betas) per style.
         one_style: whether it can have one style only (still as a row).
+        has_photo: whether the result depends on the photo.
         memory_format: the memory format of the weights that trains fastest on a CPU.
     """
 
     last: ConvNorm
+    has_photo = True
     memory_format = torch.contiguous_format
 
     def __init__(self, multiple: int, smallest: int = SMALLEST_EDGE, margin: int = 0) -> None:

@@ -69,7 +69,6 @@ class MultiScale(Generator):
         width: channels that each scale adds.
     """
 
-    has_photo: bool
     padding: Padding
 
     def __init__(self, scales: int, width: int, *, norm: NormName) -> None:
@@ -120,7 +119,6 @@ class Texture(MultiScale):
 class Ulyanov(MultiScale):
     """A photo in the style of a style image; each scale sees the downscaled photo beside its noise."""
 
-    has_photo = True
     padding = "reflect"
 
     def __init__(self, scales: int = 6, width: int = 8, *, norm: NormName = "instance") -> None:

@@ -38,7 +38,7 @@ from app.training.recipe import EncoderRecipe
 from app.training.run import CHECKPOINT
 from app.training.sheet import to_image
 from app.training.style_views import unlearned
-from benchmarks.captions import strip
+from benchmarks.captions import stacked, strip
 from benchmarks.markdown_table import table
 from benchmarks.quality.independent_judge import Embed, IndependentJudge, load_embed
 from benchmarks.quality.subject import AVERAGE
@@ -149,15 +149,6 @@ def measure(
 def smaller(image: Image.Image) -> Image.Image:
     scale = SHEET_EDGE / image.height
     return image.resize((max(1, round(image.width * scale)), SHEET_EDGE), Image.Resampling.LANCZOS)
-
-
-def stacked(lines: Sequence[Image.Image]) -> Image.Image:
-    sheet = Image.new("RGB", (max(line.width for line in lines), sum(line.height for line in lines)), "white")
-    top = 0
-    for line in lines:
-        sheet.paste(line, (0, top))
-        top += line.height
-    return sheet
 
 
 def distance(figures: Figures, painter: str, work: str) -> float:

@@ -14,6 +14,7 @@ from app.engine.device import Device
 from app.engine.openvino_graph import NonFiniteError
 from app.engine.row import Row
 from app.errors import InvalidOption, UnknownStyle
+from app.imaging.stroke import at_size
 from app.nets.precision import supports_bfloat16
 
 ALL_BYTES = np.arange(256 * 3, dtype=np.int64).reshape(16, 16, 3).astype(np.uint8)
@@ -52,6 +53,30 @@ def test_the_picture_given_is_left_alone_even_if_read_only_or_a_view():
     [painted] = affine_stylizer(gamma=0.5).paint([picture], [{"plain": 1.0}])
     assert np.array_equal(picture[::-1, ::-1], ALL_BYTES)
     assert painted.flags.c_contiguous
+
+
+def test_a_painting_is_enlarged_and_painted_over_in_equal_parts():
+    # The first painting halves the values' distance from 0; the second does it again.
+    [painted] = affine_stylizer(gamma=0.5).paint([np.full((16, 16, 3), 200, np.uint8)], [{"plain": 1.0}], (40, 24))
+    assert painted.shape == (24, 40, 3)
+    assert np.array_equal(np.unique(painted), [75])  # of 100 and 50
+
+
+def test_painting_over_is_painting_the_enlarged_painting(photos):
+    stylizer, blend = real_stylizer(), {"a": 1.0}
+    [twice] = stylizer.paint(photos[:1], [blend], (160, 120))
+    [once] = stylizer.paint(photos[:1], [blend])
+    enlarged = at_size(once, 160, 120)
+    [again] = stylizer.paint([enlarged], [blend])
+    assert np.abs(twice - (enlarged.astype(float) + again) / 2).max() <= 0.5
+
+
+def test_pictures_that_are_painted_over_together_do_not_mix(photos):
+    stylizer, blend = in_one_batch(real_stylizer()), {"a": 1.0}
+    together = stylizer.paint(photos, [blend] * 3, (160, 120))
+    for photo, painted in zip(photos, together, strict=True):
+        [alone] = stylizer.paint([photo], [blend], (160, 120))
+        assert np.abs(alone.astype(int) - painted).max() <= 1
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 
 from app.imaging.picture import Picture
 from app.imaging.resize import resize
-from app.imaging.stroke import AUTO, MAX_STROKE, MIN_STROKE, at_size, largest_edge, painted_size, read_stroke
+from app.imaging.stroke import (
+    AUTO,
+    MAX_STROKE,
+    MIN_STROKE,
+    at_size,
+    largest_edge,
+    painted_size,
+    read_stroke,
+    repainted_size,
+)
 
 edges = st.integers(1, 16_384)
 strokes = st.floats(MIN_STROKE, MAX_STROKE)
@@ -49,6 +58,29 @@ def test_an_automatic_stroke_paints_every_picture_as_large_as_a_preview(size, pa
 
 def test_an_automatic_stroke_keeps_to_what_the_network_may_see():
     assert painted_size(4000, 3000, AUTO, 256) == (256, 192)
+
+
+@pytest.mark.parametrize(
+    ("size", "repainted"),
+    [
+        ((4000, 3000), (1024, 768)),
+        ((3000, 4000), (768, 1024)),
+        ((800, 600), (800, 600)),  # no larger than the result
+        ((640, 480), (640, 480)),
+        ((630, 480), None),  # hardly enlarged
+        ((512, 384), None),
+        ((300, 200), None),
+        ((4000, 1000), (2048, 512)),
+    ],
+)
+def test_a_result_that_is_larger_than_its_first_painting_is_painted_over(size, repainted):
+    assert repainted_size(*size, AUTO, 2048) == repainted
+
+
+def test_it_is_painted_over_within_what_the_network_may_see_and_never_with_a_stroke_by_number():
+    assert repainted_size(4000, 3000, AUTO, 900) == (900, 675)
+    assert repainted_size(4000, 3000, AUTO, 512) is None
+    assert repainted_size(2048, 1536, 2.0, 2048) is None
 
 
 @given(st.integers(16, 16_384), st.integers(16, 16_384), strokes | st.just(AUTO), st.floats(0, 1))

@@ -15,7 +15,7 @@ from app.imaging.cost import Cost, colour_cost, encoding_cost, resizing_cost
 from app.imaging.decode import Header
 from app.imaging.encode import encode
 from app.imaging.picture import Picture, Pixels
-from app.imaging.stroke import at_size, largest_edge, painted_size
+from app.imaging.stroke import at_size, largest_edge, painted_size, repainted_size
 
 # Shares of a request's time. What the network begins within the first one of the end would be encoded for nobody; what
 # is predicted to end within the other might come too late, so it is refused at once.
@@ -60,6 +60,7 @@ async def paint_probed(
     network_size = painted_size(*size, options.stroke, settings.network_edge_pixels)
     if options.strength == 0:
         network_size = size
+    repainted = None if live else repainted_size(*size, options.stroke, settings.network_edge_pixels)
     reading, finishing = costs(header, size, network_size, options)
     for decoding in decodings(header, size, network_size, options):
         decoding.check(settings.decode_bytes)
@@ -69,7 +70,7 @@ async def paint_probed(
     # Both before a pixel is decoded: what is refused should cost nothing.
     with service.codecs.admit([reading, finishing], deadline) as work:
         ticket = service.engine.admit(
-            network_size[0] * network_size[1] / 1e6, deadline - FINISHING * seconds, SPARE * seconds, live=live
+            megapixels(network_size, repainted), deadline - FINISHING * seconds, SPARE * seconds, live=live
         )
         try:
             seen = await work.run(stages, read, service, photo.data, network_size, stages)
@@ -78,11 +79,16 @@ async def paint_probed(
             if not again:
                 photo.drop()
             with stages.measure("engine"):
-                future = service.engine.submit(ticket, options.stylizer, seen.rgb, options.blend)
+                future = service.engine.submit(ticket, options.stylizer, seen.rgb, options.blend, repainted)
                 painted = await asyncio.wrap_future(future)
         finally:
             service.engine.cancel(ticket)
         return await work.run(stages, finish, service, photo.data, seen, painted, size, options, stages)
+
+
+def megapixels(*sizes: tuple[int, int] | None) -> float:
+    """What the network paints, at widths and heights one after the other."""
+    return sum(width * height for width, height in filter(None, sizes)) / 1e6
 
 
 def costs(header: Header, size: tuple[int, int], network_size: tuple[int, int], options: Options) -> tuple[Cost, Cost]:

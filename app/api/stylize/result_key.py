@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from app import __version__
 from app.api.stylize.options import Options
+from app.imaging.stroke import REPAINTED
 
 # Their rounding is in the bytes, besides the device's: another version may compute or encode a last bit differently.
 PACKAGES = ("torch", "openvino", "pillow", "numpy")
@@ -58,7 +59,7 @@ def result_key(photo_digest: str, options: Options, edges: tuple[int, int]) -> s
         "painted_with": options.stylizer.fingerprint(options.blend),
         "strength": options.strength,
         "color": options.color,
-        "stroke": options.stroke,
+        "stroke": [options.stroke, REPAINTED],
         "size": [options.size, *edges],
         "format": [options.format, None if options.format == "png" else options.quality],
         "makers": MAKERS,

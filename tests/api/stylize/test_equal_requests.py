@@ -31,10 +31,10 @@ class Brush:
         self.gate.set()
         original = Stylizer.paint
 
-        def paint(stylizer, pictures, blends):
+        def paint(stylizer, pictures, blends, repainted=None):
             self.pictures += len(pictures)
             assert self.gate.wait(60)
-            return original(stylizer, pictures, blends)
+            return original(stylizer, pictures, blends, repainted)
 
         monkeypatch.setattr(Stylizer, "paint", paint)
 

@@ -57,6 +57,19 @@ def test_the_painting_is_what_the_network_paints(client, photo, models_dir):
     np.testing.assert_array_equal(pixels(response.content), expected)
 
 
+def test_a_large_photo_is_painted_small_enlarged_and_painted_over(connect, models_dir):
+    client = connect(edge_pixels=2048)
+    photo = np.random.default_rng(0).integers(0, 256, (27, 36, 3), dtype=np.uint8)
+    large = resize(Picture(photo), 1280, 960).rgb
+    model = Repository(models_dir).load("compact")
+    device = choose_device("cpu", "auto", torch.get_num_threads())
+    stylizer = Stylizer(model.generator, model.rows, model.manifest.style_ids, device)
+    seen = resize(Picture(large), 512, 384).rgb
+    [painted] = stylizer.paint([seen], [{"great_wave": 1.0}], (1024, 768))
+    expected = resize(Picture(painted), 1280, 960).rgb
+    np.testing.assert_array_equal(pixels(paint(client, encoded(large, "png")).content), expected)
+
+
 def test_the_same_request_has_the_same_etag_and_another_style_another(client, photo):
     tags = [
         paint(client, photo, {"styles": style}).headers["etag"] for style in ("great_wave", "great_wave", "the_scream")
