@@ -16,7 +16,8 @@ Stroke = float | Literal["auto"]
 # Relative to the picture: a result of any size has the strokes of one of `AUTO_EDGE` pixels.
 AUTO: Final = "auto"
 MIN_STROKE = 0.5
-MAX_STROKE = 2.0
+# With this, the largest result by default (4096 pixels) has strokes twice as large as `AUTO` gives it.
+MAX_STROKE = 16.0
 
 # Longer edge in pixels at which the models are trained, judged and shown.
 AUTO_EDGE = 512

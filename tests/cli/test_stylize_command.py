@@ -193,7 +193,7 @@ def test_a_file_name_is_not_read_as_markup(pastiche: Pastiche) -> None:
         (["-s", ""], "A style is missing"),
         ([*STYLE, "--strength", "1.01"], "--strength"),
         ([*STYLE, "--strength", "nan"], "--strength"),
-        ([*STYLE, "--stroke", "2.1"], "--stroke"),
+        ([*STYLE, "--stroke", "16.1"], "--stroke"),
         ([*STYLE, "--stroke", "nan"], "--stroke"),
         ([*STYLE, "--stroke", "0.5", "--size", "1025"], "--size is 1024 at most with a stroke of 0.5"),
         ([*STYLE, "--color", "gray"], "--color"),

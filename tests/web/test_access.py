@@ -28,10 +28,10 @@ def test_a_key_is_asked_for_until_it_is_right_and_kept_for_this_tab(visit, guard
     expect(dialog).to_contain_text("plain letters")
     page.get_by_role("textbox", name="API key").fill(KEY)
     page.get_by_role("button", name="Use this key").click()
-    expect(page.locator("a[download]")).to_be_visible()
+    expect(page.locator("a.primary[download]")).to_be_visible()
     expect(page.locator(".tile-preview").first).to_be_visible()
     page.reload()
-    expect(page.locator("a[download]")).to_be_visible()
+    expect(page.locator("a.primary[download]")).to_be_visible()
     expect(dialog).to_have_count(0)
     other = page.context.new_page()
     other.goto(page.url)
@@ -49,7 +49,7 @@ def test_without_a_key_the_page_says_what_it_wants_and_stays_usable(visit, guard
     page.get_by_role("button", name="Enter a key").first.click()
     page.get_by_role("textbox", name="API key").fill(KEY)
     page.get_by_role("button", name="Use this key").click()
-    expect(page.locator("a[download]")).to_be_visible()
+    expect(page.locator("a.primary[download]")).to_be_visible()
 
 
 def test_the_operators_token_stays_in_the_tabs_memory(visit):

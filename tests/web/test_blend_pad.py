@@ -10,7 +10,7 @@ from traffic import Traffic
 def test_under_load_the_newest_point_of_a_drag_wins(visit, small):
     """While one painting is asked for nothing else is, wherever the pointer goes, until it rests at last."""
     page = visit("#paint?photo=cat&styles=starry_night:0.5,great_wave:0.5&size=256", small)
-    expect(page.locator("a[download]")).to_be_visible()
+    expect(page.locator("a.primary[download]")).to_be_visible()
     # Previews of the gallery are asked for beside it, with a quality of their own.
     traffic = Traffic(page, lambda url: "quality=82" not in url)
     held = []
@@ -37,7 +37,7 @@ def test_under_load_the_newest_point_of_a_drag_wins(visit, small):
     page.mouse.up()
     wait_for(3)
     held[2].continue_()
-    expect(page.locator("a[download]")).to_be_visible()
+    expect(page.locator("a.primary[download]")).to_be_visible()
     expect(page.locator(".share-weight")).to_have_text(["10 %", "90 %"])
     # The browser tells of an aborted one after the one that takes its place.
     assert traffic.most <= 2

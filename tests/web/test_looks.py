@@ -90,7 +90,7 @@ def test_every_view_can_be_used_by_everybody(visit, scheme, check_access, style_
     page.locator(".order-part", has_text="Style image").locator("input[type=file]").set_input_files(style_file)
     check_access(page)
     page.get_by_role("combobox", name="Time").select_option("5 minutes")
-    page.get_by_role("button", name="Paint", exact=True).click()
+    page.get_by_role("button", name="Paint at its best").click()
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
     check_access(page)
     page.get_by_role("button", name="Cancel").click()

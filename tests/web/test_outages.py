@@ -15,7 +15,7 @@ OVERLOADED = {
 
 
 def painted(page):
-    expect(page.locator("a[download]")).to_be_visible()
+    expect(page.locator("a.primary[download]")).to_be_visible()
 
 
 def test_an_overloaded_service_is_asked_again_when_it_said_so(visit, small):

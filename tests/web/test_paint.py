@@ -1,6 +1,9 @@
 """From a photo to a painting of it."""
 
 import re
+import shutil
+import subprocess
+import sys
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -18,7 +21,7 @@ def choose(page, file):
 
 def painted(page):
     """Waits until the newest painting is there at its full size."""
-    download = page.locator("a[download]")
+    download = page.locator("a.primary[download]")
     expect(download).to_be_visible()
     return download
 
@@ -57,9 +60,30 @@ def test_the_same_code_paints_the_same(visit, studio, photo_file):
     asked = dict(parse_qsl(address.query))
     assert asked == fragment(page)
     assert asked["color"] == "keep"
-    for language, word in {"Python": "requests.post", "JavaScript": "await fetch"}.items():
-        page.get_by_role("button", name=language, exact=True).click()
-        expect(page.locator("pre")).to_contain_text(word)
+
+
+@pytest.mark.parametrize(
+    ("language", "interpreter"), [("curl", ["sh"]), ("Python", [sys.executable]), ("JavaScript", ["node"])]
+)
+def test_the_code_runs_as_it_is_and_paints_the_same_bytes(visit, photo_file, tmp_path, language, interpreter):
+    if shutil.which(interpreter[0]) is None or (language == "curl" and shutil.which("curl") is None):
+        pytest.skip(f"no {language}")
+    page = visit()
+    choose(page, photo_file)
+    painted(page)
+    page.get_by_role("slider", name="Strength").press("ArrowLeft")
+    page.get_by_role("button", name="Of the photo").click()
+    page.get_by_text("As code").click()
+    page.get_by_role("button", name=language, exact=True).click()
+    with page.expect_download() as photo:
+        page.get_by_role("link", name=photo_file.name).click()
+    photo.value.save_as(tmp_path / photo_file.name)
+    assert (tmp_path / photo_file.name).read_bytes() == photo_file.read_bytes()
+    code = page.locator("pre").inner_text()
+    subprocess.run(interpreter, input=code.encode(), cwd=tmp_path, check=True, timeout=300)
+    with page.expect_download() as painting:
+        painted(page).click()
+    assert (tmp_path / "painting.jpg").read_bytes() == painting.value.path().read_bytes()
 
 
 def test_a_link_shows_the_same_photo_and_options(visit):
@@ -74,6 +98,53 @@ def test_a_link_shows_the_same_photo_and_options(visit):
     expect(page.get_by_role("button", name="Of the photo")).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".share-weight")).to_have_text(["25 %", "75 %"])
     assert urlsplit(page.url).fragment == f"paint?{options}&quality=80"
+
+
+@pytest.fixture(scope="session")
+def large_photo(photos, tmp_path_factory):
+    """A photo of six megapixels."""
+    file = tmp_path_factory.mktemp("large") / "large.jpg"
+    Image.open(photos / "coffee.png").convert("RGB").resize((3000, 2000)).save(file, quality=90)
+    return file
+
+
+def test_a_large_photo_is_sent_as_it_is_and_painted_small_first(visit, large_photo):
+    page = visit()
+    sent = []
+    page.on(
+        "request", lambda request: PREVIEW not in request.url and "stylize?" in request.url and sent.append(request)
+    )
+    choose(page, large_photo)
+    painted(page)
+    expect(page.locator(".facts")).to_contain_text("3000 × 2000")
+    glance, whole = sent
+    assert "size=448" in glance.url
+    assert "size" not in whole.url
+    # Playwright does not hand out bodies that are blobs.
+    assert whole.sizes()["requestBodySize"] == large_photo.stat().st_size > glance.sizes()["requestBodySize"]
+
+
+def test_strokes_keep_their_size_beside_the_picture(visit, large_photo):
+    page = visit()
+    choose(page, large_photo)
+    painted(page)
+    page.get_by_role("slider", name="Stroke size").fill("1.5")
+    assert fragment(page)["stroke"] == "8.79"  # 1.5 times 3000 / 512
+    page.get_by_role("combobox", name="Size").select_option("1024")
+    assert fragment(page)["stroke"] == "3"
+    expect(page.get_by_role("slider", name="Stroke size")).to_have_value("1.5")
+    page.get_by_role("button", name="Automatic stroke size").click()
+    assert "stroke" not in fragment(page)
+
+
+def test_the_picture_is_held_to_see_the_photo(visit):
+    page = visit("#paint?photo=cat&styles=great_wave&size=512")
+    painted(page)
+    page.get_by_alt_text("The painting").hover()
+    page.mouse.down()
+    expect(page.get_by_alt_text("The painting")).to_have_count(0)
+    page.mouse.up()
+    expect(page.get_by_alt_text("The painting")).to_have_count(1)
 
 
 def test_what_is_unknown_in_a_link_is_told_in_the_services_words(visit):

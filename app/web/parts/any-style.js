@@ -43,8 +43,8 @@ function Explanation() {
   return html`<div class="explanation">
     <h1>Any painting can be the style.</h1>
     <p class="lead">
-      The photo is optimised until it has the style of your image: slower than the learned styles, and with any image. Its
-      previews appear here as it comes about.
+      At its best, the photo is optimised until it has the style of your image. That takes half a minute or more, and you
+      watch it here.
     </p>
   </div>`;
 }

@@ -4,12 +4,12 @@ import { parameters, text } from "../state/options.js";
 import { address } from "../state/service.js";
 
 export const LANGUAGES = { curl: "curl", python: "Python", javascript: "JavaScript" };
-const TYPES = { png: "image/png", webp: "image/webp" };
 
-/** @param {keyof typeof LANGUAGES} language @param {import("../state/options.js").Options} how @param {string} name of the photo's file */
-export function codeFor(language, how, name) {
-  const file = name.includes(".") ? name : `${name}.jpg`;
-  const type = TYPES[/** @type {"png"} */ (file.split(".").at(-1)?.toLowerCase())] ?? "image/jpeg";
+/**
+ * @param {keyof typeof LANGUAGES} language @param {import("../state/options.js").Options} how
+ * @param {string} file the photo's name @param {string} type its media type @returns {string}
+ */
+export function codeFor(language, how, file, type) {
   const result = `painting.${how.format === "jpeg" ? "jpg" : how.format}`;
   return { curl, python, javascript }[language]({ how, file, type, result });
 }
@@ -53,18 +53,20 @@ function python({ how, file, type, result }) {
 }
 
 /** @param {Request} request */
-function javascript({ how, type }) {
-  const secret = key.value ? ", Authorization: `Bearer ${key}`" : "";
+function javascript({ how, file, type, result }) {
+  const secret = key.value ? ", Authorization: `Bearer ${process.env.PASTICHE_KEY}`" : "";
   return [
-    "// photo: a File or Blob",
+    "// Node.js; in a browser, the body is the File or Blob, and the answer's blob() the painting.",
+    `const { readFile, writeFile } = await import('node:fs/promises');`,
+    "",
     `const options = new URLSearchParams(${JSON.stringify(Object.fromEntries(parameters(how)), null, 2)});`,
     `const answer = await fetch(\`${address("v1/stylize")}?\${options}\`, {`,
     '  method: "POST",',
     `  headers: { "Content-Type": "${type}"${secret} },`,
-    "  body: photo,",
+    `  body: await readFile(${JSON.stringify(file)}),`,
     "});",
     "if (!answer.ok) throw new Error((await answer.json()).detail);",
-    "const painting = await answer.blob();",
+    `await writeFile("${result}", Buffer.from(await answer.arrayBuffer()));`,
   ].join("\n");
 }
 

@@ -1,7 +1,7 @@
 /** This photo in every style. A click paints; the plus adds to the blend. */
 import { html, useEffect, useRef } from "../view.js";
 import * as catalogue from "../state/catalogue.js";
-import { own } from "../state/instant.js";
+import { bring, own } from "../state/instant.js";
 import { MAX_STYLES, options, settle } from "../state/options.js";
 import { previewOf, unwant, visible, want } from "../state/previews.js";
 import { photo } from "../state/photo.js";
@@ -12,7 +12,7 @@ import { Trouble } from "./trouble.js";
 const { takesImages, artist, artists, centuries, century, found, models, search, state, problem, styles } = catalogue;
 
 export function Gallery() {
-  return html`<section class="gallery" aria-label="Styles">
+  return html`<section class="gallery" aria-label="Styles" onDrop=${takesImages.value ? onDrop : undefined}>
     <${Filters} />
     ${takesImages.value && html`<${OwnImageDrop} />`}
     ${state.value === "failed" && problem.value
@@ -23,6 +23,15 @@ export function Gallery() {
         </ul>`}
     ${state.value === "ready" && !found.value.length && html`<p class="soft nothing">No matching style.</p>`}
   </section>`;
+}
+
+/** Beside the photo, a file is a style image. @param {DragEvent} event */
+function onDrop(event) {
+  const [file] = event.dataTransfer?.files ?? [];
+  if (!file) return;
+  event.preventDefault();
+  event.stopPropagation();
+  bring(file);
 }
 
 /** Images of the reader's own have no title, artist or year to be found by. */
@@ -82,9 +91,9 @@ function Tile({ style }) {
   useEffect(() => watch(/** @type {HTMLElement} */ (item.current), style.id), [style.id]);
   const about = [style.artist, style.year].filter(Boolean).join(", ");
   return html`<li ref=${item} class="tile ${chosen ? "chosen" : ""}">
-    <button class="tile-paint" aria-pressed=${chosen && shares.length === 1} onClick=${() => settle({ styles: [{ id: style.id, weight: 1 }] })}>
+    <button class="tile-paint" title=${[style.title, about].filter(Boolean).join("\n")} aria-pressed=${chosen && shares.length === 1} onClick=${() => settle({ styles: [{ id: style.id, weight: 1 }] })}>
       <span class="tile-picture">
-        <img class="tile-photo" src=${photo.value?.url} alt="" />
+        <img class="tile-photo" src=${photo.value?.smallUrl} alt="" />
         ${preview && html`<img class="tile-preview" src=${preview} alt="" />`}
       </span>
       <span class="tile-title">${style.title}</span>
@@ -125,7 +134,8 @@ function watch(element, id) {
         unwant(id);
       }
     },
-    { rootMargin: "200px" },
+    // As far as one scrolls at once, beyond the gallery's own edges too where browsers know how.
+    /** @type {any} */ ({ rootMargin: "400px", scrollMargin: "400px" }),
   );
   observer.observe(element);
   return () => {

@@ -3,6 +3,7 @@ import { html } from "../view.js";
 import { cancel, hasEnded, known, picture } from "../state/jobs.js";
 import { Icon } from "./icon.js";
 import { LossCurve } from "./loss-curve.js";
+import { amount } from "./output.js";
 import { Progress } from "./progress.js";
 
 /** @param {{job: any}} props */
@@ -18,6 +19,6 @@ export function JobPanel({ job }) {
     html`<button disabled=${job.cancel_requested} onClick=${() => cancel(job.id)}><${Icon} name="stop" />Cancel</button>`}
     ${made?.final &&
     html`<a class="button primary large" href=${made.url} download="${about?.name ?? "painting"}.${format}"><${Icon} name="download" />Download</a>
-      <p class="fine soft facts">${made.width} × ${made.height}, ${Math.round(made.blob.size / 1000)} kB</p>`}
+      <p class="fine soft facts">${made.width} × ${made.height}, ${amount(made.blob.size)}</p>`}
   </section>`;
 }

@@ -39,7 +39,10 @@ export function Load() {
 function Sparkline({ values }) {
   const most = Math.max(1, ...values);
   const points = values.map((value, index) => `${(index / Math.max(1, values.length - 1)) * 300},${47 - (46 * value) / most}`).join(" ");
-  return html`<svg class="sparkline" viewBox="0 0 300 48" preserveAspectRatio="none" role="img" aria-label="Megapixels queued, up to ${most.toFixed(1)}, over the last minutes">
-    <polyline points=${points} />
-  </svg>`;
+  return html`<figure>
+    <svg class="sparkline" viewBox="0 0 300 48" preserveAspectRatio="none" role="img" aria-label="Megapixels queued, up to ${Math.max(0, ...values).toFixed(1)}, over the last minutes">
+      <polyline points=${points} />
+    </svg>
+    <figcaption class="fine soft">Megapixels queued, the last three minutes</figcaption>
+  </figure>`;
 }

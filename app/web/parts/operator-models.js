@@ -34,12 +34,18 @@ function Versions({ model, onAsk }) {
             <span class="tag ${version.active ? "on" : version.status === "candidate" ? "warn" : ""}">${state(version)}</span>
             ${version.reasons.map((/** @type {string} */ reason) => html`<p class="fine soft">${reason}</p>`)}
           </td>
-          <td class="fine soft">${version.created_at ? new Date(version.created_at).toLocaleString() : version.shipped ? "shipped" : ""}</td>
+          <td class="fine soft">${version.created_at ? html`<${Day} of=${version.created_at} />` : version.shipped ? "shipped" : ""}</td>
           <td class="end">${!version.active && html`<button class="small" onClick=${() => onAsk(version)}>${verb(model, version)}</button>`}</td>
         </tr>`,
       )}
     </tbody>
   </table>`;
+}
+
+/** @param {{of: string}} props a moment */
+function Day({ of: moment }) {
+  const when = new Date(moment);
+  return html`<time datetime=${moment} title=${when.toLocaleString()}>${when.toLocaleDateString(undefined, { dateStyle: "medium" })}</time>`;
 }
 
 /** @param {any} version */

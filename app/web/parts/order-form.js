@@ -8,6 +8,7 @@ import { address } from "../state/service.js";
 import { DropZone } from "./drop-zone.js";
 import { Icon } from "./icon.js";
 import { CameraButton } from "./inlet.js";
+import { Range } from "./slider.js";
 import { Trouble } from "./trouble.js";
 
 const SIZES = [256, 384, 512, 768, 1024];
@@ -29,8 +30,8 @@ export function OrderForm() {
     <div class="order-end">
       ${problem.value && html`<${Trouble} problem=${problem.value} />`}
       ${possible.value &&
-      html`<button type="button" class="large" disabled=${!ready || sending.value} onClick=${paintAtOnce}>Paint at once</button>`}
-      <button class="primary large" disabled=${!ready || sending.value}>${sending.value ? "Sending…" : "Paint"}</button>
+      html`<button type="button" disabled=${!ready || sending.value} onClick=${paintAtOnce}>Paint at once</button>`}
+      <button class="primary large" disabled=${!ready || sending.value}>${sending.value ? "Sending…" : "Paint at its best"}</button>
     </div>
   </form>`;
 }
@@ -51,7 +52,7 @@ function PhotoField() {
         </button>`,
       )}
     </div>`}
-    <${CameraButton} />
+    ${!what && html`<${CameraButton} />`}
   </fieldset>`;
 }
 
@@ -100,19 +101,7 @@ function OrderOptions() {
 }
 
 /** @param {{name: "stroke"|"content", title: string, value: number, min: number, max: number, step: number, say: string}} props */
-function OrderSlider({ name, title, value, min, max, step, say }) {
-  return html`<div class="slider">
-    <span class="slider-title">${title}</span><span class="slider-value" aria-hidden="true">${say}</span>
-    <input
-      type="range"
-      min=${min}
-      max=${max}
-      step=${step}
-      value=${value}
-      aria-label=${title}
-      aria-valuetext=${say}
-      style=${{ "--part": String((value - min) / (max - min)) }}
-      onInput=${(/** @type {any} */ event) => change({ [name]: Number(event.currentTarget.value) })}
-    />
-  </div>`;
+function OrderSlider({ name, say, ...props }) {
+  const put = (/** @type {number} */ to) => change({ [name]: to });
+  return html`<${Range} ...${props} said=${say} onDrag=${put} onRest=${put} />`;
 }

@@ -2,7 +2,8 @@
 import { html, signal } from "../view.js";
 import { FORMATS, options, settle, text } from "../state/options.js";
 import { busy, painting } from "../state/painter.js";
-import { photo } from "../state/photo.js";
+import { photo, resultSize } from "../state/photo.js";
+import { restroked } from "../state/strokes.js";
 import { CopyButton } from "./copy-button.js";
 import { Icon } from "./icon.js";
 import { LANGUAGES, codeFor } from "./code.js";
@@ -19,8 +20,8 @@ export function Output() {
     <div class="pair">
       <label class="field"
         >Size
-        <select value=${how.size ?? ""} onChange=${(/** @type {any} */ event) => settle({ size: Number(event.currentTarget.value) || null })}>
-          <option value="">Same as the photo</option>
+        <select value=${how.size ?? ""} onChange=${(/** @type {any} */ event) => resize(Number(event.currentTarget.value) || null)}>
+          <option value="">Original</option>
           ${sizes.map((size) => html`<option key=${size} value=${size}>${size} px</option>`)}
         </select>
       </label>
@@ -40,20 +41,33 @@ export function Output() {
   </section>`;
 }
 
+/** With the same strokes, beside the picture. @param {number|null} size */
+function resize(size) {
+  const { stroke, size: before } = options.value;
+  const what = photo.value;
+  settle({ size, ...(what && { stroke: restroked(stroke, resultSize(what, before), resultSize(what, size)) }) });
+}
+
 function DownloadLink() {
   const made = painting.value;
   const ready = made && !made.live && !busy.value && text(made.options) === text(options.value);
-  if (!made || !ready) return html`<a class="button primary large" role="link" aria-disabled="true"><${Icon} name="download" />Download</a>`;
+  if (!made || !ready) {
+    return html`<a class="button primary large" role="link" aria-disabled="true"><${Icon} name="download" />Download</a>
+      <p class="fine soft facts"><span>${busy.value ? "Painting…" : "\u00a0"}</span></p>`;
+  }
   const { format, styles } = made.options;
   const name = `${stem(made.photo.name)}-${styles.map(({ id }) => id).join("-")}.${EXTENSIONS[/** @type {"jpeg"} */ (format)] ?? format}`;
   return html`<a class="button primary large" href=${made.url} download=${name}><${Icon} name="download" />Download</a>
     <p class="fine soft facts">
-      ${made.width} × ${made.height}, ${Math.max(1, Math.round(made.blob.size / 1000))} kB, by ${made.model} in ${seconds(made.milliseconds)}
+      <span>${made.width} × ${made.height}, ${amount(made.blob.size)}</span>
+      <span>in ${seconds(made.milliseconds)}</span>
     </p>`;
 }
 
 function Code() {
-  const code = codeFor(language.value, options.value, photo.value?.name ?? "photo.jpg");
+  if (!photo.value) return null;
+  const file = fileOf();
+  const code = codeFor(language.value, options.value, file, photo.value.file.type);
   return html`<details class="code">
     <summary>As code</summary>
     <div class="segments" role="group" aria-label="Language">
@@ -63,7 +77,20 @@ function Code() {
     </div>
     <pre tabindex="0" aria-label="The request as ${LANGUAGES[language.value]}"><code>${code}</code></pre>
     <${CopyButton} label="Copy" value=${() => code} />
+    <p class="fine soft">It reads <a href=${photo.value.url} download=${file}>${file}</a>.</p>
   </details>`;
+}
+
+/** As the code calls what the page sends: photos that are taken, pasted or reduced are no file of the reader's. */
+function fileOf() {
+  const { name, file, reduced } = /** @type {import("../state/photo.js").Photo} */ (photo.value);
+  const type = file.type.replace("image/", "");
+  return name.includes(".") && !reduced ? name : `${stem(name)}.${EXTENSIONS[/** @type {"jpeg"} */ (type)] ?? type}`;
+}
+
+/** @param {number} bytes */
+export function amount(bytes) {
+  return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1000))}\u00a0kB` : `${(bytes / 1e6).toFixed(1)}\u00a0MB`;
 }
 
 /** @param {number} milliseconds */

@@ -1,15 +1,17 @@
 /** Style images of the reader's own: a place to drop them among the styles, and what can be done with one. */
 import { html, useEffect } from "../view.js";
 import { bring, forget, problem, refine, refinements, sending, stageOf, watch } from "../state/instant.js";
+import { sendWith } from "../state/order.js";
 import { DropZone } from "./drop-zone.js";
 import { Icon } from "./icon.js";
 import { Progress } from "./progress.js";
+import { Picture } from "./style-picture.js";
 import { Trouble } from "./trouble.js";
 
 const WORDS = {
-  encoded: "Read from your image at a glance. Training makes more of it.",
-  refining: "Being trained; until it is better, the painting stays as it is.",
-  refined: "Trained on your image.",
+  encoded: "Painted at once, after one look at your image. Refining it learns more of its style.",
+  refining: "Learning the style of your image. The painting changes when it is better.",
+  refined: "Refined: the style was learned from your image.",
 };
 
 /** Painted at once with what is dropped. */
@@ -28,11 +30,17 @@ export function OwnImage({ id }) {
   if (!stage) return null;
   const inVain = stage === "encoded" && job?.status === "done";
   return html`<section class="group" aria-label="Your style image">
-    <p class="small-text" role="status">${inVain ? "Training made it no better this time." : WORDS[stage]}</p>
+    <div class="own-words">
+      <${Picture} path="v1/styles/${id}/thumbnail" alt="Your style image" kind="own-picture" />
+      <p class="small-text" role="status">${inVain ? "Refining made it no better this time." : WORDS[stage]}</p>
+    </div>
     ${stage === "refining" && job && html`<${Progress} job=${job} />`}
     <div class="row">
-      ${stage !== "refining" && html`<button onClick=${() => refine(id)}>${stage === "refined" ? "Refine again" : "Refine"}</button>`}
-      <button class="quiet" onClick=${() => forget(id)}><${Icon} name="close" />Forget this image</button>
+      <button disabled=${stage === "refining"} title="About 20 seconds, for every photo" onClick=${() => refine(id)}>
+        ${stage === "refined" ? "Refine again" : "Refine"}
+      </button>
+      <button title="A job that optimises this one photo" onClick=${() => sendWith(id)}>Best</button>
+      <button class="quiet" aria-label="Forget this image" title="Forget this image" onClick=${() => forget(id)}><${Icon} name="trash" /></button>
     </div>
   </section>`;
 }

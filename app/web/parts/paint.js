@@ -1,9 +1,9 @@
 /** The view to paint in: gallery, picture, options. */
 import { html, useEffect, useSignalEffect } from "../view.js";
-import { state, styles, titleOf } from "../state/catalogue.js";
+import { state, styles, takesImages, titleOf } from "../state/catalogue.js";
 import { canRedo, canUndo, options, redo, settle, undo } from "../state/options.js";
 import { again, busy, painting, trouble } from "../state/painter.js";
-import { photo, loading, refusal, SENT_EDGE } from "../state/photo.js";
+import { photo, loading, refusal, resultSize } from "../state/photo.js";
 import { Camera, takingPhoto } from "./camera.js";
 import { Gallery } from "./gallery.js";
 import { Icon } from "./icon.js";
@@ -31,10 +31,20 @@ export function Paint() {
           <${Panel} />
         </div>`
       : html`<${Start} />`}
-    ${hovering.value && html`<div class="drop-here" aria-hidden="true"><span>Drop the photo</span></div>`}
+    ${(hovering.value || loading.value) && html`<${DropHere} />`}
     ${takingPhoto.value && html`<${Camera} />`}
     <p class="unseen" role="status">${loading.value ? "Reading the photo" : ""}</p>
   `;
+}
+
+/** Over the page: where dragged files may be dropped, or that one is being read. */
+function DropHere() {
+  if (!hovering.value) return html`<div class="drop-here late" aria-hidden="true"><span>Reading the photo…</span></div>`;
+  const beside = photo.value !== null && takesImages.value;
+  return html`<div class="drop-here ${beside ? "two" : ""}" aria-hidden="true">
+    ${beside && html`<span>Drop a style image</span>`}
+    <span>Drop the photo</span>
+  </div>`;
 }
 
 // A small photo is enlarged, since strokes are finer than its pixels.
@@ -48,10 +58,10 @@ function PaintStage() {
   return html`<${Stage}
     photo=${what?.url ?? null}
     made=${made?.url ?? null}
-    size=${made && !made.live ? made : expectedSize(what, how.size)}
+    size=${made && !made.live ? made : resultSize(what ?? { width: 1, height: 1 }, how.size)}
     busy=${busy.value}
     said=${said}
-    over=${trouble.value && html`<${Trouble} ...${trouble.value} onAgain=${again} />`}
+    over=${trouble.value && trouble.value.problem.slug !== "unreachable" && html`<${Trouble} ...${trouble.value} onAgain=${again} />`}
     tools=${html`<${UndoButtons} />`}
   />`;
 }
@@ -61,14 +71,6 @@ function UndoButtons() {
     <button class="quiet" disabled=${!canUndo.value} onClick=${undo} aria-label="Undo" title="Undo (Ctrl+Z)"><${Icon} name="undo" /></button>
     <button class="quiet" disabled=${!canRedo.value} onClick=${redo} aria-label="Redo" title="Redo (Ctrl+Shift+Z)"><${Icon} name="redo" /></button>
   </div>`;
-}
-
-/** Of the painting before it is there. @param {{width: number, height: number}|null} what @param {number|null} size */
-function expectedSize(what, size) {
-  const { width, height } = what ?? { width: 1, height: 1 };
-  const longer = Math.max(width, height);
-  const scale = (size ?? Math.min(longer, SENT_EDGE)) / longer;
-  return { width: Math.round(width * scale), height: Math.round(height * scale) };
 }
 
 /** Undo by keyboard, where no text is typed. @param {KeyboardEvent} event */

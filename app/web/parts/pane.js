@@ -2,17 +2,23 @@
 import { html, signal, useEffect, useRef } from "../view.js";
 import { moveBy, pane, place, zoom, zoomBy } from "../state/sight.js";
 
+/** @typedef {(held: boolean) => void} Hold */
+
 const KEY_STEP = 40;
+// Longer than a click, and than the beginning of a scroll.
+const HOLD_MILLISECONDS = 180;
 /** The divider's place, in parts of the picture's width. */
 const split = signal(0.5);
 
 /**
- * @param {{showing: "photo"|"painting"|"divider", label: string, photo: string|null, made: string|null}} props
- *   `photo` and `made` are addresses of pictures
+ * @param {{showing: "photo"|"painting"|"divider", label: string, photo: string|null, made: string|null, onHold?: Hold|null}} props
+ *   `photo` and `made` are addresses of pictures; `onHold` is told while a picture that fits is held
  */
-export function Pane({ showing, label, photo, made }) {
+export function Pane({ showing, label, photo, made, onHold = null }) {
   const room = useRef(/** @type {HTMLElement|null} */ (null));
-  useEffect(() => listen(/** @type {HTMLElement} */ (room.current)), []);
+  const holding = useRef(/** @type {Hold|null} */ (null));
+  holding.current = onHold;
+  useEffect(() => listen(/** @type {HTMLElement} */ (room.current), (held) => holding.current?.(held)), []);
   const { width, height, left, top } = place.value;
   const where = { width: `${width}px`, height: `${height}px`, transform: `translate(${left}px, ${top}px)` };
   const corner = { left: `${Math.max(0, left)}px`, bottom: `${Math.max(0, pane.value.height - top - height)}px` };
@@ -84,8 +90,8 @@ function onKey(event) {
   event.preventDefault();
 }
 
-/** Wheel, drag and pinch, and the pane's size. @param {HTMLElement} element */
-function listen(element) {
+/** Wheel, drag, hold and pinch, and the pane's size. @param {HTMLElement} element @param {Hold} onHold */
+function listen(element, onHold) {
   const measure = new ResizeObserver(() => {
     // One that is on its way out has no size, and the other pane's is still right.
     if (element.clientWidth) pane.value = { width: element.clientWidth, height: Math.max(1, element.clientHeight) };
@@ -93,6 +99,11 @@ function listen(element) {
   measure.observe(element);
   /** @type {Map<number, {x: number, y: number}>} */
   const pointers = new Map();
+  let timer = 0;
+  const letGo = () => {
+    clearTimeout(timer);
+    onHold(false);
+  };
   /** @param {{clientX: number, clientY: number}} event */
   const inside = ({ clientX, clientY }) => {
     const box = element.getBoundingClientRect();
@@ -107,6 +118,8 @@ function listen(element) {
   const onDown = (event) => {
     element.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, inside(event));
+    letGo();
+    if (pointers.size === 1 && event.button === 0 && zoom.value <= 1) timer = setTimeout(() => onHold(true), HOLD_MILLISECONDS);
   };
   /** @param {PointerEvent} event */
   const onMove = (event) => {
@@ -119,12 +132,19 @@ function listen(element) {
     pointers.set(event.pointerId, now);
   };
   /** @param {PointerEvent} event */
-  const onUp = (event) => pointers.delete(event.pointerId);
+  const onUp = (event) => {
+    pointers.delete(event.pointerId);
+    letGo();
+  };
+  // Where holding a picture would open the browser's menu for it.
+  /** @param {any} event */
+  const onMenu = (event) => event.pointerType === "touch" && event.preventDefault();
   element.addEventListener("wheel", onWheel, { passive: false });
   element.addEventListener("pointerdown", onDown);
   element.addEventListener("pointermove", onMove);
   element.addEventListener("pointerup", onUp);
   element.addEventListener("pointercancel", onUp);
+  element.addEventListener("contextmenu", onMenu);
   return () => measure.disconnect();
 }
 

@@ -1,14 +1,16 @@
 /** The options of the result, and what to do with it. */
 import { html } from "../view.js";
-import { options, settle } from "../state/options.js";
-import { photo, remove, take } from "../state/photo.js";
+import { drag, options, settle } from "../state/options.js";
+import { photo, remove, resultSize, take } from "../state/photo.js";
+import { coarseness, strokeFor } from "../state/strokes.js";
 import { styleOf } from "../state/catalogue.js";
 import { Blend } from "./blend.js";
 import { HistoryStrip } from "./history-strip.js";
+import { Icon } from "./icon.js";
 import { CameraButton, PickButton } from "./inlet.js";
 import { OwnImage } from "./own-image.js";
 import { Output } from "./output.js";
-import { Slider } from "./slider.js";
+import { Range, Slider } from "./slider.js";
 
 export function Panel() {
   return html`<aside class="panel" aria-label="Options">
@@ -40,17 +42,32 @@ function ownId() {
 function Caption() {
   const shares = options.value.styles;
   const only = shares.length === 1 ? styleOf(shares[0].id) : null;
-  return html`<header class="caption">
+  return html`<header class="caption ${only ? "of-one" : ""}">
     <h1>${only ? only.title : shares.length ? `A blend of ${shares.length} styles` : "…"}</h1>
     ${only && html`<p class="soft">${[only.artist, only.year].filter(Boolean).join(", ")}</p>`}
-    <p class="soft fine">${photo.value?.name}, ${photo.value?.width} × ${photo.value?.height}</p>
+    <p class="soft fine">${photo.value?.name}, ${photo.value?.width} × ${photo.value?.height}${photo.value?.reduced ? ", reduced" : ""}</p>
   </header>`;
 }
 
-/** Relative to the picture, until a number is chosen. */
+/** Relative to the picture: what is automatic is the middle. */
 function StrokeSize() {
-  return html`<${Slider} name="stroke" title="Stroke size" min=${0.5} max=${2} step=${0.05} say=${times} />
-    ${options.value.stroke !== "auto" && html`<button class="quiet" onClick=${() => settle({ stroke: "auto" })}>Automatic stroke size</button>`}`;
+  const { stroke, size } = options.value;
+  const whole = resultSize(/** @type {import("../state/photo.js").Photo} */ (photo.value), size);
+  const value = Math.round(coarseness(stroke, whole) * 100) / 100;
+  const reset = html`<button class="quiet tiny" aria-label="Automatic stroke size" title="Automatic stroke size" onClick=${() => settle({ stroke: "auto" })}>
+    <${Icon} name="undo" />
+  </button>`;
+  return html`<${Range}
+    title="Stroke size"
+    min=${0.5}
+    max=${2}
+    step=${0.05}
+    value=${value}
+    said=${stroke === "auto" ? "Automatic" : `${value} ×`}
+    reset=${stroke !== "auto" && reset}
+    onDrag=${(/** @type {number} */ to) => drag({ stroke: strokeFor(to, whole) })}
+    onRest=${(/** @type {number} */ to) => settle({ stroke: strokeFor(to, whole) })}
+  />`;
 }
 
 function ColourChoice() {
@@ -66,5 +83,3 @@ function ColourChoice() {
 
 /** @param {number} value */
 const percent = (value) => `${Math.round(value * 100)} %`;
-/** @param {number} value */
-const times = (value) => `${Math.round(value * 100) / 100} ×`;

@@ -15,6 +15,7 @@ export function words(job) {
   if (job.cancel_requested && !hasEnded(job)) return "Being cancelled…";
   if (job.status === "queued") return job.queue_position > 1 ? `Number ${job.queue_position} in the queue` : "Waiting for a worker";
   if (job.status === "running") {
+    if (job.progress === 0) return "Starting…";
     const left = job.eta_seconds === null ? "" : `, ${duration(job.eta_seconds)} left`;
     return `${Math.round(job.progress * 100)} %${left}`;
   }

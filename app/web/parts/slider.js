@@ -7,16 +7,23 @@ import { drag, options, settle } from "../state/options.js";
  *   say: (value: number) => string, live?: boolean}} props
  */
 export function Slider({ name, title, min, max, step, say, live = true }) {
-  const given = options.value[name];
-  const value = given === "auto" ? 1 : given;
-  const said = given === "auto" ? "Automatic" : say(given);
-  /** @param {{currentTarget: HTMLInputElement}} event */
-  const onInput = ({ currentTarget }) => live && drag({ [name]: Number(currentTarget.value) });
-  /** @param {{currentTarget: HTMLInputElement}} event */
-  const onChange = ({ currentTarget }) => settle({ [name]: Number(currentTarget.value) });
-  const part = (value - min) / (max - min);
+  const value = Number(options.value[name]);
+  return html`<${Range}
+    ...${{ title, min, max, step, value }}
+    said=${say(value)}
+    onDrag=${(/** @type {number} */ to) => live && drag({ [name]: to })}
+    onRest=${(/** @type {number} */ to) => settle({ [name]: to })}
+  />`;
+}
+
+/**
+ * @param {{title: string, min: number, max: number, step: number, value: number, said: string, reset?: any,
+ *   onDrag: (to: number) => void, onRest: (to: number) => void}} props `reset`: shown beside the value
+ */
+export function Range({ title, min, max, step, value, said, reset = null, onDrag, onRest }) {
   return html`<div class="slider">
-    <span class="slider-title">${title}</span><span class="slider-value" aria-hidden="true">${said}</span>
+    <span class="slider-title">${title}</span>
+    <span class="slider-end">${reset}<span class="slider-value" aria-hidden="true">${said}</span></span>
     <input
       type="range"
       min=${min}
@@ -25,9 +32,9 @@ export function Slider({ name, title, min, max, step, say, live = true }) {
       value=${value}
       aria-label=${title}
       aria-valuetext=${said}
-      style=${{ "--part": String(part) }}
-      onInput=${onInput}
-      onChange=${onChange}
+      style=${{ "--part": String(Math.min(1, Math.max(0, (value - min) / (max - min)))) }}
+      onInput=${(/** @type {any} */ event) => onDrag(Number(event.currentTarget.value))}
+      onChange=${(/** @type {any} */ event) => onRest(Number(event.currentTarget.value))}
     />
   </div>`;
 }

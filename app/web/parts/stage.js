@@ -8,6 +8,8 @@ import { ZoomButtons } from "./zoom.js";
 const MODES = /** @type {const} */ ({ single: "Painting", divider: "Divider", sides: "Side by side" });
 const mode = signal(/** @type {keyof typeof MODES} */ ("single"));
 const holding = signal(false);
+/** @param {boolean} held */
+const hold = (held) => (holding.value = held);
 
 /**
  * @param {{photo: string|null, made: string|null, size: {width: number, height: number}, busy: boolean,
@@ -24,7 +26,7 @@ export function Stage({ photo, made, size, busy, tools = null, over = null, said
   return html`<section class="stage" aria-label="Picture" aria-busy=${busy}>
     <div class="panes ${how === "sides" ? "two" : ""}">
       ${how === "sides" && html`<${Pane} key="photo" showing="photo" label="Photo" photo=${photo} made=${made} />`}
-      <${Pane} key="made" showing=${showing} label=${how === "sides" ? "Painting" : ""} photo=${photo} made=${made} />
+      <${Pane} key="made" showing=${showing} label=${how === "sides" ? "Painting" : ""} photo=${photo} made=${made} onHold=${comparable && how === "single" ? hold : null} />
     </div>
     <div class="working" hidden=${!busy}></div>
     ${over}
@@ -53,26 +55,26 @@ export function Stage({ photo, made, size, busy, tools = null, over = null, said
 
 /** The photo for as long as it is held. @param {{disabled: boolean}} props */
 function HoldButton({ disabled }) {
-  const hold = () => (holding.value = true);
-  const release = () => (holding.value = false);
+  const release = () => hold(false);
   /** @param {KeyboardEvent} event */
   const isPress = (event) => event.key === " " || event.key === "Enter";
   return html`<button
     class="quiet hold"
     disabled=${disabled}
     aria-pressed=${holding.value}
-    title="Hold to see the photo"
+    aria-label="Hold for the photo"
+    title="Hold to see the photo: this button, or the picture"
     onPointerDown=${(/** @type {PointerEvent} */ event) => {
       /** @type {HTMLElement} */ (event.currentTarget).setPointerCapture(event.pointerId);
-      hold();
+      hold(true);
     }}
     onPointerUp=${release}
     onPointerCancel=${release}
-    onKeyDown=${(/** @type {KeyboardEvent} */ event) => isPress(event) && hold()}
+    onKeyDown=${(/** @type {KeyboardEvent} */ event) => isPress(event) && hold(true)}
     onKeyUp=${(/** @type {KeyboardEvent} */ event) => isPress(event) && release()}
     onBlur=${release}
     onContextMenu=${(/** @type {Event} */ event) => event.preventDefault()}
   >
-    <${Icon} name="eye" /><span>Hold for the photo</span>
+    <${Icon} name="eye" /><span>Photo</span>
   </button>`;
 }

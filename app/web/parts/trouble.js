@@ -3,6 +3,9 @@ import { html, useEffect, useState } from "../view.js";
 import { mayAskAgain } from "../state/access.js";
 import { Icon } from "./icon.js";
 
+/** What is no fault, and over soon without anybody doing anything. */
+const PASSING = ["model-unavailable", "overloaded"];
+
 /**
  * @param {{problem: {detail: string, slug: string, members?: any}, at?: number|null, onAgain?: () => void,
  *   onClose?: () => void}} props `at`: when it is tried again, milliseconds since 1970
@@ -14,8 +17,9 @@ export function Trouble({ problem, at = null, onAgain, onClose }) {
     mayAskAgain();
     onAgain?.();
   };
-  return html`<div class="trouble" role="alert">
-    <${Icon} name="alert" />
+  const passes = PASSING.includes(problem.slug);
+  return html`<div class="trouble ${passes ? "passing" : ""}" role="alert">
+    <${Icon} name=${passes ? "clock" : "alert"} />
     <div>
       <p><${Sentence} text=${problem.detail} /></p>
       ${nearest?.length > 0 && html`<p class="soft">Did you mean ${nearest.join(", ")}?</p>`}

@@ -22,6 +22,8 @@ export const artists = computed(() => distinct(styles.value.map((style) => style
 export const centuries = computed(() => distinct(styles.value.map((style) => centuryOf(style.year))));
 export const found = computed(() => styles.value.filter(isWanted));
 
+const READY_MILLISECONDS = 2000;
+
 let newest = 0;
 
 /** @param {string|null} model by name or label, null for the service's first */
@@ -31,7 +33,7 @@ export async function load(model) {
   try {
     const [listed, ready] = await Promise.all([
       json(`v1/styles${model ? `?model=${encodeURIComponent(model)}` : ""}`),
-      json("healthz/ready").catch(() => null),
+      readiness(),
     ]);
     if (turn !== newest) return;
     const first = listed.styles[0]?.model;
@@ -40,6 +42,7 @@ export async function load(model) {
     models.value = ready?.models ?? distinct(listed.styles.map((/** @type {Style} */ style) => style.model));
     problem.value = null;
     state.value = "ready";
+    if (!ready) hearOfModels(turn);
   } catch (error) {
     if (turn !== newest) return;
     problem.value = /** @type {Problem} */ (error);
@@ -47,6 +50,17 @@ export async function load(model) {
     const seconds = error instanceof Problem ? error.again : null;
     if (seconds !== null && error.slug !== "unreachable") setTimeout(() => turn === newest && load(model), seconds * 1000);
   }
+}
+
+const readiness = () => json("healthz/ready").catch(() => null);
+
+/** From a service that has only just been started, as soon as it is ready. @param {number} turn */
+async function hearOfModels(turn) {
+  await new Promise((resolve) => setTimeout(resolve, READY_MILLISECONDS));
+  const ready = await readiness();
+  if (turn !== newest) return;
+  if (ready) models.value = ready.models;
+  else hearOfModels(turn);
 }
 
 /** Follows the model that the options name, and a service that comes back. */

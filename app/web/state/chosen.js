@@ -26,6 +26,12 @@ export async function bring(files) {
   }
 }
 
+/** This one in place of all others. @param {File} file */
+export async function bringOnly(file) {
+  styleImages.value.forEach(discard);
+  await bring([file]);
+}
+
 /** @param {StyleImage} image */
 export function discard(image) {
   URL.revokeObjectURL(image.url);

@@ -57,6 +57,12 @@ async function load() {
   }
 }
 
+/** The image as the service keeps it. @param {string} id @returns {Promise<File>} @throws {Problem} */
+export async function imageOf(id) {
+  const blob = await (await call(`v1/styles/${id}/thumbnail`)).blob();
+  return new File([blob], "Your style image", { type: blob.type });
+}
+
 /** Have a job make it better. @param {string} id */
 export const refine = (id) =>
   attempt(async () => {

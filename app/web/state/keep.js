@@ -37,14 +37,14 @@ async function transact(mode, act) {
   });
 }
 
-/** @typedef {{file: Blob, name: string, sample: string|null}} Kept */
+/** @typedef {{file: Blob, name: string, sample: string|null, reduced: boolean}} Kept */
 
 /** @param {string} id of this visit's @param {Kept} photo */
 export const keep = (id, photo) => put(`${visit}/${id}`, photo);
 /** @param {string} id @returns {Promise<Kept|null>} */
 export const kept = (id) => get(`${visit}/${id}`);
 /** The photo of a job, for all tabs. @param {string} job @param {Blob} file */
-export const keepForJob = (job, file) => put(`jobs/${job}`, { file, name: "", sample: null });
+export const keepForJob = (job, file) => put(`jobs/${job}`, { file, name: "", sample: null, reduced: false });
 /** @param {string} job @returns {Promise<Kept|null>} */
 export const keptForJob = (job) => get(`jobs/${job}`);
 

@@ -91,7 +91,7 @@ export function read(given) {
     styles: readBlend(given.get("styles") ?? ""),
     strength: within(given.get("strength"), 0, 1, DEFAULTS.strength),
     color: given.get("color") === "keep" ? "keep" : "style",
-    stroke: within(given.get("stroke"), 0.5, 2, 0) || "auto",
+    stroke: within(given.get("stroke"), 0.5, 16, 0) || "auto",
     size: given.has("size") ? Math.round(within(given.get("size"), 16, 65536, 1024)) : null,
     format: FORMATS.includes(given.get("format") ?? "") ? String(given.get("format")) : DEFAULTS.format,
     quality: Math.round(within(given.get("quality"), 1, 100, DEFAULTS.quality)),

@@ -1,8 +1,9 @@
 /** How a picture is to be optimised: the options of `POST /v1/jobs` that the page offers. */
 import { signal } from "../view.js";
-import { photo } from "./photo.js";
-import { styleImages } from "./chosen.js";
-import { paintWith } from "./instant.js";
+import { photo, sendable } from "./photo.js";
+import { go } from "./address.js";
+import { bringOnly, styleImages } from "./chosen.js";
+import { imageOf, paintWith } from "./instant.js";
 import { create } from "./jobs.js";
 import { Problem } from "./service.js";
 
@@ -30,9 +31,22 @@ export const paintAtOnce = () => attempt((_, [image]) => paintWith(image));
 export const send = () =>
   attempt(async (what, images) => {
     const about = { name: images.map(({ name }) => titleOf(name)).join(" + "), photo: what.live, style: images[0].file };
-    await create(form(what, images), { ...about, key: keyFor(what, images) });
+    await create(await form(what, images), { ...about, key: keyFor(what, images) });
     key = "";
   });
+
+/** A job with a style image that the service has, which is followed in the other view. @param {string} handle */
+export async function sendWith(handle) {
+  problem.value = null;
+  go("any");
+  try {
+    await bringOnly(await imageOf(handle));
+  } catch (error) {
+    problem.value = /** @type {Problem} */ (error);
+    return;
+  }
+  await send();
+}
 
 /** @param {(what: import("./photo.js").Photo, images: import("./chosen.js").StyleImage[]) => Promise<void>} act */
 async function attempt(act) {
@@ -53,10 +67,10 @@ async function attempt(act) {
 const titleOf = (name) => name.replace(/\.\w+$/, "").replaceAll("_", " ");
 
 /** @param {import("./photo.js").Photo} what @param {import("./chosen.js").StyleImage[]} images */
-function form(what, images) {
+async function form(what, images) {
   const { size, color, stroke, content, seconds } = order.value;
   const fields = new FormData();
-  fields.set("content", what.file, "content");
+  fields.set("content", await sendable(what.file), "content");
   for (const image of images) fields.append("style", image.file, "style");
   fields.set("size", String(size));
   fields.set("color", color);

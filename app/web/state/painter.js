@@ -2,9 +2,10 @@
 import { batch, effect, signal } from "../view.js";
 import { remember } from "./history.js";
 import { dragging, options, parameters, text } from "./options.js";
-import { LIVE_EDGE, photo } from "./photo.js";
-import { shown } from "./picture.js";
+import { LIVE_EDGE, photo, resultSize, sendLess } from "./photo.js";
+import { fitted, shown } from "./picture.js";
 import { call, isAbort, Problem, reachable } from "./service.js";
+import { restroked } from "./strokes.js";
 
 /**
  * @typedef {import("./options.js").Options} Options
@@ -27,6 +28,9 @@ let waiting = null;
 /** @type {Wanted|null} */
 let tried = null;
 let timer = 0;
+
+// A result of a megapixel takes some tenths of a second.
+const LONG_PIXELS = 1_000_000;
 
 /** Paint whatever the photo and the options are, from now on. */
 export function follow() {
@@ -66,9 +70,10 @@ async function next() {
   flight = { controller: new AbortController(), live: wanted.live };
   busy.value = true;
   try {
+    if (isLong(wanted)) show(await request({ ...wanted, live: true }, flight.controller.signal));
     show(await request(wanted, flight.controller.signal));
   } catch (error) {
-    if (!isAbort(error) && !waiting) fail(error);
+    if (!isAbort(error) && !waiting) await fail(error, wanted);
   } finally {
     flight = null;
     busy.value = waiting !== null;
@@ -76,14 +81,19 @@ async function next() {
   }
 }
 
+/** Whether a small painting is worth showing first, which is there at once. @param {Wanted} wanted */
+function isLong({ photo: what, options: how, live }) {
+  const { width, height } = resultSize(what, how.size);
+  if (live || width * height < LONG_PIXELS) return false;
+  const seen = painting.value;
+  return seen?.photo !== what || text(seen.options) !== text(how);
+}
+
 /** @param {Wanted} wanted @param {AbortSignal} signal @returns {Promise<Painting>} */
 async function request(wanted, signal) {
   const began = performance.now();
   const how = parameters(wanted.options);
-  if (wanted.live) {
-    how.set("size", String(Math.min(LIVE_EDGE, wanted.options.size ?? LIVE_EDGE)));
-    how.set("format", "jpeg");
-  }
+  if (wanted.live) for (const [name, value] of Object.entries(smaller(wanted))) how.set(name, value);
   const body = wanted.live ? wanted.photo.live : wanted.photo.file;
   const headers = { "Content-Type": body.type || "application/octet-stream" };
   const response = await call(`v1/stylize?${how}`, { method: "POST", body, headers, signal });
@@ -93,6 +103,13 @@ async function request(wanted, signal) {
   const size = await shown(url);
   signal.throwIfAborted();
   return { ...wanted, ...size, url, blob, milliseconds, model: response.headers.get("Pastiche-Model") ?? "" };
+}
+
+/** The same, small: its strokes as large beside the picture. @param {Wanted} wanted */
+function smaller({ photo: what, options: how }) {
+  const whole = resultSize(what, how.size);
+  const seen = fitted(whole, LIVE_EDGE);
+  return { size: String(Math.max(seen.width, seen.height)), stroke: String(restroked(how.stroke, whole, seen)), format: "jpeg" };
 }
 
 /** @param {Painting} made */
@@ -106,10 +123,14 @@ function show(made) {
   if (!made.live) remember(made);
 }
 
-/** @param {unknown} error */
-function fail(error) {
+/** @param {unknown} error @param {Wanted} wanted */
+async function fail(error, wanted) {
   const problem =
     error instanceof Problem ? error : new Problem({ slug: "unreadable", detail: "The response is not an image." });
+  if (problem.status === 413 && (await sendLess(wanted.photo))) {
+    waiting ??= { ...wanted, photo: /** @type {Photo} */ (photo.value) };
+    return;
+  }
   const seconds = problem.again;
   trouble.value = { problem, at: seconds === null ? null : Date.now() + seconds * 1000 };
   // An unreachable service is polled already.

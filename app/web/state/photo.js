@@ -1,13 +1,18 @@
 /** The photo to stylize. It is sent with each request, and kept only in this browser. */
-import { signal } from "../view.js";
+import { batch, signal } from "../view.js";
 import { keep, kept } from "./keep.js";
-import { shrunk } from "./picture.js";
+import { options, settle } from "./options.js";
+import { fitted, shrunk } from "./picture.js";
 import { address, call, isAbort, Problem } from "./service.js";
+import { restroked } from "./strokes.js";
 
 /**
  * @typedef {{id: string, name: string, sample: string|null, file: Blob, small: Blob, live: Blob, url: string,
- *   width: number, height: number}} Photo
- *   `file` is sent for paintings, `live` while something is dragged, `small` for previews; `url` shows `file`.
+ *   smallUrl: string, width: number, height: number, reduced: boolean}} Photo
+ *   `file` is sent for paintings, `live` while something is dragged, `small` for previews; `url` shows `file`, `smallUrl`
+ *   shows `small`. `reduced`: `file` is not the one that was given, but made of it.
+ * @typedef {{edge: number, bytes: number, pixels: number}} Bounds of a file that is sent as it is; larger ones are reduced
+ *   to `edge`
  */
 
 export const SAMPLES = [
@@ -16,12 +21,16 @@ export const SAMPLES = [
   { id: "rocket", title: "A rocket", credit: "SpaceX" },
   { id: "astronaut", title: "An astronaut", credit: "NASA" },
 ];
-// The service's default limit of the result; larger photos are reduced here, which makes uploads quick.
-export const SENT_EDGE = 2048;
-const SENT_BYTES = 6_000_000;
+// The service's defaults, and a little less than what it takes: results of 4096 pixels an edge, bodies of 16 MB.
+export const SENT_EDGE = 4096;
+const PHOTO = { edge: SENT_EDGE, bytes: 15_000_000, pixels: 60_000_000 };
+/** Up to five of these go together. @type {Bounds} */
+export const ONE_OF_SEVERAL = { edge: 2048, bytes: 3_000_000, pixels: 60_000_000 };
+// Where the service takes less than by default.
+const REDUCED = { edge: 2048, bytes: 0, pixels: 0 };
 export const LIVE_EDGE = 448;
 export const SMALL_EDGE = 256;
-const READ_BY_SERVICE = ["image/jpeg", "image/png", "image/webp"];
+const READ_BY_SERVICE = ["image/jpeg", "image/png", "image/webp", "image/avif"];
 const CURRENT = "pastiche-photo";
 
 export const photo = signal(/** @type {Photo|null} */ (null));
@@ -32,7 +41,10 @@ export const refusal = signal(/** @type {Problem|null} */ (null));
 
 let newest = 0;
 
-/** Take a file as the photo. @param {Blob} file @param {{name?: string, sample?: string|null, id?: string}} [about] */
+/**
+ * Take a file as the photo.
+ * @param {Blob} file @param {{name?: string, sample?: string|null, id?: string, reduced?: boolean, bounds?: Bounds}} [about]
+ */
 export async function take(file, about = {}) {
   const turn = ++newest;
   loading.value = true;
@@ -41,18 +53,27 @@ export async function take(file, about = {}) {
     const id = about.id ?? `${Date.now().toString(36)}${turn}`;
     const name = about.name ?? /** @type {File} */ (file).name ?? "photo";
     const sample = about.sample ?? null;
-    const read = await readPhoto(file, { id, name, sample });
+    const read = await readPhoto(file, { id, name, sample, reduced: about.reduced ?? false }, about.bounds ?? PHOTO);
     if (turn !== newest) return;
     const before = photo.value;
-    photo.value = read;
-    if (before) URL.revokeObjectURL(before.url);
+    batch(() => {
+      if (before && !about.id) keepStrokes(before, read);
+      photo.value = read;
+    });
+    if (before) revoke(before);
     sessionStorage.setItem(CURRENT, id);
-    if (!about.id) keep(id, { file: read.file, name, sample });
+    if (!about.id) keep(id, { file: read.file, name, sample, reduced: read.reduced });
   } catch (error) {
     if (turn === newest) refusal.value = /** @type {Problem} */ (error);
   } finally {
     if (turn === newest) loading.value = false;
   }
+}
+
+/** @param {Photo} before @param {Photo} now */
+function keepStrokes(before, now) {
+  const { stroke, size } = options.value;
+  if (stroke !== "auto") settle({ stroke: restroked(stroke, resultSize(before, size), resultSize(now, size)) });
 }
 
 /** @param {string} sample an id in SAMPLES */
@@ -66,10 +87,17 @@ export async function takeSample(sample) {
   }
 }
 
+/** Of a result, before it is there. @param {{width: number, height: number}} what @param {number|null} size as asked for */
+export function resultSize(what, size) {
+  const longer = Math.max(what.width, what.height);
+  const scale = (size ?? Math.min(longer, SENT_EDGE)) / longer;
+  return { width: Math.round(what.width * scale), height: Math.round(what.height * scale) };
+}
+
 /** One of this visit, by its id. @returns {Promise<boolean>} whether it is still there */
 export async function takeAgain(/** @type {string} */ id) {
   const found = await kept(id);
-  if (found) await take(found.file, { name: found.name, sample: found.sample, id });
+  if (found) await take(found.file, { name: found.name, sample: found.sample, reduced: found.reduced, id });
   return found !== null;
 }
 
@@ -81,36 +109,64 @@ export async function restore() {
 
 export function remove() {
   newest += 1;
-  if (photo.value) URL.revokeObjectURL(photo.value.url);
+  if (photo.value) revoke(photo.value);
   photo.value = null;
   loading.value = false;
   sessionStorage.removeItem(CURRENT);
 }
 
-/** @param {Blob} file @param {{id: string, name: string, sample: string|null}} about @returns {Promise<Photo>} @throws {Problem} */
-async function readPhoto(file, about) {
-  const sent = await sendable(file);
-  const bitmap = await createImageBitmap(sent);
-  const [live, small] = await Promise.all([shrunk(bitmap, LIVE_EDGE, 0.9), shrunk(bitmap, SMALL_EDGE, 0.9)]);
-  const { width, height } = bitmap;
-  bitmap.close();
-  return { ...about, file: sent, live, small, url: URL.createObjectURL(sent), width, height };
+/** Send less of the photo, since the service takes less. @param {Photo} what @returns {Promise<boolean>} whether it is less */
+export async function sendLess(what) {
+  if (Math.max(what.width, what.height) <= REDUCED.edge) return false;
+  await take(what.file, { ...what, bounds: REDUCED });
+  return photo.value !== what && photo.value?.id === what.id;
 }
 
-/** The file itself if the service can read it and it is not too large. @param {Blob} file @throws {Problem} */
-export async function sendable(file) {
-  /** @type {ImageBitmap} */
-  let bitmap;
+/**
+ * @param {Blob} file @param {{id: string, name: string, sample: string|null, reduced: boolean}} about
+ * @param {Bounds} bounds @returns {Promise<Photo>} @throws {Problem}
+ */
+async function readPhoto(file, about, bounds) {
+  const given = await decoded(file);
   try {
-    bitmap = await createImageBitmap(file);
+    const sent = await within(bounds, file, given);
+    const { width, height } = sent === file ? given : fitted(given, bounds.edge);
+    const [live, small] = await Promise.all([shrunk(given, LIVE_EDGE, 0.9), shrunk(given, SMALL_EDGE, 0.9)]);
+    const urls = { url: URL.createObjectURL(sent), smallUrl: URL.createObjectURL(small) };
+    return { ...about, ...urls, file: sent, live, small, width, height, reduced: about.reduced || sent !== file };
+  } finally {
+    given.close();
+  }
+}
+
+/** @param {Photo} what */
+function revoke({ url, smallUrl }) {
+  URL.revokeObjectURL(url);
+  URL.revokeObjectURL(smallUrl);
+}
+
+/** The file itself if the service can read it and it is within bounds, else made of it. @param {Blob} file @throws {Problem} */
+export async function sendable(file) {
+  const given = await decoded(file);
+  try {
+    return await within(ONE_OF_SEVERAL, file, given);
+  } finally {
+    given.close();
+  }
+}
+
+/** @param {Bounds} bounds @param {Blob} file @param {ImageBitmap} given */
+async function within({ edge, bytes, pixels }, file, given) {
+  const small = given.width * given.height <= pixels && file.size <= bytes;
+  return small && READ_BY_SERVICE.includes(file.type) ? file : shrunk(given, edge, 0.95);
+}
+
+/** @param {Blob} file @returns {Promise<ImageBitmap>} @throws {Problem} */
+async function decoded(file) {
+  try {
+    return await createImageBitmap(file);
   } catch {
     throw await whyNot(file);
-  }
-  try {
-    const small = Math.max(bitmap.width, bitmap.height) <= SENT_EDGE && file.size <= SENT_BYTES;
-    return small && READ_BY_SERVICE.includes(file.type) ? file : await shrunk(bitmap, SENT_EDGE, 0.95);
-  } finally {
-    bitmap.close();
   }
 }
 

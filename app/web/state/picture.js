@@ -19,12 +19,15 @@ export async function thumbnail(blob, edge) {
   return canvas.toDataURL("image/jpeg", 0.75);
 }
 
+/** Within so many pixels an edge. @param {{width: number, height: number}} size @param {number} edge */
+export function fitted({ width, height }, edge) {
+  const scale = Math.min(1, edge / Math.max(width, height));
+  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
+}
+
 /** @param {ImageBitmap} bitmap @param {number} edge */
 function drawn(bitmap, edge) {
-  const scale = Math.min(1, edge / Math.max(bitmap.width, bitmap.height));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
-  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+  const canvas = Object.assign(document.createElement("canvas"), fitted(bitmap, edge));
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   // JPEG has no transparency, and the service shows it as white.
   context.fillStyle = "#fff";

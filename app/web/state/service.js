@@ -81,7 +81,9 @@ async function problemOf(response) {
   };
   try {
     const { type, title, detail, ...members } = await response.json();
-    return new Problem({ ...known, slug: String(type).replace("/problems/", ""), title, detail, members });
+    // Behind a path prefix, the type has it too.
+    const slug = String(type).split("/").at(-1) ?? known.slug;
+    return new Problem({ ...known, slug, title, detail, members });
   } catch {
     return new Problem(known);
   }

@@ -60,7 +60,7 @@ def test_every_option(read):
         ("strength=1", "strength", 1.0),
         ("strength=1e-3", "strength", 0.001),
         ("stroke=0.5", "stroke", 0.5),
-        ("stroke=2", "stroke", 2.0),
+        ("stroke=16", "stroke", 16.0),
         ("stroke=auto", "stroke", "auto"),
         ("stroke=0.5&size=1024", "size", 1024),
         ("stroke=2&size=2048", "size", 2048),
@@ -84,7 +84,7 @@ def test_the_edges_of_each_range_are_inside(read, option, attribute, value):
     "option",
     [
         *("strength=" + value for value in ["-0.001", "1.001", "nan", "inf", "-inf", "", "half", "0,5"]),
-        *("stroke=" + value for value in ["0.49", "2.01", "0", "-1", "nan", "inf", "", "thick"]),
+        *("stroke=" + value for value in ["0.49", "16.01", "0", "-1", "nan", "inf", "", "thick"]),
         *("size=" + value for value in ["15", "2049", "-512", "0", "512.5", "", "1e3", "9" * 400, "large"]),
         *("quality=" + value for value in ["0", "101", "-1", "90.5", "", "best"]),
         *("color=" + value for value in ["", "Keep", "photo"]),
