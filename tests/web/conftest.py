@@ -131,6 +131,14 @@ def photo_file(photos, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def large_photo(photos, tmp_path_factory):
+    """A photo of six megapixels."""
+    file = tmp_path_factory.mktemp("large") / "large.jpg"
+    Image.open(photos / "coffee.png").convert("RGB").resize((3000, 2000)).save(file, quality=90)
+    return file
+
+
+@pytest.fixture(scope="session")
 def style_file(photos, tmp_path_factory) -> Path:
     file = tmp_path_factory.mktemp("styles") / "red_bricks.jpg"
     Image.open(photos / "brick.png").convert("RGB").resize((256, 256)).save(file, quality=90)

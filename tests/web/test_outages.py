@@ -53,6 +53,15 @@ def test_a_service_that_restarts_is_waited_for_and_nothing_is_lost(visit, small)
     assert "color=keep" in page.url
 
 
+def test_a_photo_that_is_too_large_for_the_service_is_reduced(visit, launch, large_photo):
+    page = visit("", launch(picture_megapixels=5))
+    page.locator("input[type=file]").first.set_input_files(large_photo)
+    painted(page)
+    expect(page.locator(".caption")).to_contain_text("large.jpg, 2048 × 1365, reduced")
+    expect(page.locator(".facts")).to_contain_text("2048 × 1365")
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
 def test_it_works_behind_a_path_prefix(visit, small):
     """As a proxy serves it that takes the prefix away: no address of the page begins at the root."""
     page = visit("docs", small)
