@@ -1,17 +1,33 @@
 /** The view that is shown; what it is made of is loaded when it is first opened. */
 import { html, useEffect, useState } from "../view.js";
-import { reachable } from "../state/service.js";
+import { address, reachable } from "../state/service.js";
 import { Trouble } from "./trouble.js";
 
-/** @typedef {{name: string, title: string, part?: any, load?: () => Promise<any>}} ViewOf */
+/** @typedef {{name: string, title: string, part?: any, load?: () => Promise<any>, sheet?: string}} ViewOf */
 
 /** @type {Map<string, any>} */
 const loaded = new Map();
 
 /** @param {ViewOf} view @returns {Promise<any>} its component */
-async function partOf({ name, load }) {
-  if (!loaded.has(name)) loaded.set(name, await load?.());
+async function partOf({ name, load, sheet }) {
+  if (!loaded.has(name)) {
+    const [part] = await Promise.all([load?.(), sheet && dress(sheet)]);
+    loaded.set(name, part);
+  }
   return loaded.get(name);
+}
+
+/** Load a style sheet. @param {string} name @returns {Promise<unknown>} */
+function dress(name) {
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = address(`web/styles/${name}.css`).href;
+  const there = new Promise((resolve, reject) => {
+    link.onload = resolve;
+    link.onerror = reject;
+  });
+  document.head.append(link);
+  return there;
 }
 
 /** @param {{view: ViewOf}} props */
