@@ -7,36 +7,19 @@ from typing import Annotated
 import typer
 
 from app import __version__
+from app.cli.commands import Commands
 from app.cli.failure import warn
-from app.engine.memory import collector_paused
 from app.machine import give_memory_back
 from app.settings import Settings, unknown_variables
 
-with collector_paused():
-    from app.cli.distill import distill
-    from app.cli.migrate import migrate
-    from app.cli.models import models
-    from app.cli.serve import serve
-    from app.cli.stylize import stylize
-    from app.cli.texture import texture
-    from app.cli.train import train
-    from app.cli.worker import worker
-
 cli = typer.Typer(
     name="pastiche",
+    cls=Commands,
     help="Neural style transfer: serve it, stylize photos, train models.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-cli.command()(serve)
-cli.command()(worker)
-cli.command()(migrate)
-cli.command()(stylize)
-cli.command()(texture)
-cli.command()(distill)
-cli.add_typer(train, name="train")
-cli.add_typer(models, name="models")
 
 
 def print_version(wanted: bool) -> None:

@@ -28,11 +28,13 @@ def serve(
     Exits with 0 after Ctrl-C, with 2 if a setting is bad, with 1 if a model is not valid or the jobs' database is
     another version's.
     """
+    options = {"host": host, "port": port, "models_dir": models_dir, "models": models, "device": device}
+    with failures_told("serve"):
+        settings = load_settings(**{name: value for name, value in options.items() if value is not None})
     with collector_paused():
         from app.main import serve as run  # here, since no other command needs the web server's packages
         from app.sql.migration import SchemaOutdated
 
-    options = {"host": host, "port": port, "models_dir": models_dir, "models": models, "device": device}
     # The server raises KeyboardInterrupt once all requests are answered; `make serve` would call it an error.
     with failures_told("serve", InvalidModel, SchemaOutdated), suppress(KeyboardInterrupt):
-        run(load_settings(**{name: value for name, value in options.items() if value is not None}))
+        run(settings)

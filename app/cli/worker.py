@@ -25,6 +25,8 @@ def worker(
 
     Exits with 2 if a setting is bad, with 1 if the database cannot be reached or has another schema.
     """
+    with failures_told("worker"):
+        settings = load_settings()
     with collector_paused():
         from app.jobs.tasks import tasks, training_tasks
         from app.jobs.training_queue import TrainingQueue
@@ -32,7 +34,6 @@ def worker(
         from app.sql.migration import SchemaOutdated
 
     with failures_told("worker", SchemaOutdated, LedgerUnavailable):
-        settings = load_settings()
         configure_logging(settings.log_level, settings.log_format)
         if trainings:
             run_worker(
