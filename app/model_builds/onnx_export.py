@@ -70,12 +70,13 @@ def export_onnx(generator: Generator, file: Path) -> None:
     example = (torch.rand(EXAMPLE), rows, rows.clone())
     free = torch.export.Dim.DYNAMIC
     shapes = {"picture": {0: free, 2: free, 3: free}, "gamma": {0: free}, "beta": {0: free}}
+    anysize = AnySize(generator.float().cpu().eval())
     with quiet():
+        # Strictly: by itself the exporter first tries it otherwise, which makes the number of pictures a constant.
+        captured = torch.export.export(anysize, example, dynamic_shapes=shapes, strict=True)
         program = torch.onnx.export(
-            AnySize(generator.float().cpu().eval()),
-            example,
+            captured,
             dynamo=True,
-            dynamic_shapes=shapes,
             input_names=INPUTS,
             output_names=[OUTPUT],
             opset_version=OPSET,
