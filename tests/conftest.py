@@ -15,6 +15,7 @@ from __future__ import annotations
 import app  # noqa: F401 - before torch: it says how the threads of OpenMP wait
 
 # isort: split
+import atexit
 import fcntl
 import gc
 import hashlib
@@ -43,6 +44,7 @@ from app.nets.descriptor import Descriptor
 from app.nets.norm import StyleRows
 from app.registry.manifest import Architecture, Style, StyleLosses
 from app.registry.publish import draft
+from app.settings.environment import variable
 
 FOLDERS = {"service": "process", "web": "browser", "benchmarks": "benchmark"}
 FIXTURES = {"shell": "process", "postgresql_url": "backend", "redis_url": "backend"}
@@ -78,6 +80,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """What is there by now stays: later garbage collections, of which some tests ask for many, need not look at it."""
     gc.freeze()
+
+
+def share_graphs() -> None:
+    """Let the processes of a run, which inherit the variable, compile each network once."""
+    if variable("graph_cache_dir") not in os.environ:
+        folder = tempfile.mkdtemp(prefix="pastiche-graphs-")
+        os.environ[variable("graph_cache_dir")] = folder
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+
+share_graphs()
 
 
 def marks(item: pytest.Item) -> set[str]:
