@@ -37,7 +37,7 @@ from app.api.style_images import routes as style_images
 from app.api.style_images.library import StyleImageLibrary
 from app.api.stylize import route as stylize
 from app.api.stylize.result_cache import ResultCache
-from app.engine.device import choose_device
+from app.engine.device import device_of
 from app.engine.engine import Engine
 from app.engine.memory import spare_collector
 from app.errors import LedgerUnavailable, TooManyRequests, Unauthorized
@@ -119,7 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
 def build_service(settings: Settings) -> Service:
     """Everything below the routes; raises as `create_app`."""
     # Before the database is created: a missing device should leave nothing behind.
-    device = choose_device(settings.device, settings.precision, settings.engine_threads, settings.graphs_dir)
+    device = device_of(settings, settings.engine_threads)
     gateway = build_gateway(settings)
     models = Repository(settings.models_dir).expand(settings.models)
     model_watcher = ModelWatcher(models, open_model_store(settings), device, settings.models_follow_seconds)

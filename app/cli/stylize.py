@@ -18,7 +18,7 @@ from app.cli.io_plan import STREAM, PlannedPicture, UnusablePlan, plan_pictures
 from app.cli.style_images import UnreadableStyleImage, read_style_images
 from app.cli.stylize_clip import fill_clip, plan_clip
 from app.engine.blend import parse_blend
-from app.engine.device import choose_device
+from app.engine.device import device_of
 from app.engine.render import Rendering
 from app.engine.stylizer import Stylizer
 from app.errors import InvalidOption, PasticheError, ServiceError
@@ -132,7 +132,7 @@ def stylize(
         check_size(size, chosen, settings)
         check_one_of(styles, style_image)
         loaded = load_model(settings, model or settings.models[0])
-        device = choose_device(settings.device, settings.precision, settings.engine_threads, settings.graphs_dir)
+        device = device_of(settings, settings.engine_threads)
         if style_image:
             stylizer, blend = read_style_images(loaded, style_image, settings, device)
         else:

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 
 from app.nets.precision import supports_bfloat16
-from app.settings import SettingsError
+from app.settings import Settings, SettingsError
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -55,6 +55,11 @@ def choose_device(device: DeviceName, precision: Precision, threads: int, graphs
     dtype = choose_dtype(kind, precision)
     name = torch.cuda.get_device_name() if kind == "cuda" else f"{kind}, {threads} threads" if kind == "cpu" else kind
     return Device(torch.device(kind), dtype, name, threads, kind == "cpu" and can_compile(), graphs_dir)
+
+
+def device_of(settings: Settings, threads: int) -> Device:
+    """The device of the settings, with so many CPU threads. Raises as `choose_device`."""
+    return choose_device(settings.device, settings.precision, threads, settings.graphs_dir)
 
 
 def limit_this_thread(threads: int) -> None:

@@ -17,7 +17,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from app.engine.device import choose_device
+from app.engine.device import device_of
 from app.engine.render import paint_one
 from app.errors import DescriptorUnavailable
 from app.gatys.checkpoint import ForeignCheckpoint, GatysCheckpoint
@@ -191,8 +191,7 @@ class Gatys:
 
     @cached_property
     def _device(self) -> torch.device:
-        settings = self._settings
-        return choose_device(settings.device, settings.precision, settings.worker_threads).torch_device
+        return device_of(self._settings, self._settings.worker_threads).torch_device
 
     @cached_property
     def _descriptor(self) -> Descriptor:

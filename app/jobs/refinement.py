@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from app.engine.device import choose_device
+from app.engine.device import device_of
 from app.engine.row import Row
 from app.errors import UnknownStyleImage
 from app.imaging.decode import decode
@@ -113,8 +113,7 @@ class RefinementTask:
 
     @cached_property
     def _device(self) -> torch.device:
-        settings = self._settings
-        return choose_device(settings.device, settings.precision, settings.worker_threads).torch_device
+        return device_of(self._settings, self._settings.worker_threads).torch_device
 
     @cached_property
     def _descriptor(self) -> Descriptor:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from app.engine.device import choose_device
+from app.engine.device import device_of
 from app.engine.render import Rendering
 from app.engine.stylizer import Stylizer
 from app.errors import ModelUnavailable
@@ -65,7 +65,7 @@ class Stylizers:
 
     def _load(self, label: str) -> Stylizer:
         settings = self._settings
-        device = choose_device(settings.device, settings.precision, settings.worker_threads, settings.graphs_dir)
+        device = device_of(settings, settings.worker_threads)
         try:
             with closing(open_model_store(settings)) as model_store:
                 return load_stylizer(model_store, label, device).stylizer

@@ -14,7 +14,7 @@ import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 
-from app.engine.device import choose_device
+from app.engine.device import device_of
 from app.errors import ModelUnavailable, PhotosUnavailable, TrainingFailed
 from app.jobs.context import JobContext
 from app.jobs.gatys import read_descriptor
@@ -170,8 +170,7 @@ class Training:
 
     @cached_property
     def _device(self) -> torch.device:
-        settings = self._settings
-        return choose_device(settings.device, settings.precision, settings.training_threads).torch_device
+        return device_of(self._settings, self._settings.training_threads).torch_device
 
     @property
     def _precision(self) -> str:
