@@ -20,33 +20,24 @@ from app.api.http.body import Body
 from app.api.http.deadline import finished_by
 from app.api.http.etag import strong_etag
 from app.api.http.multipart import FORM, is_form, parse_form
-from app.api.http.openapi import REQUEST_ID, problems
+from app.api.http.openapi import IMAGE_PROBLEMS, REQUEST_ID, problems
 from app.api.jobs.creation import MAKING, admit
 from app.api.jobs.results import FINAL, answer, picture_response
 from app.api.service import Service, service_of
 from app.api.stages import Stages
 from app.api.stylize.upload import IMAGE_FIELD, deadline_of
 from app.errors import (
-    AnimatedPicture,
-    BodyTooLarge,
-    DeadlineExceeded,
     DescriptorUnavailable,
-    EmptyBody,
     InvalidOption,
     LedgerUnavailable,
     MalformedBody,
     NotFound,
     OutOfMemory,
-    Overloaded,
     PhotosUnavailable,
-    PictureError,
-    PictureTooLarge,
     ResultExpired,
     StorageUnavailable,
     StyleExists,
     StyleInUse,
-    UnsupportedCoding,
-    UnsupportedPicture,
 )
 from app.jobs.gatys import check_descriptor
 from app.model_store.style_pictures import MEDIA_TYPE
@@ -55,24 +46,7 @@ from app.style_id import style_id_of
 router = APIRouter(prefix="/v1/admin/styles", tags=["admin"])
 
 PictureId = Annotated[str, Path(description="Id of a style image.", examples=[EXAMPLE_STYLE])]
-PROBLEMS = (
-    EmptyBody,
-    MalformedBody,
-    StyleExists,
-    BodyTooLarge,
-    PictureTooLarge,
-    UnsupportedPicture,
-    UnsupportedCoding,
-    AnimatedPicture,
-    InvalidOption,
-    PictureError,
-    Overloaded,
-    OutOfMemory,
-    DeadlineExceeded,
-    DescriptorUnavailable,
-    PhotosUnavailable,
-    *MAKING,
-)
+PROBLEMS = (*IMAGE_PROBLEMS, StyleExists, OutOfMemory, DescriptorUnavailable, PhotosUnavailable, *MAKING)
 
 
 @router.post(

@@ -12,7 +12,21 @@ from starlette.responses import JSONResponse, Response
 
 from app.api.schemas import OptionFields, Problem
 from app.api.stylize.upload import IMAGE_FIELD, MAX_STYLES, STYLE_FIELD
-from app.errors import Overloaded, PasticheError, TooManyJobs
+from app.errors import (
+    AnimatedPicture,
+    BodyTooLarge,
+    DeadlineExceeded,
+    EmptyBody,
+    InvalidOption,
+    MalformedBody,
+    Overloaded,
+    PasticheError,
+    PictureError,
+    PictureTooLarge,
+    TooManyJobs,
+    UnsupportedCoding,
+    UnsupportedPicture,
+)
 from app.imaging.encode import FORMATS
 
 router = APIRouter(include_in_schema=False)
@@ -21,6 +35,21 @@ Document = dict[str, Any]
 # Ends the names of classes that are shown, which are named after what they show without it.
 SHOWN = "Entry"
 Responses = dict[int | str, Document]
+
+# Of every route that takes an image and computes something from it.
+IMAGE_PROBLEMS = (
+    EmptyBody,
+    MalformedBody,
+    BodyTooLarge,
+    PictureTooLarge,
+    UnsupportedPicture,
+    UnsupportedCoding,
+    AnimatedPicture,
+    InvalidOption,
+    PictureError,
+    Overloaded,
+    DeadlineExceeded,
+)
 
 REQUIRED = " Required, here or in the form, unless that has `style` images."
 PICTURE: Document = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or AVIF, one frame."}
@@ -158,17 +187,20 @@ def document(request: Request) -> Response:
 
 
 class CompleteDocument:
-    """The document of an application, with what FastAPI leaves out. It is made when it is first asked for."""
+    """The document of an application, with what FastAPI leaves out. It is made when it is first asked for.
+
+    FastAPI keeps it, as `openapi_schema`.
+    """
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
-        self._made: Document | None = None
         self._turn = threading.Lock()
 
     def __call__(self) -> Document:
         with self._turn:
-            self._made = self._made or completed(FastAPI.openapi(self._app), self._app.root_path)
-            return self._made
+            if self._app.openapi_schema is None:
+                completed(FastAPI.openapi(self._app), self._app.root_path)
+            return FastAPI.openapi(self._app)
 
 
 def completed(document: Document, root_path: str) -> Document:

@@ -16,7 +16,7 @@ from app.api.http.auth import is_admin, principal_of
 from app.api.http.body import Body
 from app.api.http.deadline import finished_by
 from app.api.http.multipart import FORM, is_form, parse_form
-from app.api.http.openapi import problems
+from app.api.http.openapi import IMAGE_PROBLEMS, problems
 from app.api.jobs.bounds import check_bounds, check_priority, own_size
 from app.api.jobs.form import CONTENT_FIELD, read_job_form
 from app.api.jobs.openapi import accepted_response, creation_body, idempotency_parameter
@@ -26,24 +26,15 @@ from app.api.service import Service, service_of
 from app.api.stages import Stages
 from app.api.stylize.upload import MAX_STYLES, STYLE_FIELD, deadline_of, naming, receive_photo, rows_of_handles
 from app.errors import (
-    AnimatedPicture,
-    BodyTooLarge,
-    DeadlineExceeded,
     DescriptorUnavailable,
-    EmptyBody,
     IdempotencyConflict,
     InvalidOption,
     LedgerUnavailable,
     MalformedBody,
-    Overloaded,
-    PictureError,
-    PictureTooLarge,
     StorageUnavailable,
     TooManyJobs,
     TooManyRequests,
     UnknownStyle,
-    UnsupportedCoding,
-    UnsupportedPicture,
 )
 from app.imaging.decode import Header, decode
 from app.imaging.stroke import largest_edge
@@ -59,22 +50,7 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 KEY_CHARACTERS = 255
 # Problems of every way to create a job.
 MAKING = (IdempotencyConflict, TooManyRequests, TooManyJobs, LedgerUnavailable, StorageUnavailable)
-PROBLEMS = (
-    EmptyBody,
-    MalformedBody,
-    BodyTooLarge,
-    PictureTooLarge,
-    UnsupportedPicture,
-    UnsupportedCoding,
-    AnimatedPicture,
-    InvalidOption,
-    UnknownStyle,
-    PictureError,
-    Overloaded,
-    DescriptorUnavailable,
-    DeadlineExceeded,
-    *MAKING,
-)
+PROBLEMS = (*IMAGE_PROBLEMS, UnknownStyle, DescriptorUnavailable, *MAKING)
 
 
 @router.post(

@@ -14,7 +14,7 @@ from app.api.http.body import Body
 from app.api.http.deadline import finished_by
 from app.api.http.etag import strong_etag
 from app.api.http.multipart import is_form, parse_form
-from app.api.http.openapi import REQUEST_ID, problems
+from app.api.http.openapi import IMAGE_PROBLEMS, REQUEST_ID, problems
 from app.api.jobs.creation import MAKING, accepted
 from app.api.jobs.openapi import accepted_response
 from app.api.jobs.results import FINAL, answer, picture_response
@@ -28,48 +28,24 @@ from app.api.stylize.options import Pairs, invalid_options
 from app.api.stylize.result_key import digest
 from app.api.stylize.upload import IMAGE_FIELD, deadline_of
 from app.errors import (
-    AnimatedPicture,
-    BodyTooLarge,
     DeadlineExceeded,
     DescriptorUnavailable,
     EmptyBody,
     InvalidOption,
     LedgerUnavailable,
-    MalformedBody,
     ModelUnavailable,
     NoStyleEncoder,
     NotFound,
     Overloaded,
-    PictureError,
-    PictureTooLarge,
     TooManyStyleImages,
     UnknownStyleImage,
-    UnsupportedCoding,
-    UnsupportedPicture,
 )
 
 router = APIRouter(prefix="/v1/styles", tags=["styles"])
 
 Handle = Annotated[str, Path(description="Handle of a style image.", examples=[EXAMPLE_HANDLE])]
 NO_STORE = {"Cache-Control": "no-store"}
-PROBLEMS = (
-    EmptyBody,
-    MalformedBody,
-    BodyTooLarge,
-    PictureTooLarge,
-    UnsupportedPicture,
-    UnsupportedCoding,
-    AnimatedPicture,
-    InvalidOption,
-    NoStyleEncoder,
-    PictureError,
-    TooManyStyleImages,
-    Overloaded,
-    ModelUnavailable,
-    DeadlineExceeded,
-    DescriptorUnavailable,
-    *MAKING,
-)
+PROBLEMS = (*IMAGE_PROBLEMS, NoStyleEncoder, TooManyStyleImages, ModelUnavailable, DescriptorUnavailable, *MAKING)
 
 
 REFINING_PROBLEMS = (

@@ -15,7 +15,7 @@ from app.api.http.auth import owner_of
 from app.api.http.deadline import finished_by
 from app.api.http.disconnect import while_connected
 from app.api.http.etag import if_none_match, matches
-from app.api.http.openapi import problems, stylize_body, stylize_parameters, stylized_image_response
+from app.api.http.openapi import IMAGE_PROBLEMS, problems, stylize_body, stylize_parameters, stylized_image_response
 from app.api.jobs.creation import MAKING, idempotency_key, prefers_later, stylize_later
 from app.api.jobs.openapi import accepted_response, idempotency_parameter, prefer_parameter
 from app.api.service import Service, service_of
@@ -26,24 +26,13 @@ from app.api.stylize.result_cache import Source, StylizedImage
 from app.api.stylize.result_key import digest, etag_of, result_key
 from app.api.stylize.upload import Photo, receive_photo
 from app.errors import (
-    AnimatedPicture,
-    BodyTooLarge,
-    DeadlineExceeded,
-    EmptyBody,
     EngineFailed,
-    InvalidOption,
-    MalformedBody,
     ModelUnavailable,
     NoStyleEncoder,
     NotAcceptable,
     OutOfMemory,
-    Overloaded,
-    PictureError,
-    PictureTooLarge,
     UnknownStyle,
     UnknownStyleImage,
-    UnsupportedCoding,
-    UnsupportedPicture,
 )
 from app.imaging.encode import FORMATS
 
@@ -57,24 +46,14 @@ CACHE_STATUS: Mapping[Source, str] = {
 }
 
 PROBLEMS = (
-    EmptyBody,
-    MalformedBody,
+    *IMAGE_PROBLEMS,
     NotAcceptable,
-    BodyTooLarge,
-    PictureTooLarge,
-    UnsupportedPicture,
-    UnsupportedCoding,
-    AnimatedPicture,
-    InvalidOption,
     UnknownStyle,
     UnknownStyleImage,
     NoStyleEncoder,
-    PictureError,
     EngineFailed,
-    Overloaded,
     OutOfMemory,
     ModelUnavailable,
-    DeadlineExceeded,
     *MAKING,
 )
 
