@@ -255,8 +255,8 @@ class ResultExpired(RequestError):
 
 
 class TooManyRequests(RequestError):
-    """Too many jobs or style images per minute for one principal, or too many requests without a valid key; retry after
-    `Retry-After` seconds."""
+    """Too many jobs or style images per minute for one principal, too many live sessions of it, or too many requests
+    without a valid key; retry after `Retry-After` seconds."""
 
     status = 429
     slug = "too-many-requests"

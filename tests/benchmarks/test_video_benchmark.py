@@ -50,7 +50,8 @@ def test_a_shift_by_whole_small_pixels_is_found(photo):
 
 def test_where_nothing_moves_no_shift_is_found(photo):
     frame = photo + torch.randn(photo.shape, generator=torch.Generator().manual_seed(0)) * 2 / 255
-    assert torch.equal(video.found_flow(photo, frame), video.grid(96, 128)[None])
+    shifts = (video.found_flow(photo, frame) - video.grid(96, 128)) * torch.tensor([64, 48])
+    assert shifts.abs().mean() < 0.1
 
 
 def test_what_stays_is_kept_and_a_cut_is_not(photo):
