@@ -1,7 +1,7 @@
 """The grammar of a blend: `starry_night`, or `starry_night:0.7,great_wave:0.3`. The route and the command share it.
 
-A style image has a handle in place of an id, `style:` and 32 hex digits: more than any weight has, so
-`style:0123456789abcdef0123456789abcdef:0.7` can be read in one way only.
+A style image is named by its handle, `style:` and 32 hex digits. No weight has as many digits, so
+`style:0123456789abcdef0123456789abcdef:0.7` is not ambiguous.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def parse_blend(
 def parse_weights(
     text: str, known: Collection[str], nearest: Callable[[str], Sequence[str]] | None = None
 ) -> dict[str, float]:
-    """As `parse_blend`, with the weights as they are given."""
+    """Like `parse_blend`, but with the weights as written."""
     weights: dict[str, float] = {}
     for part in text.split(","):
         style, weight = split(part)
@@ -57,14 +57,14 @@ def parse_weights(
 
 
 def normalised(weights: Mapping[Style, float]) -> dict[Style, float]:
-    """The same, summing to 1."""
+    """The weights, scaled to sum to 1."""
     # Exact, so that the order in which they are given changes nothing.
     total = math.fsum(weights.values())
     return {style: weight / total for style, weight in weights.items()}
 
 
 def split(part: str) -> tuple[str, str | None]:
-    """A style as it was written, and its weight; None without a colon."""
+    """The style and its weight, as written; the weight is None if there is no colon."""
     part = part.strip()
     handle = HANDLE.match(part)
     named = len(handle[0]) if handle else 0
@@ -73,7 +73,7 @@ def split(part: str) -> tuple[str, str | None]:
 
 
 def handles_in(text: str) -> list[str]:
-    """The handles in a blend, whatever else is wrong with it."""
+    """The handles in a blend, which may be invalid otherwise."""
     styles = [split(part)[0] for part in text.split(",")]
     return [style for style in styles if HANDLE.fullmatch(style)]
 

@@ -29,11 +29,13 @@ WARM_UPS = 3
 
 
 class CudaGraph:
-    """A recorded run with its buffers on both sides. `paint` may be called by several threads, which take turns.
+    """A recorded run, with its buffers on the host and the device. `paint` may be called by several threads, which take
+    turns.
 
     Args:
         features: of gamma and beta.
-        device: the buffers' own; where it is a GPU, those of this side are pinned, so that copies need no thread.
+        device: where the run is recorded; for a GPU, the buffers on the host are pinned, so that copies are
+            asynchronous.
     """
 
     def __init__(self, network: Network, shape: Shape, features: int, device: torch.device, record: Record) -> None:
@@ -72,7 +74,7 @@ class CudaGraph:
             return list(self._painted_here[: len(pictures)].numpy().copy())
 
     def _fill(self, pictures: Sequence[Pixels], gamma: Tensor, beta: Tensor) -> None:
-        """The buffers of this side; what is left of the batch repeats the last picture, which changes no other."""
+        """Fill the buffers on the host. The rest of the batch repeats the last picture, which affects no other."""
         places, gammas, betas = self._here
         last = len(pictures) - 1
         view = places.numpy()
@@ -100,7 +102,7 @@ class CudaGraph:
 
 
 def eight_bit(network: Network, pictures: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Tensor, Tensor]:
-    """Paint (B, H, W, 3) of uint8 -> the same rounded, and the sum of all values, which is finite if each of them is.
+    """Stylize (B, H, W, 3) uint8: the result, rounded, and the sum of all values, which is finite if each of them is.
 
     Nothing here waits for the device.
     """
@@ -115,7 +117,7 @@ def eight_bit(network: Network, pictures: Tensor, gamma: Tensor, beta: Tensor) -
 class CudaRecorder:
     """Records with CUDA graphs, which share one pool for the memory between their inputs and outputs.
 
-    They may: they are played one after the other, and what one has painted is copied away before the next.
+    That is safe: they are replayed one after the other, and each result is copied before the next replay.
     """
 
     def __init__(self) -> None:
@@ -150,5 +152,5 @@ def cuda_graph_cache(network: Network, features: int, device: torch.device) -> C
 
 @cache
 def recording_thread() -> ThreadPoolExecutor:
-    """One for all models: a process may record one thing at a time."""
+    """The thread that records, shared by all models: a process can record one graph at a time."""
     return ThreadPoolExecutor(1, thread_name_prefix="capture")

@@ -1,7 +1,7 @@
 """Which recorded runs of a network are kept for a GPU, and when another is worth making: bookkeeping, without torch.
 
 A run is recorded for one shape of input. Height and width are the picture's own: instance norm takes its statistics of
-the whole picture, so one that is padded to a common size would be painted otherwise. Samples of a batch do not
+the whole picture, so padding it to a common size would change the result. Samples of a batch do not
 affect each other, so a batch may be padded to a size that has a recording.
 """
 
@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Shape:
-    """Of a recorded run: pictures, and the height and width of each."""
+    """Shape of a recorded run: number of pictures, and the height and width of each."""
 
     batch: int
     height: int
@@ -49,7 +49,7 @@ Recording = TypeVar("Recording")
 
 
 def batch_for(pictures: int) -> int:
-    """The smallest recorded batch that so many pictures fit into; themselves beyond the largest."""
+    """The smallest recorded batch into which that many pictures fit; their number if it exceeds the largest."""
     return next((batch for batch in BATCHES if batch >= pictures), pictures)
 
 
@@ -57,8 +57,8 @@ class CudaGraphCache(Generic[Recording]):
     """Recorded runs by shape, made in the background, the least recently used forgotten first. Thread-safe.
 
     Args:
-        make: records a run of a shape; may raise whatever it likes.
-        background: where it is called, one call after the other.
+        make: records a run of a shape; may raise any exception.
+        background: the executor that calls `make`, one call at a time.
         most, most_megapixels: limits on what is kept.
     """
 
@@ -80,7 +80,7 @@ class CudaGraphCache(Generic[Recording]):
         self._making: set[Shape] = set()
 
     def find(self, pictures: int, height: int, width: int) -> Recording | None:
-        """A recording for so many pictures of that size, if there is one; None until then, and one may be made."""
+        """The recording for that many pictures of that size; None if there is none, and one may be made then."""
         shape = Shape(batch_for(pictures), height, width)
         with self._lock:
             if (kept := self._kept.get(shape)) is not None:
@@ -125,7 +125,7 @@ class CudaGraphCache(Generic[Recording]):
                 self._forget()
 
     def _forget(self) -> None:
-        """Take out what is over the bounds. Its memory is free once nobody paints with it any more."""
+        """Remove recordings beyond the limits. Their memory is freed when nothing uses them any more."""
         while len(self._kept) > self._most or sum(shape.megapixels for shape in self._kept) > self._most_megapixels:
             shape, _ = self._kept.popitem(last=False)
             self._seen.pop(shape, None)

@@ -59,7 +59,7 @@ class Engine:
         queue_megapixels: limit on what is admitted and not yet done.
         batch_pictures: maximum number of pictures in a batch.
         stall_seconds: how long one batch may take before `health` calls the engine dead.
-        live_share: as `Scheduler` has it.
+        live_share: as in `Scheduler`.
         clock: monotonic, in seconds; deadlines are points on it.
     """
 
@@ -276,14 +276,14 @@ class Engine:
         return not isinstance(outcome, PasticheError)
 
     def _abandon(self) -> None:
-        """Fail what still waits: the thread has ended."""
+        """Fail all waiting requests, since the thread has ended."""
         with self._wake:
             waiting = self._scheduler.drain()
         fail_all(waiting, ModelUnavailable, "The service is stopping; send the request again.")
 
 
 def deliver(works: list[Work], outcomes: list[Outcome]) -> None:
-    """Answer every future; those without an outcome were in the engine's hands when its thread died."""
+    """Resolve every future. Those without an outcome were being processed when the thread died."""
     for index, work in enumerate(works):
         outcome = (
             outcomes[index]
@@ -297,7 +297,7 @@ def deliver(works: list[Work], outcomes: list[Outcome]) -> None:
 
 
 def fail_all(works: list[Work], problem: type[PasticheError], detail: str) -> None:
-    """Answer futures that wait with a problem each, unless their client has left."""
+    """Fail pending futures, each with a problem of its own, unless their client has left."""
     for work in works:
         if work.future.set_running_or_notify_cancel():
             work.future.set_exception(problem(detail))

@@ -1,4 +1,4 @@
-"""Memory that is not there, and memory that can be given back.
+"""Recognising that memory has run out, and giving unused memory back.
 
 Without importing torch: a worker whose tasks do not need it does not load it for this.
 """

@@ -50,7 +50,7 @@ class OpenVinoGraph:
     """A compiled generator. `paint` may be called by several threads, which then take turns."""
 
     def __init__(self, generator: Trunk, dtype: torch.dtype, threads: int, kept: bytes | None = None) -> None:
-        """As `CompiledGraph` has it."""
+        """Arguments and errors are those of `CompiledGraph`."""
         self._generator = generator
         self._has_grain = isinstance(generator, Compact)
         self._compiled = CompiledGraph(self._lowered, dtype, threads, kept)
@@ -61,7 +61,7 @@ class OpenVinoGraph:
         return lower(self._generator)
 
     def export(self) -> bytes:
-        """As `CompiledGraph` has it."""
+        """See `CompiledGraph.export`."""
         return self._compiled.export()
 
     def paint(self, picture: Pixels, gamma: Tensor, beta: Tensor) -> Pixels:
@@ -87,17 +87,17 @@ class OpenVinoGraph:
 
 
 def first_byte(outputs: Arrays) -> int:
-    """By which the stub of a painting is ahead of its ticket; 0 where there is no painting."""
+    """The difference between stub and ticket: the first byte of the result, 0 if it is empty."""
     return int(outputs["painting"].ravel()[:1].sum())
 
 
 def compile_graph(generator: Generator, device: Device, gamma: Tensor, beta: Tensor) -> OpenVinoGraph | None:
-    """The graph of a generator in float32, if there is one and it paints what the generator paints.
+    """The compiled graph of a float32 generator; None if there is none, and the generator itself is to be used.
 
-    Otherwise the generator itself is used.
+    That is so where it cannot be compiled, or its results differ from the generator's.
 
     Args:
-        gamma, beta: (1, features) of a style to try it with.
+        gamma, beta: (1, features) of the style for which the results are compared.
     """
     if not isinstance(generator, Trunk):
         return None
@@ -116,7 +116,7 @@ def compile_graph(generator: Generator, device: Device, gamma: Tensor, beta: Ten
 def tried_graph(
     generator: Trunk, device: Device, gamma: Tensor, beta: Tensor, kept: bytes | None = None
 ) -> OpenVinoGraph | None:
-    """A graph, `kept` or newly compiled; None if there is none, or if it paints something else."""
+    """The graph, read from `kept` or compiled; None if that fails, or its results differ from the generator's."""
     try:
         graph = OpenVinoGraph(generator, device.dtype, device.threads, kept)
         decibels = agreement(graph, generator, gamma, beta)
@@ -130,7 +130,7 @@ def tried_graph(
 
 
 def graph_key(generator: Trunk, device: Device) -> str:
-    """A name for all that a compiled graph depends on."""
+    """Key of a compiled graph in the cache: a hash of everything that it depends on."""
     return key_of(fingerprint.of_generator(generator), repr(options(device.dtype, device.threads)), *compiled_by())
 
 
@@ -157,7 +157,7 @@ def agreement(graph: OpenVinoGraph, generator: Generator, gamma: Tensor, beta: T
 
 
 def padded_to_multiple(picture: Pixels, multiple: int, smallest: int, margin: int) -> Pixels:
-    """As `pad_to_multiple` has it, for (H, W, 3)."""
+    """Like `pad_to_multiple`, for (H, W, 3)."""
     short = [(0, max(0, smallest - edge)) for edge in picture.shape[:2]]
     if np.any(short):
         picture = np.pad(picture, (*short, (0, 0)), mode="edge")
@@ -168,7 +168,7 @@ def padded_to_multiple(picture: Pixels, multiple: int, smallest: int, margin: in
 
 
 def grain_of(height: int, width: int) -> NDArray[np.float32]:
-    """As `grain` has it."""
+    """Like `grain`, as an array."""
     if max(height, width) > GRAIN_EDGE:
         return made_grain(height, width)
     return np.ascontiguousarray(kept_grain()[:height, :width])

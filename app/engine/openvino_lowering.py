@@ -41,13 +41,13 @@ def lower(generator: Trunk) -> ov.Model:
 
     Its outputs: `painting` like `picture`, rounded to the nearest; `total` (1,), the sum of the values that were
     rounded, which is finite if all of them are; and `stub` (1,) int32, the ticket plus the first byte of the result,
-    by which it is known as that of this picture.
+    which shows that the result is this picture's.
     """
     return Lowering(generator).model()
 
 
 class Lowering:
-    """One generator while it is being lowered."""
+    """Lowers one generator, once."""
 
     def __init__(self, generator: Trunk) -> None:
         self._trunk = generator
@@ -82,7 +82,7 @@ class Lowering:
         return op.concat([op.space_to_depth(x, "depth_first", 2), self._grain], 1)
 
     def paint(self, x: Node) -> Node:
-        """As `Trunk.paint` has it."""
+        """See `Trunk.paint`."""
         x = op.relu(self.conv_norm(self._trunk.entry, x))
         for layer in cast(Iterable[ConvNorm], self._trunk.down):
             x = op.relu(self.conv_norm(layer, x))
@@ -126,7 +126,7 @@ class Lowering:
 
 
 def convolution(layer: ConvNorm, x: Node) -> Node:
-    """The convolution of a layer as it stands there."""
+    """The convolution of a layer, without rearranging it."""
     if layer.enlarge > 1:
         x = enlarged(x, layer.enlarge)
     x = bordered(x, layer.conv.kernel_size[0] // 2, "reflect")
@@ -137,8 +137,8 @@ def enlarging_convolution(layer: ConvNorm, x: Node) -> Node:
     """A 3x3 convolution after an enlargement to twice the size, done before it: with 4 of 9 multiplications.
 
     Of the three positions of a kernel along an edge of the enlarged picture, two lie on the same small position. So
-    each of the four places in a small position has a 2x2 kernel of its own, whose values are sums. What the border
-    mirrors is in the same small position, too: the small border repeats its edge.
+    each of the four places in a small position has a 2x2 kernel of its own, whose values are sums. A mirrored pixel
+    lies in the same small position as its source, so the small picture is padded with its edge.
     """
     wide = kernels(layer)
     parts = []
@@ -166,10 +166,10 @@ def folded_convolution(layer: ConvNorm, x: Node) -> Node:
 
 
 def channels_last(row: Node, width: int) -> Node:
-    """A row (1, width, 1, 1), made to lie in memory as convolutions leave their pictures.
+    """A row (1, width, 1, 1) in the memory layout that convolutions produce.
 
-    The values stay as they are: an identity convolution brings them there. Where a picture and its row lie in different
-    ways, OpenVINO turns the picture around before the sum and back after it, which is a tenth of the whole time.
+    An identity convolution changes the layout and keeps the values. If a picture and its row have different layouts,
+    OpenVINO reorders the picture before the sum and again after it, which takes a tenth of the whole time.
     """
     if width % LANES:
         return row

@@ -1,4 +1,4 @@
-"""Graphs compiled for this processor by OpenVINO, and what is to be known about running them."""
+"""Compiling graphs for this processor with OpenVINO, and running them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CompiledGraph:
     """A graph that is compiled or read when it is made, and compiled again where memory has run out.
 
     The graph has an input `ticket` (1,) int32, and an output `stub` (1,) int32: the ticket plus a number that is
-    computed from its other outputs, by which these are known as those of this call.
+    computed from its other outputs, which shows that they are this call's.
 
     Args:
         lower: makes the graph, an `openvino.Model`.
@@ -76,8 +76,8 @@ class CompiledGraph:
             number_of: the number that the stub is ahead of the ticket, computed from the outputs.
 
         Raises:
-            MemoryError: there is no result. OpenVINO says nothing where its memory does not suffice: what the call
-                before left is still there then, which may be another client's. The ticket tells them apart.
+            MemoryError: there is no result. When memory runs out, OpenVINO reports nothing and leaves the previous
+                call's outputs, which may be another client's. The ticket tells them apart.
         """
         if self._request is None:
             self._prepare()
@@ -93,12 +93,12 @@ class CompiledGraph:
         return outputs
 
     def release_memory(self) -> None:
-        """Give back what the largest picture so far took: OpenVINO would keep it. The outputs go with it."""
+        """Free the memory of the largest picture so far, which OpenVINO would keep. The outputs are freed, too."""
         self._compiled.release_memory()
 
 
 def options(dtype: torch.dtype, threads: int) -> dict[str, str | int | bool]:
-    """How OpenVINO compiles."""
+    """Options of OpenVINO's compiler."""
     return {
         "INFERENCE_PRECISION_HINT": PRECISIONS[dtype],
         "INFERENCE_NUM_THREADS": threads,
@@ -113,7 +113,7 @@ def options(dtype: torch.dtype, threads: int) -> dict[str, str | int | bool]:
 def openvino_core() -> Any:
     """The OpenVINO runtime. Imported late, since that takes a second, and with its telemetry silenced.
 
-    Each import of it would report itself to a host on the internet, through a package that it takes for optional.
+    Each import would report to a host on the internet, through a package that is optional for OpenVINO.
     """
     silenced: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
     silenced.setdefault("openvino_telemetry", None)  # which makes its import fail

@@ -55,9 +55,9 @@ def lower_statistics(network: Descriptor, encoder: StyleEncoder) -> ov.Model:
 
 
 def with_entry(entry: nn.Conv2d, first: nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """Kernel and bias of the first layer for pixels in 0..255: the entry, which is linear, becomes a part of it.
+    """Kernel and bias of the first layer for pixels in 0..255, with the linear preprocessing folded in.
 
-    That holds where borders are mirrored; with zeros, they would be others.
+    This needs mirrored borders: zeros would not be zero after the preprocessing.
     """
     kernel = torch.einsum("oeij,ec->ocij", first.weight.float(), entry.weight[:, :, 0, 0].float())
     bias = bias_of(first) + first.weight.float().sum(dim=(2, 3)) @ bias_of(entry)

@@ -29,11 +29,11 @@ def paint_or_explain(
 ) -> list[Outcome]:
     """For each image the result, or the problem that its client gets.
 
-    Out of memory, the batch is halved until the halves fit; a single picture is tried twice. Any other
-    exception is the problem of all pictures that ran together.
+    If memory runs out, the batch is halved until the halves fit; a single picture is tried twice. Any other exception
+    fails all pictures that ran together.
 
     Args:
-        repainted: as `Stylizer.paint` has it.
+        repainted: as in `Stylizer.paint`.
         again: whether these pictures may be tried once more if there is only one.
     """
     try:

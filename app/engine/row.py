@@ -14,7 +14,7 @@ from app.engine import fingerprint
 
 @dataclass(frozen=True)
 class Row:
-    """Stands in a blend where the id of a model's style may stand. Equal rows are equal styles, whatever their names.
+    """Takes the place of a style's id in a blend. Rows of equal values are equal, whatever their names.
 
     Attributes:
         name: what a client calls it.
@@ -36,7 +36,7 @@ class Row:
 
     @classmethod
     def from_bytes(cls, name: str, data: bytes) -> Self:
-        """Of what `to_bytes` has made."""
+        """The inverse of `to_bytes`."""
         whole = torch.from_numpy(np.frombuffer(data, "<f4").astype(np.float32))
         gamma, beta = whole.chunk(2)
         return cls(name, gamma, beta)

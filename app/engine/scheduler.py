@@ -4,8 +4,8 @@ The life of a ticket: `admit` -> (the picture is decoded) -> `submit` -> `next_b
 ends it at any stage before the batch, `expire` while it waits, and `drain` ends all that waits. A ticket ends
 exactly once, and its megapixels are free from then on.
 
-Frames of live sessions have a line of their own beside that of single pictures. While both wait, live has its share
-of the engine and no more; while no picture waits, it may have all of it.
+Frames of live sessions have a queue of their own. While pictures wait as well, live frames get their share of the
+engine and no more; otherwise they may use all of it.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ class Scheduler(Generic[Payload]):
         return True
 
     def expire(self, now: float) -> list[Payload]:
-        """Drop what waits past its deadline; the payloads, for their clients to be told."""
+        """Drop pictures that wait past their deadline. Returns their payloads, so that their clients can be told."""
         return [self._drop(ticket) for ticket in list(self._waiting) if ticket.deadline <= now]
 
     def drain(self) -> list[Payload]:

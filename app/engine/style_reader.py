@@ -29,7 +29,8 @@ _log = structlog.get_logger(__name__)
 
 
 class StyleReader:
-    """A style encoder with the loss network that it looks through, on the CPU. It takes both over.
+    """A style encoder and the loss network whose features it reads, on the CPU. Both are taken over, and may be
+    converted.
 
     The loss network is compiled by OpenVINO where that is there, which takes a third of a second, and then needs a
     third of torch's time. It computes in bfloat16 where the processor can, which moves a code by a hundredth of its
@@ -82,7 +83,7 @@ class CompiledStatistics:
         return lower_statistics(self._network, self._encoder)
 
     def __call__(self, picture: Pixels) -> Tensor:
-        """As `StyleEncoder.statistics` has them, (1, size), of (H, W, 3). Raises MemoryError."""
+        """The statistics (1, size) of `StyleEncoder.statistics` for (H, W, 3). Raises MemoryError."""
         with self._graph.turn:
             outputs = self._graph.infer({"picture": picture[None]}, finite_outputs)
             moments = [self._of_layer(layer, outputs, *picture.shape[:2]) for layer in self._encoder.layers]
@@ -97,12 +98,12 @@ class CompiledStatistics:
 
 
 def finite_outputs(outputs: Arrays) -> int:
-    """By which the stub is ahead of its ticket."""
+    """The difference between stub and ticket: the number of outputs whose values are all finite."""
     return sum(bool(np.isfinite(values).all()) for name, values in outputs.items() if name != STUB)
 
 
 def compile_statistics(network: Descriptor, encoder: StyleEncoder, dtype: torch.dtype) -> CompiledStatistics | None:
-    """None where it cannot be compiled, or reads something else than torch; which reads it then."""
+    """The compiled network; None if it cannot be compiled, or its results differ from torch's, which is used then."""
     steps = np.arange(TRIED_EDGE)
     picture = np.stack(np.broadcast_arrays(4 * steps[:, None], 4 * steps, steps[:, None] * steps % 256), 2)
     picture = picture.astype(np.uint8)

@@ -34,7 +34,7 @@ RECORDED_BATCH = 8  # up to which batches of that size are recorded before the f
 
 
 class Stylizer:
-    """One model, ready for use. It takes the modules over: it moves and converts them.
+    """One model, ready for use. The modules passed in are moved and converted.
 
     Args:
         generator: the network, weights loaded.
@@ -162,9 +162,9 @@ class Stylizer:
         return list(painted.cpu().numpy())
 
     def warm(self, batches: int = 2) -> None:
-        """Run a representative batch as often as that: the kernels are prepared by the first, the last is timed.
+        """Run a representative batch that many times: the first prepares the kernels, the last is timed.
 
-        One run is enough where the engine is running already and knows its speed better.
+        One run is enough if the engine is running already and has measured its speed.
         """
         if self._captures:
             sizes = [Shape(batch, WARM_EDGE, WARM_EDGE) for batch in BATCHES if batch <= RECORDED_BATCH]
@@ -191,7 +191,7 @@ def mean(a: Pixels, b: Pixels) -> Pixels:
 
 
 def own(blend: Blend) -> dict[str, float]:
-    """The part of a blend that is of the model's own styles."""
+    """The part of a blend that consists of the model's own styles."""
     return {style: weight for style, weight in blend.items() if isinstance(style, str)}
 
 

@@ -56,7 +56,7 @@ def root(request: Request) -> str:
 
 
 def meaning(kind: type[PasticheError]) -> str:
-    """Its description, as the code has it."""
+    """The description of a kind of problem: the docstring of its class."""
     if kind is PasticheError:
         return "Something unexpected happened in the service. The log has it, under the request's id."
     return " ".join((kind.__doc__ or kind.title).split())
