@@ -21,10 +21,10 @@ class Commands(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = Loaded({**dict.fromkeys(NAMES), **self.commands})
+        self.commands = LazyCommands({**dict.fromkeys(NAMES), **self.commands})
 
 
-class Loaded(UserDict[str, Any]):
+class LazyCommands(UserDict[str, Any]):
     """Commands by name; None stands for one that is not imported yet."""
 
     def __getitem__(self, name: str) -> Any:

@@ -1,7 +1,7 @@
 """Several pictures at once on a CPU, each in a thread of its own.
 
-Threads that share a picture wait for each other at every layer, and so for whatever else runs on the other's core.
-Where there are as many pictures as threads, none has to.
+Threads that share a picture wait for each other at every layer, and so for whatever else runs on the other's core. With
+a picture for each thread, none has to wait.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app.imaging.picture import Pixels
 from app.nets.generators import Generator
 
 # More are rarely filled by pictures of one size, and a process for every four to eight threads does better.
-MAX_LANES = 4
+MAX_REPLICAS = 4
 
 
 class Replicas:
@@ -45,12 +45,12 @@ class Replicas:
 
 
 def compile_replicas(generator: Generator, device: Device, gamma: Tensor, beta: Tensor) -> Replicas | None:
-    """A replica for every thread of the device, if there are a few threads and all graphs can be used.
+    """A replica for every thread of the device; None for a single thread, for many, or if a graph cannot be used.
 
     Args:
-        gamma, beta: as `compile_graph` has them.
+        gamma, beta: as in `compile_graph`.
     """
-    if not 2 <= device.threads <= MAX_LANES:
+    if not 2 <= device.threads <= MAX_REPLICAS:
         return None
     single = replace(device, threads=1)
     graphs = [compile_graph(generator, single, gamma, beta) for _ in range(device.threads)]

@@ -12,7 +12,19 @@ from PIL.JpegImagePlugin import JpegImageFile
 from app.errors import UnsupportedPicture
 from app.imaging.container import MAX_PROFILE_BYTES, StoredHeader, cut_off, damaged, decoder_errors
 from app.imaging.cost import Cost
-from app.imaging.jpeg_markers import APP1, APP2, COM, EOI, FRAMES, SOS, Frame, Segment, frame_of, scanned, segments
+from app.imaging.jpeg_markers import (
+    APP1,
+    APP2,
+    COM,
+    EOI,
+    FRAMES,
+    SOS,
+    FrameHeader,
+    Segment,
+    frame_of,
+    scanned,
+    segments,
+)
 from app.imaging.orientation import EXIF_PREFIX, XMP_PREFIX, orientation
 from app.imaging.resize import resample
 
@@ -62,7 +74,7 @@ def read_header(data: bytes) -> JpegHeader:
         PictureError: the structure is broken.
         UnsupportedPicture: lossless, arithmetic-coded, hierarchical or not 8 bits deep.
     """
-    frame: Frame | None = None
+    frame: FrameHeader | None = None
     exif = xmp = b""
     scans = passes = 0
     whole = False
@@ -87,7 +99,7 @@ def read_header(data: bytes) -> JpegHeader:
     return JpegHeader(frame.width, frame.height, turned, passes=passes, coefficients=kept, coded_bytes=len(data))
 
 
-def _checked(frame: Frame) -> Frame:
+def _checked(frame: FrameHeader) -> FrameHeader:
     if frame.marker not in HUFFMAN_DCT_FRAMES or frame.depth != 8 or len(frame.samples) not in (1, 3, 4):
         raise UnsupportedPicture(
             "Only baseline and progressive JPEG with 8 bits and 1, 3 or 4 channels can be read.",

@@ -29,7 +29,7 @@ class Segment(NamedTuple):
     end: int
 
 
-class Frame(NamedTuple):
+class FrameHeader(NamedTuple):
     """A frame header: width and height in pixels, and the samples of each component by its id."""
 
     marker: int
@@ -43,7 +43,7 @@ class Frame(NamedTuple):
         return self.marker == PROGRESSIVE
 
 
-def read_frame(marker: int, body: bytes) -> Frame:
+def read_frame(marker: int, body: bytes) -> FrameHeader:
     """Raises PictureError."""
     if len(body) < 6 or len(body) < 6 + 3 * body[5]:
         raise damaged("short frame header")
@@ -51,7 +51,7 @@ def read_frame(marker: int, body: bytes) -> Frame:
     rates = {body[at]: (body[at + 1] >> 4, body[at + 1] & 15) for at in range(6, 6 + 3 * components, 3)}
     most_x, most_y = (max((rate[axis] for rate in rates.values()), default=0) or 1 for axis in (0, 1))
     samples = {name: width * height * x * y // (most_x * most_y) for name, (x, y) in rates.items()}
-    return Frame(marker, depth, width, height, samples)
+    return FrameHeader(marker, depth, width, height, samples)
 
 
 def scanned(body: bytes) -> tuple[bytes, int, int, int]:
@@ -69,7 +69,7 @@ def scanned(body: bytes) -> tuple[bytes, int, int, int]:
 class Coverage:
     """Which coefficients the scans have brought completely so far."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: FrameHeader) -> None:
         self._progressive = frame.progressive
         self._missing = dict.fromkeys(frame.samples, (1 << COEFFICIENTS) - 1)
 
@@ -136,7 +136,7 @@ def segments(data: bytes) -> list[Segment]:
     return [*found[:pieces], Segment(EOI, end, end, end)]
 
 
-def frame_of(found: list[Segment], data: bytes) -> Frame:
+def frame_of(found: list[Segment], data: bytes) -> FrameHeader:
     """Raises PictureError."""
     for marker, _, body, end in found:
         if marker in FRAMES:

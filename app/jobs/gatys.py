@@ -50,8 +50,12 @@ _log = structlog.get_logger(__name__)
 
 
 class GatysStart(BaseModel):
-    """A generator's image to start from: `model` is a label, `name@version`, and the blend's weights sum to 1; it and
-    the rows are as `packed` has them."""
+    """A generator's image to start from.
+
+    Attributes:
+        model: label, `name@version`.
+        blend, rows: as in `packed`; the weights sum to 1.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 

@@ -66,7 +66,7 @@ class RefinementTask:
             base = self._load(params.model)
             generator = digest_of(base.generator)
             image, reading = self._kept(context, params.hash, generator)
-            refined = refine(self._refinement(base, image, reading, params.seconds), Watch(context))
+            refined = refine(self._refinement(base, image, reading, params.seconds), StepReport(context))
         context.check()
         if refined.better:
             self._replace(context, params.hash, generator, refined)
@@ -121,7 +121,7 @@ class RefinementTask:
         return read_descriptor(self._settings)
 
 
-class Watch:
+class StepReport:
     """Reports steps to the job. Raises JobCancelled, LeaseLost; HandedOver: another worker begins again."""
 
     def __init__(self, context: JobContext) -> None:

@@ -34,7 +34,7 @@ class StylizeParams(BaseModel):
 
     Attributes:
         model: label, `name@version`.
-        blend, rows: as `packed` has them; the weights sum to 1.
+        blend, rows: as in `packed`; the weights sum to 1.
         stroke: size of the strokes, as `painted_size` takes it.
         size: longer edge in pixels, None for the photo's own up to the limit.
     """

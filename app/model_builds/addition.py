@@ -41,7 +41,7 @@ from app.registry.manifest import Appended, Origin
 from app.registry.publish import Draft, draft_addition, now
 from app.registry.repository import WEIGHTS, Model, read_verified
 from app.training.checkpoint import Checkpoint
-from app.training.gates import Findings, Painted, judge_golden, judge_tensors
+from app.training.gates import Findings, JudgedStyles, judge_golden, judge_tensors
 from app.training.objective import Objective
 from app.training.paintings import StyleImage
 from app.training.photos import open_rgb, read_picture
@@ -208,7 +208,7 @@ def finish(addition: Addition, pictures: Pictures, trainer: RowTrainer, watch: G
     compare_with_base(findings, addition.base, draft)
     places = {style: (row, row) for row, style in enumerate(addition.ids)}
     photos = [picture.to(addition.device) for picture in pictures.judged()]
-    return pass_gates(draft, findings, Painted(trainer.generator, rows, objective, places, photos), watch)
+    return pass_gates(draft, findings, JudgedStyles(trainer.generator, rows, objective, places, photos), watch)
 
 
 def draw_up(addition: Addition, pictures: Pictures, trainer: RowTrainer, rows: StyleRows, scores: Scores) -> Draft:

@@ -9,7 +9,7 @@ from pathlib import Path
 from app.model_builds.scores import mean_losses
 from app.registry.manifest import Manifest
 from app.registry.publish import Draft
-from app.training.gates import Findings, Painted, Report, judge_files, judge_losses, judge_paintings
+from app.training.gates import Findings, JudgedStyles, Report, judge_files, judge_losses, judge_paintings
 
 # Of the gates' work: scoring, which comes before them, takes what is left.
 PAINTINGS_BEGIN = 0.3
@@ -43,7 +43,7 @@ class Candidate:
         return root / manifest.name / str(manifest.version)
 
 
-def pass_gates(draft: Draft, findings: Findings, painted: Painted, watch: Callable[[float], None]) -> Candidate:
+def pass_gates(draft: Draft, findings: Findings, painted: JudgedStyles, watch: Callable[[float], None]) -> Candidate:
     """The gates that are the same for every version, and the report into the manifest.
 
     Args:

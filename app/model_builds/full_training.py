@@ -30,7 +30,7 @@ from app.nets.norm import StyleRows
 from app.registry.manifest import Architecture
 from app.registry.publish import Draft, draft
 from app.registry.repository import Model
-from app.training.gates import Findings, Painted
+from app.training.gates import Findings, JudgedStyles
 from app.training.objective import Objective
 from app.training.paintings import StyleImage
 from app.training.photos import Photos, read_picture
@@ -157,7 +157,7 @@ def finish(training: FullTraining, trainer: StyleTrainer, watch: GatesWatch) -> 
     version = draw_up(training, trainer, generator, rows, scores)
     places = {style: (row, row) for row, style in enumerate(training.ids)}
     photos = [picture.to(training.device) for picture in Pictures(trainer.photos, training.unseen).judged()]
-    return pass_gates(version, Findings(), Painted(generator, rows, objective, places, photos), watch)
+    return pass_gates(version, Findings(), JudgedStyles(generator, rows, objective, places, photos), watch)
 
 
 def draw_up(

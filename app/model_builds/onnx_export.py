@@ -39,13 +39,13 @@ class AnySize(nn.Module):
         self.generator = generator
 
     def forward(self, picture: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-        """As `Generator.forward` has it."""
+        """See `Generator.forward`."""
         padded = self.enlarged(self.enlarged(picture, -2), -1)
         painted = self.generator.paint(padded, self.generator.split(gamma, beta))
         return self.generator.within(painted, *picture.shape[-2:])
 
     def enlarged(self, x: Tensor, dim: int) -> Tensor:
-        """As `pad_to_multiple` has it, along one dimension."""
+        """Like `pad_to_multiple`, along one dimension."""
         multiple, margin = self.generator.multiple, self.generator.margin
         edge = x.shape[dim]
         repeated = torch.sym_max(edge, self.generator.smallest)  # type: ignore[no-untyped-call]

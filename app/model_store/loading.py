@@ -21,7 +21,7 @@ class Loaded:
     """A version and its stylizer: not warmed up, but checked with the golden image.
 
     Attributes:
-        generator_sha256: as app.registry.encoders.digest_of has it.
+        generator_sha256: from `app.registry.encoders.digest_of`.
     """
 
     model: Model

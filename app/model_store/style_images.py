@@ -59,7 +59,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class StyleImage:
+class KeptStyleImage:
     """A style image that is kept; `width` and `height` are as it was sent, `reading` and `stage` are of one generator.
 
     `reading` is None where that generator has not had it yet.
@@ -120,12 +120,12 @@ class StyleImages:
             found: bytes | None = connection.scalar(select(style_images.c.picture).where(_is(principal, hash)))
         return found
 
-    def get(self, principal: str, hash: str, generator: str) -> StyleImage | None:
+    def get(self, principal: str, hash: str, generator: str) -> KeptStyleImage | None:
         with self._database.read() as connection:
             row = connection.execute(_images(generator).where(_is(principal, hash))).one_or_none()
         return None if row is None else _image(row)
 
-    def all(self, principal: str, generator: str) -> list[StyleImage]:
+    def all(self, principal: str, generator: str) -> list[KeptStyleImage]:
         """The newest first."""
         mine = _images(generator).where(_of(principal), style_images.c.expires_at > now_ms())
         with self._database.read() as connection:
@@ -247,10 +247,10 @@ def _images(generator: str) -> Select[Any]:
     return select(*image, *reading, jobs.c.id.label("at_work")).select_from(whole)
 
 
-def _image(row: Row[Any]) -> StyleImage:
+def _image(row: Row[Any]) -> KeptStyleImage:
     reading = _reading(row)
     refined: Stage = "refined" if reading is not None and reading.refined else "encoded"
-    return StyleImage(
+    return KeptStyleImage(
         hash=row.hash,
         width=row.width,
         height=row.height,

@@ -64,7 +64,7 @@ class Findings:
 
 
 @dataclass(frozen=True)
-class Painted:
+class JudgedStyles:
     """The styles of a version to judge: its networks, and the index of each style in its rows and in the objective.
 
     Attributes:
@@ -104,7 +104,7 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def judge_paintings(findings: Findings, painted: Painted, watch: Callable[[float], None]) -> None:
+def judge_paintings(findings: Findings, painted: JudgedStyles, watch: Callable[[float], None]) -> None:
     """Not a gate: warn of each style with an image worth less than `MIN_EQUIVALENT` iterations of Gatys.
 
     Args:
@@ -128,7 +128,7 @@ def judge_paintings(findings: Findings, painted: Painted, watch: Callable[[float
     findings.figures["gatys_evaluations"] = EVALUATIONS
 
 
-def equivalent(painted: Painted, style: str, photo: Tensor) -> int:
+def equivalent(painted: JudgedStyles, style: str, photo: Tensor) -> int:
     """Iterations of Gatys from noise that a stylized image is worth, at most `EVALUATIONS`."""
     row, painting = painted.styles[style]
     picture = eight_bit(paint_sample(painted.generator, painted.rows, photo, row)).clone()

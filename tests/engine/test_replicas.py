@@ -11,7 +11,7 @@ from engine_fakes import CPU, random_stylizer
 from app.engine import replicas
 from app.engine.device import can_compile
 from app.engine.openvino_graph import OpenVinoGraph
-from app.engine.replicas import MAX_LANES, Replicas, compile_replicas
+from app.engine.replicas import MAX_REPLICAS, Replicas, compile_replicas
 from app.nets.generators import Compact
 
 compiled = pytest.mark.skipif(not can_compile(), reason="OpenVINO is not installed")
@@ -60,7 +60,7 @@ def test_a_lane_that_fails_is_heard_of_when_the_others_have_ended():
 
 
 @compiled
-@pytest.mark.parametrize(("threads", "count"), [(1, 0), (2, 2), (MAX_LANES, MAX_LANES), (MAX_LANES + 1, 0)])
+@pytest.mark.parametrize(("threads", "count"), [(1, 0), (2, 2), (MAX_REPLICAS, MAX_REPLICAS), (MAX_REPLICAS + 1, 0)])
 def test_there_is_a_lane_for_every_thread_of_a_few(threads, count):
     generator = Compact((16,), 0, 8).eval().requires_grad_(False)
     row = torch.ones(1, generator.features)

@@ -13,7 +13,7 @@ from app.nets.norm import StyleRows
 from app.training.gates import (
     EVALUATIONS,
     Findings,
-    Painted,
+    JudgedStyles,
     golden_pictures,
     judge_files,
     judge_golden,
@@ -138,7 +138,7 @@ def test_files_are_written_down(tmp_path):
 def test_a_picture_that_little_gatys_would_have_made_is_warned_of(inputs):
     trainer = make_trainer(inputs)
     pictures = [torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(n)) for n in range(3)]
-    painted = Painted(trainer.generator, trainer.rows, trainer.objective, {"stripes": (1, 1)}, pictures)
+    painted = JudgedStyles(trainer.generator, trainer.rows, trainer.objective, {"stripes": (1, 1)}, pictures)
     findings, told = Findings(), []
     judge_paintings(findings, painted, told.append)
     counts = findings.figures["gatys_equivalents"]["stripes"]
@@ -165,7 +165,7 @@ def test_a_picture_that_gatys_does_not_reach_counts_all_evaluations(inputs):
         def forward(self, photo, _gamma, _beta):
             return photo
 
-    painted = Painted(Copying(), trainer.rows, trainer.objective, {"stripes": (1, 1)}, [painting])
+    painted = JudgedStyles(Copying(), trainer.rows, trainer.objective, {"stripes": (1, 1)}, [painting])
     findings = Findings()
     judge_paintings(findings, painted, lambda _fraction: None)
     assert findings.figures["gatys_equivalents"] == {"stripes": [EVALUATIONS]}

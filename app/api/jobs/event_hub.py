@@ -27,7 +27,7 @@ RETRY_SECONDS = 5
 _log = structlog.get_logger(__name__)
 
 
-class Watch:
+class FollowedJob:
     """One job that has readers.
 
     Attributes:
@@ -118,13 +118,13 @@ class EventHub:
         self.room = room
         self._ledger = ledger
         self._backend = backend
-        self._watches: dict[str, Watch] = {}
+        self._watches: dict[str, FollowedJob] = {}
         self._polling: asyncio.Task[None] | None = None
 
     @contextmanager
-    def watch(self, job: Job) -> Iterator[Watch]:
+    def watch(self, job: Job) -> Iterator[FollowedJob]:
         """For one reader, from the job as it was just read."""
-        watch = self._watches.setdefault(job.id, Watch(job.events, job.ended))
+        watch = self._watches.setdefault(job.id, FollowedJob(job.events, job.ended))
         watch.readers += 1
         if self._polling is None or self._polling.done():
             self._polling = asyncio.create_task(self._poll())

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.api.http.auth import principal_of
 from app.api.http.openapi import problems
-from app.api.jobs.event_hub import Watch
+from app.api.jobs.event_hub import FollowedJob
 from app.api.jobs.event_schemas import JobEvent
 from app.api.jobs.gateway import JobGateway
 from app.api.jobs.routes import JobId, find
@@ -150,6 +150,6 @@ async def follow(gateway: JobGateway, job: Job, after: int, path: str) -> AsyncI
                 yield ": still here\n\n"
 
 
-async def unsent(gateway: JobGateway, watch: Watch, job: Job, after: int) -> list[Event]:
+async def unsent(gateway: JobGateway, watch: FollowedJob, job: Job, after: int) -> list[Event]:
     recent = watch.after(after)
     return list(recent) if recent is not None else await gateway.ask(gateway.ledger.events, job.id, after)

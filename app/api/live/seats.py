@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from app.api.live.working_edge import LEAST_EDGE
+from app.api.live.working_edge import MIN_EDGE
 from app.errors import Overloaded, TooManyRequests
 
 RETRY_SECONDS = 10
@@ -31,7 +31,7 @@ class Seat:
     @property
     def megapixels_per_second(self) -> float:
         """What it takes of the engine at its smallest size."""
-        return LEAST_EDGE**2 * ASPECT / 1e6 * (self.rate or DEFAULT_RATE)
+        return MIN_EDGE**2 * ASPECT / 1e6 * (self.rate or DEFAULT_RATE)
 
 
 class Seats:

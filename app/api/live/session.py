@@ -39,7 +39,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Frame:
+class LiveFrame:
     """
     Attributes:
         number: counted from 1 over all frames that were sent.
@@ -81,7 +81,7 @@ class Session:
         self._frames = 0
         self._answered = 0
         self._last_answered = 0
-        self._waiting: Frame | None = None
+        self._waiting: LiveFrame | None = None
         self._came = asyncio.Event()
         self._sending = asyncio.Lock()  # a description and its picture are sent together
 
@@ -141,7 +141,7 @@ class Session:
             await self._choose(self._wishes)  # another version of the model is active
         if self._waiting is not None:
             self._count("dropped")
-        self._waiting = Frame(self._frames, data, time.monotonic(), self._options)
+        self._waiting = LiveFrame(self._frames, data, time.monotonic(), self._options)
         self._came.set()
 
     async def _change_options(self, text: str) -> None:
@@ -175,7 +175,7 @@ class Session:
             if frame is not None:
                 await self._answer_one(frame)
 
-    async def _answer_one(self, frame: Frame) -> None:
+    async def _answer_one(self, frame: LiveFrame) -> None:
         """The picture, or a problem in its place."""
         began = time.monotonic()
         stages = Stages()
@@ -207,7 +207,7 @@ class Session:
         # What sending takes counts, too: smaller pictures suit a slow line.
         self._edge.note(painted.asked, max(painted.size), ended - began)
 
-    async def _paint(self, frame: Frame, stages: Stages) -> Painted:
+    async def _paint(self, frame: LiveFrame, stages: Stages) -> Painted:
         """Raises as `paint`; InvalidOption: no styles were named yet."""
         if frame.options is None:
             raise InvalidOption("`styles` is missing: send a text message with it before the first frame.")

@@ -7,7 +7,7 @@ import math
 # Pixels. Sizes between the steps would show no difference, and each new size costs the engine some milliseconds.
 STEP = 32
 # Smaller pictures would hardly show a style. What is asked for below it is not made smaller.
-LEAST_EDGE = 192
+MIN_EDGE = 192
 # Of the time between two frames; the rest is for what was not measured.
 BUSY = 0.9
 # The next larger size must be predicted to take less than this of that time, or sizes would swing.
@@ -34,7 +34,7 @@ class WorkingEdge:
 
     def of(self, asked: int) -> int:
         """The edge for the next frame, where `asked` is what the client wants."""
-        return asked if self._limit is None else min(asked, max(self._limit, LEAST_EDGE))
+        return asked if self._limit is None else min(asked, max(self._limit, MIN_EDGE))
 
     def note(self, asked: int, edge: int, seconds: float) -> None:
         """A frame that was asked for at `asked` took so long at `edge`."""
@@ -45,9 +45,9 @@ class WorkingEdge:
             return
         self._seconds = seconds if self._frames == 2 else MEMORY * self._seconds + (1 - MEMORY) * seconds
         budget = BUSY / self.rate
-        if self._seconds > budget and edge > LEAST_EDGE and self._frames > FRAMES_TO_SHRINK:
+        if self._seconds > budget and edge > MIN_EDGE and self._frames > FRAMES_TO_SHRINK:
             fitting = edge * math.sqrt(budget / self._seconds)
-            self._begin(max(LEAST_EDGE, min(math.floor(fitting / STEP), math.ceil(edge / STEP) - 1) * STEP))
+            self._begin(max(MIN_EDGE, min(math.floor(fitting / STEP), math.ceil(edge / STEP) - 1) * STEP))
         elif edge < asked and self._frames > FRAMES_TO_GROW:
             larger = (edge // STEP + 1) * STEP
             if self._seconds * (larger / edge) ** 2 < ROOM / self.rate:

@@ -8,7 +8,7 @@ from app.api.http.auth import principal_of
 from app.api.jobs.schemas import job_path
 from app.api.schemas import StyleEntry, StyleImageEntry, StyleList
 from app.api.service import service_of
-from app.model_store.style_images import StyleImage
+from app.model_store.style_images import KeptStyleImage
 from app.registry.manifest import Manifest
 
 TITLE = "Your style image"
@@ -32,7 +32,7 @@ async def own_style(request: Request, handle: str, model: str | None) -> StyleEn
     return entry_of(request, image, manifest)
 
 
-def entry_of(request: Request, image: StyleImage, manifest: Manifest) -> StyleEntry:
+def entry_of(request: Request, image: KeptStyleImage, manifest: Manifest) -> StyleEntry:
     return StyleEntry(
         id=image.handle,
         title=TITLE,

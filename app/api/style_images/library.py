@@ -27,8 +27,8 @@ from app.model_store.style_images import (
     HASH_CHARACTERS,
     PREFIX,
     Keeping,
+    KeptStyleImage,
     Reading,
-    StyleImage,
     StyleImages,
 )
 from app.registry.error import InvalidModel
@@ -85,7 +85,7 @@ class StyleImageLibrary:
 
     async def keep(
         self, principal: str, data: bytes, encoder: ServedEncoder, deadline: float
-    ) -> tuple[StyleImage, bool]:
+    ) -> tuple[KeptStyleImage, bool]:
         """Read an image and keep it, or keep it longer where it is known. Returns it, and whether it is new.
 
         Raises:
@@ -105,14 +105,14 @@ class StyleImageLibrary:
             await self._gateway.ask(self._images.read, principal, hash, reading)
         return await self.find(principal, PREFIX + hash, encoder), new
 
-    async def find(self, principal: str, handle: str, encoder: ServedEncoder) -> StyleImage:
+    async def find(self, principal: str, handle: str, encoder: ServedEncoder) -> KeptStyleImage:
         """One's own. Raises NotFound."""
         found = await self._gateway.ask(self._images.get, principal, hash_in(handle), encoder.generator_sha256)
         if found is None:
             raise missing()
         return found
 
-    async def all(self, principal: str, encoder: ServedEncoder) -> list[StyleImage]:
+    async def all(self, principal: str, encoder: ServedEncoder) -> list[KeptStyleImage]:
         """One's own, the newest first."""
         return await self._gateway.ask(self._images.all, principal, encoder.generator_sha256)
 
@@ -128,7 +128,7 @@ class StyleImageLibrary:
         if not await self._gateway.ask(self._images.delete, principal, hash_in(handle)):
             raise missing()
 
-    async def refining(self, principal: str, image: StyleImage, encoder: ServedEncoder, job: str) -> None:
+    async def refining(self, principal: str, image: KeptStyleImage, encoder: ServedEncoder, job: str) -> None:
         """The job of that id refines it from now on."""
         await self._gateway.ask(self._images.refining, principal, image.hash, encoder.generator_sha256, job)
 

@@ -14,7 +14,7 @@ from app.api.service import service_of
 from app.errors import InvalidOption
 from app.jobs.gatys import check_descriptor
 from app.jobs.refinement import KIND, RefinementParams
-from app.model_store.style_images import StyleImage
+from app.model_store.style_images import KeptStyleImage
 from app.registry.manifest import Manifest
 from app.serving.served_encoder import ServedEncoder
 
@@ -33,8 +33,8 @@ async def look_ahead(request: Request, seconds: float) -> None:
 
 
 async def refine(
-    request: Request, image: StyleImage, manifest: Manifest, encoder: ServedEncoder, seconds: float
-) -> tuple[StyleImage, JobEntry]:
+    request: Request, image: KeptStyleImage, manifest: Manifest, encoder: ServedEncoder, seconds: float
+) -> tuple[KeptStyleImage, JobEntry]:
     """The job that refines it, made now unless there is one; and the image with it. Raises as making a job does."""
     service = service_of(request)
     library, principal = service.style_images, principal_of(request)

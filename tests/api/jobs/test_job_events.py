@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from app.api.backend import Backend
 from app.api.jobs import event_hub
 from app.api.jobs import events as events_route
-from app.api.jobs.event_hub import EventHub, Watch
+from app.api.jobs.event_hub import EventHub, FollowedJob
 from app.errors import LedgerUnavailable, Overloaded, TooManyRequests, TrainingFailed
 from app.jobs.job import Event, EventKind
 from app.jobs.ledger import News
@@ -253,7 +253,7 @@ def event(seq):
 
 def test_a_watch_has_the_recent_events_at_hand_and_no_more():
     async def look():
-        watch = Watch(seq=10, over=False)
+        watch = FollowedJob(seq=10, over=False)
         assert (watch.after(10), watch.after(9)) == ((), None)
         watch.add(News(tuple(event(seq) for seq in range(11, 11 + event_hub.RECENT + 5)), over=True))
         last = 10 + event_hub.RECENT + 5

@@ -1,11 +1,11 @@
 import pytest
 
 from app.api.live.seats import DEFAULT_RATE, Seats
-from app.api.live.working_edge import LEAST_EDGE
+from app.api.live.working_edge import MIN_EDGE
 from app.errors import Overloaded, TooManyRequests
 
 # Of one session at the default rate.
-NEED = LEAST_EDGE**2 * 0.75 / 1e6 * DEFAULT_RATE
+NEED = MIN_EDGE**2 * 0.75 / 1e6 * DEFAULT_RATE
 
 
 def make(sessions=10, each=10, share=0.5, speed=1000.0):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.live.working_edge import LEAST_EDGE, STEP, WorkingEdge
+from app.api.live.working_edge import MIN_EDGE, STEP, WorkingEdge
 
 
 def run(edge, asked, seconds_at, frames):
@@ -63,7 +63,7 @@ def test_it_stays_within_bounds_whatever_the_frames_take(rate, asked, seconds):
     edge = WorkingEdge(rate)
     for each in seconds:
         size = edge.of(asked)
-        assert min(asked, LEAST_EDGE) <= size <= asked
+        assert min(asked, MIN_EDGE) <= size <= asked
         assert size == asked or size % STEP == 0
         edge.note(asked, size, each)
 
