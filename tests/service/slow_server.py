@@ -16,11 +16,11 @@ HOLD = Path(sys.argv.pop(1))
 paint = Stylizer.paint
 
 
-def paint_slowly(self, pixels, blends):
+def paint_slowly(self, *given):
     time.sleep(SECONDS)
     while HOLD.exists():
         time.sleep(0.01)
-    return paint(self, pixels, blends)
+    return paint(self, *given)
 
 
 Stylizer.paint = paint_slowly
