@@ -128,7 +128,7 @@ class ManyMachines:
         while subprocess.run(command, env=environment, capture_output=True, check=False).returncode:
             assert process.poll() is None, self.log(name)
             assert time.monotonic() < end, self.log(name)
-            time.sleep(0.2)
+            time.sleep(1)  # a check takes a third of a second of the processor
 
     def log(self, name: str) -> str:
         return f"{name}: {(self.folder / f'{name}.log').read_text()[-3000:]}"
