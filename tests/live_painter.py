@@ -96,9 +96,9 @@ class Brush:
         self.gate.set()
         original = Stylizer.paint
 
-        def paint(stylizer: Any, pictures: Any, blends: Any, repainted: Any = None) -> Any:
+        def paint(stylizer: Any, pictures: Any, blends: Any, *repainting: Any) -> Any:
             self.begun += len(pictures)
             assert self.gate.wait(GUARD_SECONDS)
-            return original(stylizer, pictures, blends, repainted)
+            return original(stylizer, pictures, blends, *repainting)
 
         monkeypatch.setattr(Stylizer, "paint", paint)

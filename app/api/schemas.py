@@ -46,6 +46,15 @@ class OptionFields(BaseModel):
         description="How much of the style the result has, in linear light: 0 is the photo itself, 1 the full style.",
         examples=[0.8],
     )
+    boldness: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="How much the network paints over its own painting: strokes become bolder, and the photo's details "
+        "fewer. With 0 it paints once; with more it takes twice as long.",
+        examples=[0.5],
+    )
     color: Literal["style", "keep"] = Field(
         "style",
         description="`style` takes the style's colours; `keep` takes only its lightness and keeps the photo's colours.",

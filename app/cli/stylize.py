@@ -86,6 +86,10 @@ def stylize(
     strength: Annotated[
         float, typer.Option(min=0, max=1, callback=check_number, help="0 is the photo, 1 the full style.")
     ] = 1.0,
+    boldness: Annotated[
+        float,
+        typer.Option(min=0, max=1, callback=check_number, help="How much the network paints over its own painting."),
+    ] = 0.0,
     color: Annotated[Colour, typer.Option(help="Colours of the style, or the photo's own.")] = "style",
     stroke: Annotated[
         str,
@@ -138,7 +142,7 @@ def stylize(
         else:
             stylizer = Stylizer(loaded.generator, loaded.rows, loaded.manifest.style_ids, device)
             blend = parse_blend(styles or "", stylizer.style_ids)
-        rendering = Rendering(stylizer, blend, settings, size, chosen, color, strength, repaints=clip is None)
+        rendering = Rendering(stylizer, blend, settings, size, chosen, color, strength, boldness, enlarges=clip is None)
         painter = Painter(rendering, quality)
         failures = (
             fill_clip(clip, painter.paint_frame, settings.picture_megapixels, quality) if clip else fill(plan, painter)

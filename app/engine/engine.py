@@ -13,6 +13,7 @@ import structlog
 
 from app.engine.health import EngineHealth, Vitals
 from app.engine.recovery import Outcome, paint_or_explain
+from app.engine.repainting import NONE, Repainting
 from app.engine.scheduler import Batch, Scheduler, Ticket
 from app.engine.stylizer import Blend, Stylizer, check_blend
 from app.errors import DeadlineExceeded, EngineFailed, ModelUnavailable, OutOfMemory, PasticheError
@@ -34,7 +35,7 @@ class Work:
     stylizer: Stylizer
     picture: Pixels
     blend: Blend
-    repainted: tuple[int, int] | None
+    repainting: Repainting
     future: Future[Pixels]
 
 
@@ -132,11 +133,11 @@ class Engine:
         stylizer: Stylizer,
         pixels: Pixels,
         blend: Blend,
-        repainted: tuple[int, int] | None = None,
+        repainting: Repainting = NONE,
     ) -> Future[Pixels]:
         """Queue a decoded picture (H, W, 3). Cancelling the future drops it.
 
-        `repainted` is as `Stylizer.paint` has it; those pixels are in the ticket, too.
+        `repainting` is as `Stylizer.paint` has it; what it paints is in the ticket, too.
 
         `stylizer` may have been replaced since the request began: it is used all the same.
 
@@ -149,13 +150,13 @@ class Engine:
             Each of them ends the ticket.
         """
         try:
-            return self._submit(ticket, stylizer, pixels, blend, repainted)
+            return self._submit(ticket, stylizer, pixels, blend, repainting)
         except BaseException:
             self.cancel(ticket)
             raise
 
     def _submit(
-        self, ticket: Ticket, stylizer: Stylizer, pixels: Pixels, blend: Blend, repainted: tuple[int, int] | None
+        self, ticket: Ticket, stylizer: Stylizer, pixels: Pixels, blend: Blend, repainting: Repainting
     ) -> Future[Pixels]:
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
             raise ValueError(f"A picture is (H, W, 3) of uint8, not {pixels.shape} of {pixels.dtype}.")
@@ -163,8 +164,8 @@ class Engine:
         with self._wake:
             self._check_running()
             check_blend(blend, stylizer.style_ids)
-            key = (stylizer, stylizer.batch_key(*pixels.shape[:2]), repainted)
-            work = Work(stylizer, pixels, dict(blend), repainted, future)
+            key = (stylizer, stylizer.batch_key(*pixels.shape[:2]), repainting)
+            work = Work(stylizer, pixels, dict(blend), repainting, future)
             queued = self._scheduler.submit(ticket, key, work, stylizer.most_at_once)
             self._wake.notify_all()
         if not queued:
@@ -240,7 +241,7 @@ class Engine:
         try:
             if works:
                 pictures, blends = [w.picture for w in works], [w.blend for w in works]
-                outcomes = paint_or_explain(works[0].stylizer, pictures, blends, works[0].repainted)
+                outcomes = paint_or_explain(works[0].stylizer, pictures, blends, works[0].repainting)
         finally:
             painted = len(works) == len(batch.jobs) and not any(isinstance(o, PasticheError) for o in outcomes)
             with self._wake:

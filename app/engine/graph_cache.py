@@ -44,6 +44,8 @@ class GraphCache:
 
     def keep(self, key: str, graph: bytes) -> None:
         """Store a graph, and delete those that were not used for the longest time beyond KEPT_GRAPHS."""
+        if not self._folder.parent.is_dir():
+            return  # a command line without a folder for data
         try:
             self._folder.mkdir(exist_ok=True)
             with replacing(self._file(key)) as part:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import structlog
 
 from app.engine.memory import is_out_of_memory, release_memory
+from app.engine.repainting import NONE, Repainting
 from app.engine.stylizer import Blend, Stylizer
 from app.errors import EngineFailed, OutOfMemory, PasticheError
 from app.imaging.picture import Pixels
@@ -23,7 +24,7 @@ def paint_or_explain(
     stylizer: Stylizer,
     pictures: Sequence[Pixels],
     blends: Sequence[Blend],
-    repainted: tuple[int, int] | None = None,
+    repainting: Repainting = NONE,
     *,
     again: bool = True,
 ) -> list[Outcome]:
@@ -33,11 +34,11 @@ def paint_or_explain(
     fails all pictures that ran together.
 
     Args:
-        repainted: as in `Stylizer.paint`.
+        repainting: as in `Stylizer.paint`.
         again: whether these pictures may be tried once more if there is only one.
     """
     try:
-        return list(stylizer.paint(pictures, blends, repainted))
+        return list(stylizer.paint(pictures, blends, repainting))
     except Exception as error:  # noqa: BLE001 - whatever the network raises belongs to these pictures alone
         if not is_out_of_memory(error):
             _log.error("batch_failed", pictures=len(pictures), exc_info=error)
@@ -52,7 +53,7 @@ def paint_or_explain(
     return [
         outcome
         for part in parts
-        for outcome in paint_or_explain(stylizer, pictures[part], blends[part], repainted, again=False)
+        for outcome in paint_or_explain(stylizer, pictures[part], blends[part], repainting, again=False)
     ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.engine.recovery import paint_or_explain
+from app.engine.repainting import NONE, Repainting
 from app.engine.stylizer import Blend, Stylizer
 from app.errors import PasticheError
 from app.imaging.compose import Colour, compose, shows_photo
@@ -23,7 +24,8 @@ class Rendering:
 
     Attributes:
         size: longer edge of the results in pixels, None for each image's own up to the settings' limit.
-        repaints: whether large results are painted twice; frames of a clip are not, since it takes five times as long.
+        enlarges: whether large results are painted over at twice the size; frames of a clip are not, since that takes
+            five times as long.
     """
 
     stylizer: Stylizer
@@ -33,7 +35,8 @@ class Rendering:
     stroke: Stroke
     color: Colour
     strength: float
-    repaints: bool = True
+    boldness: float = 0.0
+    enlarges: bool = True
 
     def of_photo(self, data: bytes) -> Picture:
         """The stylized image of an encoded photo. Raises PasticheError if it fails."""
@@ -60,8 +63,8 @@ class Rendering:
         if self.strength == 0:
             return at(*whole)
         seen = at(*painted_size(*whole, self.stroke, self.settings.network_edge_pixels))
-        repainted = repainted_size(*whole, self.stroke, self.settings.network_edge_pixels) if self.repaints else None
-        painted = paint_one(self.stylizer, seen.rgb, self.blend, repainted)
+        enlarged = repainted_size(*whole, self.stroke, self.settings.network_edge_pixels) if self.enlarges else None
+        painted = paint_one(self.stylizer, seen.rgb, self.blend, Repainting(self.boldness, enlarged))
         if (seen.width, seen.height) == whole:
             return compose(seen, painted, self.color, self.strength)
         if seen.alpha is None and not shows_photo(self.color, self.strength):
@@ -69,9 +72,9 @@ class Rendering:
         return compose(at(*whole), painted, self.color, self.strength)
 
 
-def paint_one(stylizer: Stylizer, pixels: Pixels, blend: Blend, repainted: tuple[int, int] | None = None) -> Pixels:
+def paint_one(stylizer: Stylizer, pixels: Pixels, blend: Blend, repainting: Repainting = NONE) -> Pixels:
     """The network's output for pixels (H, W, 3), of their size or repainted. Raises PasticheError if it fails."""
-    [painted] = paint_or_explain(stylizer, [pixels], [blend], repainted)
+    [painted] = paint_or_explain(stylizer, [pixels], [blend], repainting)
     if isinstance(painted, PasticheError):
         raise painted
     return painted

@@ -15,6 +15,7 @@ from app.engine.cuda_graph import cuda_graph_cache, eight_bit
 from app.engine.cuda_graph_cache import BATCHES, Shape
 from app.engine.device import Device
 from app.engine.openvino_graph import NonFiniteError, OpenVinoGraph, compile_graph
+from app.engine.repainting import NONE, Repainting, mixed
 from app.engine.replicas import Replicas, compile_replicas
 from app.engine.row import Row
 from app.errors import InvalidOption, UnknownStyle
@@ -88,19 +89,16 @@ class Stylizer:
         return height * width if self._replicas else (height, width)
 
     @torch.inference_mode()
-    def paint(
-        self, pixels: Sequence[Pixels], blends: Sequence[Blend], repainted: tuple[int, int] | None = None
-    ) -> list[Pixels]:
+    def paint(self, pixels: Sequence[Pixels], blends: Sequence[Blend], repainting: Repainting = NONE) -> list[Pixels]:
         """Stylize images, each in its own style or blend.
 
         Args:
             pixels: pictures (H, W, 3) in sRGB, all of one `batch_key`.
             blends: for each picture style id or row -> weight, non-negative, summing to 1.
-            repainted: width and height to which the paintings are enlarged and painted over; the result is the mean of
-                both, which has the strokes of the first and the sharpness of the second.
+            repainting: what follows; a network that does not see the photo paints once all the same.
 
         Returns:
-            (H, W, 3) sRGB for each picture, rounded to the nearest 8-bit value; of the repainted size, if any.
+            (H, W, 3) sRGB for each picture, rounded to the nearest 8-bit value; of the repainting's size, if any.
 
         Raises:
             UnknownStyle, InvalidOption: for a blend that the model cannot mix.
@@ -109,10 +107,18 @@ class Stylizer:
         gammas, betas = zip(*(self._mix(blend) for blend in blends), strict=True)
         gamma, beta = torch.cat(gammas), torch.cat(betas)
         paintings = self._paint_all(pixels, gamma, beta)
-        if repainted is None or not self._generator.has_photo:
+        if not self._generator.has_photo:
             return paintings
-        enlarged = [at_size(painting, *repainted) for painting in paintings]
-        return [mean(*both) for both in zip(enlarged, self._paint_all(enlarged, gamma, beta), strict=True)]
+        if repainting.boldness:
+            paintings = self._paint_over(paintings, gamma, beta, repainting.boldness)
+        if repainting.size:
+            enlarged = [at_size(painting, *repainting.size) for painting in paintings]
+            paintings = self._paint_over(enlarged, gamma, beta, 0.5)
+        return paintings
+
+    def _paint_over(self, paintings: Sequence[Pixels], gamma: Tensor, beta: Tensor, share: float) -> list[Pixels]:
+        again = self._paint_all(paintings, gamma, beta)
+        return [mixed(*both, share) for both in zip(paintings, again, strict=True)]
 
     def _paint_all(self, pixels: Sequence[Pixels], gamma: Tensor, beta: Tensor) -> list[Pixels]:
         at_once = self.most_at_once or len(pixels)
@@ -179,15 +185,6 @@ class Stylizer:
             self.paint(pictures, blends)
         pixels = len(pictures) * WARM_EDGE * WARM_EDGE
         self.megapixels_per_second = pixels / 1e6 / (time.perf_counter() - began)
-
-
-def mean(a: Pixels, b: Pixels) -> Pixels:
-    """The mean of two pictures' values, halves rounded up."""
-    total = a.astype(np.uint16)
-    total += b
-    total += 1
-    total >>= 1
-    return total.astype(np.uint8)
 
 
 def own(blend: Blend) -> dict[str, float]:

@@ -45,6 +45,7 @@ class StylizeParams(BaseModel):
     blend: dict[str, float]
     rows: dict[str, str] = {}
     strength: float = 1.0
+    boldness: float = 0.0
     color: Colour = "style"
     stroke: Stroke = AUTO
     size: int | None = None
@@ -91,6 +92,7 @@ class Stylize:
             stroke=params.stroke,
             color=params.color,
             strength=params.strength,
+            boldness=params.boldness,
         )
         stylized = rendering.of_photo(context.input(PHOTO))
         context.check()

@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from app.engine.device import choose_device
+from app.engine.repainting import Repainting
 from app.engine.stylizer import Stylizer
 from app.imaging.picture import Pixels
 from app.imaging.stroke import AUTO_EDGE, REPAINTED, at_size
@@ -43,7 +44,7 @@ def paint(stylizer: Stylizer, photo: Image.Image, style: str) -> dict[str, Pixel
     large = (REPAINTED * width, REPAINTED * height)
     seen = at_size(np.asarray(photo), width, height)
     [small] = stylizer.paint([seen], blends)
-    [repainted] = stylizer.paint([seen], blends, large)
+    [repainted] = stylizer.paint([seen], blends, Repainting(size=large))
     [exact] = stylizer.paint([at_size(np.asarray(photo), *large)], blends)
     return {"small": small, "enlarged": at_size(small, *large), "repainted": repainted, "exact": exact}
 

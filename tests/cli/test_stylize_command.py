@@ -192,6 +192,7 @@ def test_a_file_name_is_not_read_as_markup(pastiche: Pastiche) -> None:
         (["-s", "starry_night:-1"], "The weight of starry_night"),
         (["-s", ""], "A style is missing"),
         ([*STYLE, "--strength", "1.01"], "--strength"),
+        ([*STYLE, "--boldness", "-0.01"], "--boldness"),
         ([*STYLE, "--strength", "nan"], "--strength"),
         ([*STYLE, "--stroke", "16.1"], "--stroke"),
         ([*STYLE, "--stroke", "nan"], "--stroke"),

@@ -77,7 +77,7 @@ class ScriptedStylizer:
         self.entered.clear()
         self.go.clear()
 
-    def paint(self, pixels, blends, repainted=None):
+    def paint(self, pixels, blends, *repainting):
         self.batches.append([int(picture[0, 0, 0]) for picture in pixels])
         self.entered.set()
         assert self.go.wait(120)

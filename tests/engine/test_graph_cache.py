@@ -68,13 +68,23 @@ def test_the_graphs_that_were_not_used_for_the_longest_time_go(
     assert {key for key in ("oldest", "used", "newest", "another") if cache.find(key)} == {"used", "another"}
 
 
-def test_a_folder_that_cannot_be_made_keeps_nothing_and_creates_nothing(tmp_path: Path) -> None:
+def test_without_a_folder_for_data_nothing_is_kept_or_created(tmp_path: Path) -> None:
     cache = GraphCache(tmp_path / "missing" / "graphs")
+    with capture_logs() as logs:
+        cache.keep("key", b"graph")
+    assert logs == []  # a command line may have none
+    assert cache.find("key") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_keeps_nothing_and_creates_nothing(tmp_path: Path) -> None:
+    (tmp_path / "graphs").write_bytes(b"a file")
+    cache = GraphCache(tmp_path / "graphs")
     with capture_logs() as logs:
         cache.keep("key", b"graph")
     assert [log["event"] for log in logs] == ["graph_not_kept"]
     assert cache.find("key") is None
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["graphs"]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from PIL import Image
 
 from app.engine.device import Device
 from app.engine.openvino_graph import NonFiniteError
+from app.engine.repainting import Repainting
 from app.engine.row import Row
 from app.errors import InvalidOption, UnknownStyle
 from app.imaging.stroke import at_size
@@ -57,25 +58,42 @@ def test_the_picture_given_is_left_alone_even_if_read_only_or_a_view():
 
 def test_a_painting_is_enlarged_and_painted_over_in_equal_parts():
     # The first painting halves the values' distance from 0; the second does it again.
-    [painted] = affine_stylizer(gamma=0.5).paint([np.full((16, 16, 3), 200, np.uint8)], [{"plain": 1.0}], (40, 24))
+    [painted] = affine_stylizer(gamma=0.5).paint(
+        [np.full((16, 16, 3), 200, np.uint8)], [{"plain": 1.0}], Repainting(size=(40, 24))
+    )
     assert painted.shape == (24, 40, 3)
     assert np.array_equal(np.unique(painted), [75])  # of 100 and 50
 
 
 def test_painting_over_is_painting_the_enlarged_painting(photos):
     stylizer, blend = real_stylizer(), {"a": 1.0}
-    [twice] = stylizer.paint(photos[:1], [blend], (160, 120))
+    [twice] = stylizer.paint(photos[:1], [blend], Repainting(size=(160, 120)))
     [once] = stylizer.paint(photos[:1], [blend])
     enlarged = at_size(once, 160, 120)
     [again] = stylizer.paint([enlarged], [blend])
     assert np.abs(twice - (enlarged.astype(float) + again) / 2).max() <= 0.5
 
 
+@pytest.mark.parametrize(("boldness", "expected"), [(0.0, 100), (0.25, 88), (0.5, 75), (1.0, 50)])
+def test_boldness_is_the_share_of_a_second_painting(boldness, expected):
+    stylizer = affine_stylizer(gamma=0.5)
+    [painted] = stylizer.paint([np.full((16, 16, 3), 200, np.uint8)], [{"plain": 1.0}], Repainting(boldness))
+    assert np.array_equal(np.unique(painted), [expected])  # 100 once, 50 twice
+    assert len(stylizer._generator.batches) == (2 if boldness else 1)
+
+
+def test_a_network_that_does_not_see_the_photo_paints_once():
+    stylizer = affine_stylizer(gamma=0.5)
+    stylizer._generator.has_photo = False
+    [painted] = stylizer.paint([np.full((16, 16, 3), 200, np.uint8)], [{"plain": 1.0}], Repainting(1.0, (32, 32)))
+    assert np.array_equal(painted, np.full((16, 16, 3), 100, np.uint8))
+
+
 def test_pictures_that_are_painted_over_together_do_not_mix(photos):
     stylizer, blend = in_one_batch(real_stylizer()), {"a": 1.0}
-    together = stylizer.paint(photos, [blend] * 3, (160, 120))
+    together = stylizer.paint(photos, [blend] * 3, Repainting(size=(160, 120)))
     for photo, painted in zip(photos, together, strict=True):
-        [alone] = stylizer.paint([photo], [blend], (160, 120))
+        [alone] = stylizer.paint([photo], [blend], Repainting(size=(160, 120)))
         assert np.abs(alone.astype(int) - painted).max() <= 1
 
 

@@ -121,6 +121,7 @@ async def stylize_later(request: Request) -> Response:
             model=options.model,
             **packed(options.blend),
             strength=options.strength,
+            boldness=options.boldness,
             color=options.color,
             stroke=options.stroke,
             size=options.size,

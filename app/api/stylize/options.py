@@ -38,6 +38,7 @@ class Options:
         size: longer edge of the result in pixels, None for the photo's own.
         format: a name in imaging's FORMATS.
         quality: 1 to 100.
+        boldness: from 0 to 1, as `Repainting` has it.
         asked_model: the option as it was sent.
         stylizer: the model's when the request came; a later swap does not affect the request.
     """
@@ -51,6 +52,7 @@ class Options:
     format: str
     quality: int
     stylizer: Stylizer = field(compare=False, repr=False)
+    boldness: float = 0.0
     asked_model: str | None = field(default=None, compare=False, repr=False)
 
 
@@ -108,6 +110,7 @@ def read_options(fields: OptionFields, accept: str, catalogue: Catalogue, rows: 
         model=manifest.label,
         blend=MappingProxyType(whole_blend(fields, manifest, rows)),
         strength=fields.strength,
+        boldness=fields.boldness,
         color=fields.color,
         stroke=fields.stroke,
         size=fields.size,

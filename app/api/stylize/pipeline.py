@@ -9,6 +9,7 @@ from app.api.stages import Stages
 from app.api.stylize.options import Options
 from app.api.stylize.result_cache import StylizedImage
 from app.api.stylize.upload import Photo
+from app.engine.repainting import Repainting
 from app.imaging.compose import compose, shows_photo
 from app.imaging.content import decode_at, working_size
 from app.imaging.cost import Cost, colour_cost, encoding_cost, resizing_cost
@@ -60,7 +61,8 @@ async def paint_probed(
     network_size = painted_size(*size, options.stroke, settings.network_edge_pixels)
     if options.strength == 0:
         network_size = size
-    repainted = None if live else repainted_size(*size, options.stroke, settings.network_edge_pixels)
+    enlarged = None if live else repainted_size(*size, options.stroke, settings.network_edge_pixels)
+    repainting = Repainting(options.boldness, enlarged)
     reading, finishing = costs(header, size, network_size, options)
     for decoding in decodings(header, size, network_size, options):
         decoding.check(settings.decode_bytes)
@@ -70,7 +72,7 @@ async def paint_probed(
     # Both before a pixel is decoded: what is refused should cost nothing.
     with service.codecs.admit([reading, finishing], deadline) as work:
         ticket = service.engine.admit(
-            megapixels(network_size, repainted), deadline - FINISHING * seconds, SPARE * seconds, live=live
+            repainting.megapixels(*network_size), deadline - FINISHING * seconds, SPARE * seconds, live=live
         )
         try:
             seen = await work.run(stages, read, service, photo.data, network_size, stages)
@@ -79,16 +81,11 @@ async def paint_probed(
             if not again:
                 photo.drop()
             with stages.measure("engine"):
-                future = service.engine.submit(ticket, options.stylizer, seen.rgb, options.blend, repainted)
+                future = service.engine.submit(ticket, options.stylizer, seen.rgb, options.blend, repainting)
                 painted = await asyncio.wrap_future(future)
         finally:
             service.engine.cancel(ticket)
         return await work.run(stages, finish, service, photo.data, seen, painted, size, options, stages)
-
-
-def megapixels(*sizes: tuple[int, int] | None) -> float:
-    """What the network paints, at widths and heights one after the other."""
-    return sum(width * height for width, height in filter(None, sizes)) / 1e6
 
 
 def costs(header: Header, size: tuple[int, int], network_size: tuple[int, int], options: Options) -> tuple[Cost, Cost]:

@@ -58,6 +58,7 @@ def result_key(photo_digest: str, options: Options, edges: tuple[int, int]) -> s
         "device": repr(options.stylizer.device),
         "painted_with": options.stylizer.fingerprint(options.blend),
         "strength": options.strength,
+        "boldness": options.boldness,
         "color": options.color,
         "stroke": [options.stroke, REPAINTED],
         "size": [options.size, *edges],

@@ -19,6 +19,7 @@ export function Panel() {
     ${ownId() && html`<${OwnImage} id=${ownId()} />`}
     <div class="group">
       <${Slider} name="strength" title="Strength" min=${0} max=${1} step=${0.01} say=${percent} />
+      <${Slider} name="boldness" title="Boldness" min=${0} max=${1} step=${0.01} say=${percent} />
       <${StrokeSize} />
       <${ColourChoice} />
     </div>

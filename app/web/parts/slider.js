@@ -3,7 +3,7 @@ import { html } from "../view.js";
 import { drag, options, settle } from "../state/options.js";
 
 /**
- * @param {{name: "strength"|"stroke"|"quality", title: string, min: number, max: number, step: number,
+ * @param {{name: "strength"|"boldness"|"stroke"|"quality", title: string, min: number, max: number, step: number,
  *   say: (value: number) => string, live?: boolean}} props
  */
 export function Slider({ name, title, min, max, step, say, live = true }) {

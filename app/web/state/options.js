@@ -3,13 +3,13 @@ import { computed, signal } from "../view.js";
 
 /**
  * @typedef {{id: string, weight: number}} Share a style in a blend
- * @typedef {{styles: Share[], strength: number, color: "style"|"keep", stroke: number|"auto", size: number|null,
+ * @typedef {{styles: Share[], strength: number, boldness: number, color: "style"|"keep", stroke: number|"auto", size: number|null,
  *   format: string, quality: number, model: string|null}} Options
  */
 
 export const FORMATS = ["jpeg", "png", "webp", "avif"];
 export const MAX_STYLES = 4;
-const DEFAULTS = { strength: 1, color: "style", stroke: "auto", size: null, format: "jpeg", quality: 90, model: null };
+const DEFAULTS = { strength: 1, boldness: 0, color: "style", stroke: "auto", size: null, format: "jpeg", quality: 90, model: null };
 const MAX_STEPS = 100;
 
 /** @type {import("../vendor/signals.js").Signal<Options>} */
@@ -90,6 +90,7 @@ export function read(given) {
   return {
     styles: readBlend(given.get("styles") ?? ""),
     strength: within(given.get("strength"), 0, 1, DEFAULTS.strength),
+    boldness: within(given.get("boldness"), 0, 1, DEFAULTS.boldness),
     color: given.get("color") === "keep" ? "keep" : "style",
     stroke: within(given.get("stroke"), 0.5, 16, 0) || "auto",
     size: given.has("size") ? Math.round(within(given.get("size"), 16, 65536, 1024)) : null,

@@ -31,10 +31,10 @@ class Brush:
         self.gate.set()
         original = Stylizer.paint
 
-        def paint(stylizer, pictures, blends, repainted=None):
+        def paint(stylizer, pictures, blends, *repainting):
             self.pictures += len(pictures)
             assert self.gate.wait(60)
-            return original(stylizer, pictures, blends, repainted)
+            return original(stylizer, pictures, blends, *repainting)
 
         monkeypatch.setattr(Stylizer, "paint", paint)
 

@@ -39,6 +39,7 @@ def test_defaults(read):
 def test_every_option(read):
     query = (
         "styles=charcoal:3,great_wave&strength=0.25&color=keep&stroke=1.5&size=640&model=sketch&format=png&quality=55"
+        "&boldness=0.75"
     )
     assert read(query) == Options(
         model="sketch@1",
@@ -50,6 +51,7 @@ def test_every_option(read):
         format="png",
         quality=55,
         stylizer=None,
+        boldness=0.75,
     )
 
 
@@ -59,6 +61,8 @@ def test_every_option(read):
         ("strength=0", "strength", 0.0),
         ("strength=1", "strength", 1.0),
         ("strength=1e-3", "strength", 0.001),
+        ("boldness=0", "boldness", 0.0),
+        ("boldness=1", "boldness", 1.0),
         ("stroke=0.5", "stroke", 0.5),
         ("stroke=16", "stroke", 16.0),
         ("stroke=auto", "stroke", "auto"),
@@ -83,6 +87,7 @@ def test_the_edges_of_each_range_are_inside(read, option, attribute, value):
 @pytest.mark.parametrize(
     "option",
     [
+        *("boldness=" + value for value in ["-0.001", "1.001", "nan", "", "very"]),
         *("strength=" + value for value in ["-0.001", "1.001", "nan", "inf", "-inf", "", "half", "0,5"]),
         *("stroke=" + value for value in ["0.49", "16.01", "0", "-1", "nan", "inf", "", "thick"]),
         *("size=" + value for value in ["15", "2049", "-512", "0", "512.5", "", "1e3", "9" * 400, "large"]),

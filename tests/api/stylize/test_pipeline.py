@@ -49,10 +49,10 @@ def test_in_a_batch_each_gets_what_it_gets_alone_to_one_step_of_255(connect, ast
     gate = threading.Event()
     original = Stylizer.paint
 
-    def gated(self, pictures, blends, repainted=None):
+    def gated(self, pictures, blends, *repainting):
         gate.wait(60)
         batches.append(len(pictures))
-        return original(self, pictures, blends, repainted)
+        return original(self, pictures, blends, *repainting)
 
     monkeypatch.setattr(Stylizer, "paint", gated)
     monkeypatch.setattr(Device, "gains_from_batches", True)

@@ -79,7 +79,15 @@ def test_whatever_changes_the_answer_changes_the_key(options, key):
         key("styles=great_wave:2,the_scream"),
         *(
             key(f"{plain}&{more}")
-            for more in ("strength=0.5", "color=keep", "stroke=1", "stroke=2", "size=512", "model=sketch")
+            for more in (
+                "strength=0.5",
+                "boldness=0.5",
+                "color=keep",
+                "stroke=1",
+                "stroke=2",
+                "size=512",
+                "model=sketch",
+            )
         ),
         *(key(f"{plain}&{more}") for more in ("quality=80", "format=png", "format=webp", "format=avif")),
         key(plain, "image/webp"),

@@ -8,6 +8,7 @@ from picture_bytes import encoded, pixels
 
 from app.api.stylize import route as stylize_route
 from app.engine.device import choose_device
+from app.engine.repainting import Repainting
 from app.engine.scheduler import Scheduler
 from app.engine.stylizer import Stylizer
 from app.errors import EngineFailed
@@ -65,7 +66,7 @@ def test_a_large_photo_is_painted_small_enlarged_and_painted_over(connect, model
     device = choose_device("cpu", "auto", torch.get_num_threads())
     stylizer = Stylizer(model.generator, model.rows, model.manifest.style_ids, device)
     seen = resize(Picture(large), 512, 384).rgb
-    [painted] = stylizer.paint([seen], [{"great_wave": 1.0}], (1024, 768))
+    [painted] = stylizer.paint([seen], [{"great_wave": 1.0}], Repainting(size=(1024, 768)))
     expected = resize(Picture(painted), 1280, 960).rgb
     np.testing.assert_array_equal(pixels(paint(client, encoded(large, "png")).content), expected)
 
@@ -148,6 +149,16 @@ def test_strength_0_is_the_photo_and_needs_no_engine(client, photo, monkeypatch)
     response = paint(client, photo, PNG | {"strength": "0"})
     np.testing.assert_array_equal(pixels(response.content), pixels(photo))
     assert "engine" not in response.headers["server-timing"]
+
+
+def test_boldness_paints_over_the_painting(client, photo, models_dir):
+    model = Repository(models_dir).load("compact")
+    device = choose_device("cpu", "auto", torch.get_num_threads())
+    stylizer = Stylizer(model.generator, model.rows, model.manifest.style_ids, device)
+    [expected] = stylizer.paint([pixels(photo)], [{"great_wave": 1.0}], Repainting(0.5))
+    painted = paint(client, photo, PNG | {"boldness": "0.5"})
+    assert np.array_equal(pixels(painted.content), expected)
+    assert painted.headers["etag"] != paint(client, photo).headers["etag"]
 
 
 def test_strength_lays_the_painting_over_the_photo(client, photo):
