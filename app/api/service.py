@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from dataclasses import dataclass, field
 
@@ -60,10 +61,13 @@ class Service:
     live: Seats
     draining: bool = False
     _warming: asyncio.Task[None] | None = field(default=None, init=False)
+    _warming_others: asyncio.Task[None] | None = field(default=None, init=False)
+    _stopping: threading.Event = field(default_factory=threading.Event, init=False)
     _began: float = field(default=0.0, init=False)
 
     def start(self) -> None:
-        """Warm the engine up in the background; health probes are answered meanwhile."""
+        """Warm the engine up in the background; health probes are answered meanwhile, and requests from the first model
+        on."""
         self._began = time.monotonic()
         self.model_watcher.start(self.engine, self._show)
         self._warming = asyncio.create_task(self._warm())
@@ -77,19 +81,33 @@ class Service:
             raise
         seconds = round(time.monotonic() - self._began, 2)
         _log.info("ready", models=self.catalogue.labels, device=self.device, warm_up_seconds=seconds)
+        self._warming_others = asyncio.create_task(self._warm_others())
+
+    async def _warm_others(self) -> None:
+        try:
+            await asyncio.to_thread(self.engine.warm_others, self._stopping.is_set)
+        except Exception as error:  # noqa: BLE001 - requests for that model will say what is wrong with it
+            _log.error("warm_up_failed", exc_info=error)
 
     async def warmed(self) -> None:
         """Return when the warm-up has succeeded or failed."""
         if self._warming is not None:
             await asyncio.wait({self._warming})
 
+    @property
+    def all_warm(self) -> bool:
+        """Whether no model is cold any more."""
+        return self._warming_others is not None and self._warming_others.done()
+
     def _show(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
 
     async def stop(self) -> None:
         """Stop the engine and the threads, after the server has let the requests in flight finish."""
-        if self._warming is not None:
-            await asyncio.gather(self._warming, return_exceptions=True)
+        self._stopping.set()
+        for task in (self._warming, self._warming_others):
+            if task is not None:
+                await asyncio.gather(task, return_exceptions=True)
         await asyncio.to_thread(self.model_watcher.stop)
         await asyncio.to_thread(self.engine.stop, self.settings.deadline_seconds)
         self.codecs.stop()

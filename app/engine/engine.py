@@ -88,9 +88,29 @@ class Engine:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
-        """Warm the models that are cold, in the caller's thread, then begin to take requests."""
-        self.swap(self._stylizers)
+        """Warm the first model in the caller's thread, then begin to take requests."""
+        first = next(iter(self._stylizers.values()), None)
+        if first is not None:
+            self._seed(first)
         self._thread.start()
+
+    def warm_others(self, until: Callable[[], bool]) -> None:
+        """Warm the models that are cold, in the caller's thread beside the engine, until `until` says to stop.
+
+        A request for one of them is taken before; it takes the time that warming up would have taken.
+        """
+        for stylizer in list(self._stylizers.values()):
+            if until():
+                return
+            if stylizer.megapixels_per_second is None:
+                stylizer.warm()
+
+    def _seed(self, stylizer: Stylizer) -> None:
+        if stylizer.megapixels_per_second is None:
+            stylizer.warm()
+        if stylizer.megapixels_per_second:
+            with self._wake:
+                self._scheduler.seed(stylizer.megapixels_per_second)
 
     def stop(self, timeout: float) -> None:
         """Accept nothing new, finish what waits within `timeout` seconds, and fail the rest."""

@@ -93,7 +93,6 @@ def connecting(settings: Settings) -> Iterator[Connect]:
         def start(*, wait: bool = True, **changes: Any) -> httpx.Client:
             app = create_app(settings.model_copy(update=changes))
             started = open_clients.enter_context(running(app))
-            started.service = app.state.service
             if wait:
                 wait_until_ready(started)
             return started
@@ -123,15 +122,17 @@ def running(app: FastAPI) -> Iterator[httpx.Client]:
         thread.start()
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=600) as client:
+                client.service = service  # type: ignore[attr-defined]
                 yield client
         finally:
             server.should_exit = True
             thread.join()
 
 
-def wait_until_ready(client: httpx.Client) -> None:
-    end = time.monotonic() + 60
-    while client.get("/healthz/ready").status_code != 200:
+def wait_until_ready(client: Any) -> None:
+    """And until all models are warm: nothing is painted then but what tests ask for."""
+    end = time.monotonic() + 600
+    while client.get("/healthz/ready").status_code != 200 or not client.service.all_warm:
         assert time.monotonic() < end
         time.sleep(0.05)
 

@@ -533,3 +533,14 @@ def test_many_clients_at_once_get_their_own_pictures_and_leave_nothing_behind(st
     load = engine.load
     assert (load.queued_megapixels, load.waiting, load.running) == (0, 0, 0)
     assert load.megapixels_per_second > 0
+
+
+def test_the_first_model_is_warm_from_the_start_and_the_others_while_it_works(start):
+    stylizers = {"first": ScriptedStylizer(speed=None), "second": ScriptedStylizer(speed=None)}
+    engine = start(stylizers)
+    assert [each.megapixels_per_second is None for each in stylizers.values()] == [False, True]
+    assert send(engine, 7, model="first").result(SECONDS)[0, 0, 0] == 248
+    engine.warm_others(lambda: True)
+    assert stylizers["second"].megapixels_per_second is None
+    engine.warm_others(lambda: False)
+    assert stylizers["second"].megapixels_per_second == 1000.0
