@@ -1,10 +1,10 @@
 """Large photos, painted as `stroke=auto` does: as near to the style image as at 512 px, and how crisp.
 
-Each unseen photo is enlarged to 12 megapixels and painted in every style, in three ways: at 512 px (`small`), that
-enlarged to 1024 px by Lanczos (`enlarged`), and painted over at 1024 px (`repainted`), as the service does. The
-distance is that of the judge of independent_judge.py, of the results reduced to 512 px. Sharpness is the energy of
-differences between neighbouring pixels at 1024 px, relative to a painting made at that size (`stroke=1`), whose strokes
-are half as large.
+Each unseen photo is enlarged to 12 megapixels and painted in every style, in four ways: at 512 px (`small`), the same
+with `boldness=1` (`bold`), the small one enlarged to 1024 px by Lanczos (`enlarged`), and painted over at 1024 px
+(`repainted`), as the service does. The distance is that of the judge of independent_judge.py, of the results reduced to
+512 px. Sharpness is the energy of differences between neighbouring pixels at 1024 px, relative to a painting made at
+that size (`stroke=1`), whose strokes are half as large.
 
     python -m benchmarks.quality.large --photos PHOTOS --paintings SHIPPED_STYLE_IMAGES --count 2 --sheet large.jpg
 """
@@ -32,7 +32,7 @@ from benchmarks.markdown_table import table
 from benchmarks.quality.independent_judge import IndependentJudge, load_embed
 from benchmarks.unseen import add_count_option, unseen
 
-WAYS = ("small", "enlarged", "repainted")
+WAYS = ("small", "bold", "enlarged", "repainted")
 CROPPED = 400  # pixels of the sheet's details
 
 
@@ -44,9 +44,10 @@ def paint(stylizer: Stylizer, photo: Image.Image, style: str) -> dict[str, Pixel
     large = (REPAINTED * width, REPAINTED * height)
     seen = at_size(np.asarray(photo), width, height)
     [small] = stylizer.paint([seen], blends)
+    [bold] = stylizer.paint([seen], blends, Repainting(boldness=1))
     [repainted] = stylizer.paint([seen], blends, Repainting(size=large))
     [exact] = stylizer.paint([at_size(np.asarray(photo), *large)], blends)
-    return {"small": small, "enlarged": at_size(small, *large), "repainted": repainted, "exact": exact}
+    return {"small": small, "bold": bold, "enlarged": at_size(small, *large), "repainted": repainted, "exact": exact}
 
 
 def sharpness(picture: Pixels) -> float:
