@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -29,6 +29,7 @@ from app.imaging.stroke import AUTO, MAX_STROKE, MIN_STROKE, Stroke, largest_edg
 from app.registry.error import InvalidModel
 from app.registry.repository import Model
 from app.settings import Settings, SettingsError, load_settings
+from app.video.steadiness import Steadiness
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,9 @@ def stylize(
         str | None, typer.Option(callback=check_format, help=f"{', '.join(FORMATS)}; by default from the file's name.")
     ] = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG, WebP, AVIF and clips.")] = 90,
+    steady: Annotated[
+        bool, typer.Option(help="Whether strokes of a clip stay where nothing changes, and move with what moves.")
+    ] = True,
     frames: Annotated[
         float | None,
         typer.Option(
@@ -142,7 +146,9 @@ def stylize(
         else:
             stylizer = Stylizer(loaded.generator, loaded.rows, loaded.manifest.style_ids, device)
             blend = parse_blend(styles or "", stylizer.style_ids)
-        rendering = Rendering(stylizer, blend, settings, size, chosen, color, strength, boldness, enlarges=clip is None)
+        rendering = Rendering(stylizer, blend, settings, size, chosen, color, strength, boldness)
+        if clip:
+            rendering = replace(rendering, enlarges=False, steady=Steadiness() if steady else None)
         painter = Painter(rendering, quality)
         failures = (
             fill_clip(clip, painter.paint_frame, settings.picture_megapixels, quality) if clip else fill(plan, painter)

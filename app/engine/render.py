@@ -26,6 +26,7 @@ class Rendering:
         size: longer edge of the results in pixels, None for each image's own up to the settings' limit.
         enlarges: whether large results are painted over at twice the size; frames of a clip are not, since that takes
             five times as long.
+        steady: what becomes of the network's output for the pixels that it saw; None: it stays as it is.
     """
 
     stylizer: Stylizer
@@ -37,6 +38,7 @@ class Rendering:
     strength: float
     boldness: float = 0.0
     enlarges: bool = True
+    steady: Callable[[Pixels, Pixels], Pixels] | None = None
 
     def of_photo(self, data: bytes) -> Picture:
         """The stylized image of an encoded photo. Raises PasticheError if it fails."""
@@ -65,6 +67,8 @@ class Rendering:
         seen = at(*painted_size(*whole, self.stroke, self.settings.network_edge_pixels))
         enlarged = repainted_size(*whole, self.stroke, self.settings.network_edge_pixels) if self.enlarges else None
         painted = paint_one(self.stylizer, seen.rgb, self.blend, Repainting(self.boldness, enlarged))
+        if self.steady:
+            painted = self.steady(seen.rgb, painted)
         if (seen.width, seen.height) == whole:
             return compose(seen, painted, self.color, self.strength)
         if seen.alpha is None and not shows_photo(self.color, self.strength):

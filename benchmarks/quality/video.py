@@ -31,6 +31,8 @@ from app.nets.norm import EPSILON, InstanceNorm
 from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published
 from app.settings import SHIPPED_MODELS
 from app.training.photos import read_picture
+from app.video.motion import grid, moved
+from app.video.steadiness import Keeping, Steadiness
 from benchmarks.markdown_table import table
 from benchmarks.quality.subject import Subject, add_model_options
 
@@ -57,13 +59,6 @@ class Clip:
     frames: Tensor
     flow: Tensor
     seen: Tensor
-
-
-def grid(height: int, width: int) -> Tensor:
-    """Positions of the pixels' centres, (H, W, 2) in -1..1: x and y."""
-    y = (torch.arange(height) * 2 + 1) / height - 1
-    x = (torch.arange(width) * 2 + 1) / width - 1
-    return torch.stack(torch.meshgrid(x, y, indexing="xy"), 2)
 
 
 def look(photo: Tensor, positions: Tensor) -> Tensor:
@@ -119,10 +114,6 @@ def clips(photos: Sequence[Tensor], edge: int, frames: int) -> Iterator[Clip]:
         yield object_clip(photo, photos[place - 1], edge, frames)
 
 
-def moved(picture: Tensor, flow: Tensor) -> Tensor:
-    return F.grid_sample(picture, flow, "bicubic", "border", align_corners=False)
-
-
 def warping_error(frames: Tensor, clip: Clip) -> float:
     """In levels, over all frames but the first."""
     differences = (frames[1:] - moved(frames[:-1], clip.flow)).square() * clip.seen
@@ -166,97 +157,17 @@ def smoothed(frames: Tensor, share: float) -> Tensor:
     return torch.stack(shown)
 
 
-@dataclass(frozen=True)
-class Keeping:
-    """What was painted before stays where the frame shows the same as before.
+def steadied(clip: Clip, painted: Tensor, share: float, flows: Tensor | None = None) -> Tensor:
+    """As `pastiche stylize` does it.
 
-    Attributes:
-        share: most of what was shown before, where nothing has changed.
-        same, other: mean differences over `window` pixels, in levels, below which nothing has changed, and above which
-            all has; both count from what a shift by `slack` pixels makes of the gradients there.
-        follows: whether what moves is looked for; else only what stays where it is is kept.
+    Args:
+        painted: (T, 3, H, W).
+        flows: (T - 1, H, W, 2), where they need not be found.
     """
-
-    share: float = 0.85
-    same: float = 3.0
-    other: float = 10.0
-    slack: float = 0.5
-    window: int = 9
-    follows: bool = True
-
-    def steadied(self, frames: Tensor, painted: Tensor, flows: Tensor | None = None) -> Tensor:
-        """
-        Args:
-            frames, painted: (T, 3, H, W).
-            flows: (T - 1, H, W, 2), where they need not be found.
-        """
-        seen, shown = frames[:1], [painted[:1]]
-        for place, frame in enumerate(frames[1:].split(1)):
-            painting = painted[place + 1 : place + 2]
-            before, kept = seen, shown[-1]
-            if self.follows:
-                flow = found_flow(seen, frame) if flows is None else flows[place : place + 1]
-                before, kept = moved(seen, flow), moved(shown[-1], flow)
-            weight = self._weight(frame, before)
-            seen = torch.lerp(frame, before, weight)
-            shown.append(torch.lerp(painting, kept, weight))
-        return torch.cat(shown)
-
-    def _weight(self, frame: Tensor, before: Tensor) -> Tensor:
-        light = 255 * frame.mean(1, keepdim=True)
-        steps = F.pad(light.diff(dim=2).abs(), (0, 0, 0, 1)) + F.pad(light.diff(dim=3).abs(), (0, 1))
-        difference = (light - 255 * before.mean(1, keepdim=True)).abs() - self.slack * steps
-        near = F.avg_pool2d(difference, self.window, 1, self.window // 2, count_include_pad=False)
-        return self.share * ((self.other - near) / (self.other - self.same)).clamp(0, 1)
-
-
-# Halvings of the size at which motion is looked for, the coarsest first, and steps at each. With these, the mean error
-# is 0.1 pixels on the pan and the zoom; with blocks of 7 pixels, or down to half of the size only, it is 0.2 to 0.5.
-LEVELS = (3, 2, 1, 0)
-STEPS = 3
-BLOCK = 15  # pixels of a level, in which all is taken to move alike
-# Where the gradients' energy, in levels squared a pixel, is below this, the coarser level's motion stands: a camera's
-# noise has about 1 at half of the size.
-FLAT = 4.0
-
-
-def found_flow(before: Tensor, frame: Tensor) -> Tensor:
-    """Where each pixel of `frame` was `before`, (1, H, W, 2), by the method of Lucas and Kanade from coarse to fine."""
-    lights = [255 * each.mean(1, keepdim=True) for each in (before, frame)]
-    offsets = torch.zeros(1, 2, 1, 1)
-    for level in LEVELS:
-        small = [F.avg_pool2d(light, 2**level, ceil_mode=True) for light in lights]
-        size = small[1].shape[2:]
-        offsets = F.interpolate(offsets, size, mode="bilinear")
-        for _ in range(STEPS):
-            offsets = offsets + step_towards(*small, offsets)
-    wide = F.interpolate(offsets, frame.shape[2:], mode="bilinear")
-    return grid(*frame.shape[2:])[None] + wide.permute(0, 2, 3, 1)
-
-
-def step_towards(before: Tensor, frame: Tensor, offsets: Tensor) -> Tensor:
-    """What to add to the offsets (1, 2, H, W), in `grid_sample`'s units.
-
-    In each block, least squares of the difference and its gradients. Little is added where there is nothing to see.
-    """
-    height, width = frame.shape[2:]
-    here = F.grid_sample(
-        before, grid(height, width)[None] + offsets.permute(0, 2, 3, 1), "bilinear", "border", align_corners=False
-    )
-    y = (F.pad(here, (0, 0, 1, 1), mode="replicate")).unfold(2, 3, 1)
-    x = (F.pad(here, (1, 1, 0, 0), mode="replicate")).unfold(3, 3, 1)
-    dy, dx = (y[..., 2] - y[..., 0]) / 2, (x[..., 2] - x[..., 0]) / 2
-    dt = frame - here
-    xx, yy, xy, xt, yt = (blocks(each) for each in (dx * dx, dy * dy, dx * dy, dx * dt, dy * dt))
-    xx, yy = xx + FLAT, yy + FLAT
-    determinant = xx * yy - xy * xy
-    found = torch.cat([yy * xt - xy * yt, xx * yt - xy * xt], 1) / determinant
-    pixel = torch.tensor([2 / width, 2 / height]).reshape(1, 2, 1, 1)
-    return blocks(found.clamp(-1, 1)) * pixel
-
-
-def blocks(x: Tensor) -> Tensor:
-    return F.avg_pool2d(x, BLOCK, 1, BLOCK // 2, count_include_pad=False)
+    steadiness = Steadiness(Keeping(share))
+    known = [None] * len(painted) if flows is None else [None, *flows[:, None]]
+    frames = zip(clip.frames.split(1), painted.split(1), known, strict=True)
+    return torch.cat([steadiness.add(*each) for each in frames])
 
 
 def sharpness(frames: Tensor) -> float:
@@ -292,10 +203,11 @@ def measured(args: argparse.Namespace) -> Iterator[Row]:
             for share in (0.3, 0.1):
                 with SmoothedNorms(subject._generator, share):
                     ways[f"smoothed statistics, {share:g}"] = one_by_one(clip, paint)
-            ways["what stays is kept"] = Keeping(follows=False).steadied(clip.frames, plain)
+            still = grid(*plain.shape[2:]).expand(len(plain) - 1, -1, -1, -1)
+            ways["what stays is kept"] = steadied(clip, plain, 0.85, still)
             for share in (0.7, 0.85):
-                ways[f"what moves is followed, {share:g}"] = Keeping(share).steadied(clip.frames, plain)
-            ways["the same with the exact flow, 0.85"] = Keeping().steadied(clip.frames, plain, clip.flow)
+                ways[f"what moves is followed, {share:g}"] = steadied(clip, plain, share)
+            ways["the same with the exact flow, 0.85"] = steadied(clip, plain, 0.85, clip.flow)
             target = grams(plain)
             half = len(plain) // 2
             for way, frames in ways.items():

@@ -78,6 +78,24 @@ def test_a_clip_becomes_a_folder_of_frames_and_one_becomes_a_clip(pastiche: Past
     assert [float(frame.seconds) for frame in frames_of(Path("back.mp4"))] == pytest.approx([0, 0.04, 0.08])
 
 
+def test_what_stays_in_a_clip_keeps_its_strokes(
+    pastiche: Pastiche, tmp_path: Path, astronaut: NDArray[np.uint8]
+) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "still").mkdir()
+    for number in range(4):
+        noisy = np.clip(astronaut[100:196, 100:228] + rng.normal(0, 3, (96, 128, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(noisy).save(tmp_path / "still" / f"{number}.png")
+    changes = {}
+    for way in ("--steady", "--no-steady"):
+        assert pastiche("still", "-o", f"{way}/", "--frames", "25", "--format", "png", way).exit_code == 0
+        frames = [np.asarray(Image.open(path)).astype(int) for path in sorted(Path(way).iterdir())]
+        changes[way] = np.abs(np.diff(frames, axis=0)).mean()
+        assert len(frames) == 4
+    assert changes["--steady"] < changes["--no-steady"] / 2
+    assert np.array_equal(*(np.asarray(Image.open(f"{way}/000001.png")) for way in changes))
+
+
 def test_size_is_the_longer_edge_of_a_frame(pastiche: Pastiche, clip: Path) -> None:
     assert pastiche(clip, "-o", "small.webp", "--size", "32").exit_code == 0
     with Image.open("small.webp") as image:

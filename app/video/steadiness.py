@@ -1,0 +1,84 @@
+"""Painted clips that do not shimmer: where a frame shows the same as the one before, what was painted stays.
+
+A generator makes something else of every noise of the camera. What moves is followed (see `motion`), so that its
+strokes move with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from app.imaging.picture import Pixels
+from app.video.motion import found_flow, moved
+
+# Of the share that may be kept: where less than this is kept in the mean, the frame is one of another scene.
+SAME_SCENE = 0.1
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How much of what was painted before is kept at each pixel.
+
+    Attributes:
+        share: the most, where nothing has changed.
+        same, other: mean differences over `window` pixels, in levels, below which nothing has changed, and above which
+            all has; both count from what a shift by `slack` pixels makes of the gradients there.
+    """
+
+    share: float = 0.85
+    same: float = 3.0
+    other: float = 10.0
+    slack: float = 0.5
+    window: int = 9
+
+    def weight(self, frame: Tensor, before: Tensor) -> Tensor:
+        """(1, 1, H, W), from the frame and the one before in its place, (1, 3, H, W) in 0..1."""
+        light = 255 * frame.mean(1, keepdim=True)
+        steps = F.pad(light.diff(dim=2).abs(), (0, 0, 0, 1)) + F.pad(light.diff(dim=3).abs(), (0, 1))
+        difference = (light - 255 * before.mean(1, keepdim=True)).abs() - self.slack * steps
+        near = F.avg_pool2d(difference, self.window, 1, self.window // 2, count_include_pad=False)
+        weight = self.share * ((self.other - near) / (self.other - self.same)).clamp(0, 1)
+        return weight if weight.mean() >= SAME_SCENE * self.share else torch.zeros_like(weight)
+
+
+class Steadiness:
+    """The frames of one clip, one after the other."""
+
+    def __init__(self, keeping: Keeping | None = None) -> None:
+        self._keeping = keeping or Keeping()
+        # The frames, and the paintings that were shown, each with what was kept in it.
+        self._seen: Tensor | None = None
+        self._shown: Tensor | None = None
+
+    @torch.inference_mode()
+    def __call__(self, frame: Pixels, painted: Pixels) -> Pixels:
+        """What to show of the next frame and its painting, both (H, W, 3) sRGB of one size."""
+        shown = self.add(as_tensor(frame), as_tensor(painted))
+        rounded = (shown[0] * 255).round().clamp(0, 255).byte()
+        return np.ascontiguousarray(rounded.permute(1, 2, 0).numpy())
+
+    def add(self, frame: Tensor, painted: Tensor, flow: Tensor | None = None) -> Tensor:
+        """The same for (1, 3, H, W) in 0..1.
+
+        Args:
+            flow: as `found_flow` has it, where it is known.
+        """
+        if self._seen is None or self._shown is None or self._seen.shape != frame.shape:
+            self._seen, self._shown = frame, painted
+            return painted
+        flow = found_flow(self._seen, frame) if flow is None else flow
+        before, kept = torch.split(moved(torch.cat([self._seen, self._shown], 1), flow), 3, dim=1)
+        weight = self._keeping.weight(frame, before)
+        self._seen = torch.lerp(frame, before, weight)
+        self._shown = torch.lerp(painted, kept, weight)
+        return self._shown
+
+
+def as_tensor(pixels: Pixels) -> Tensor:
+    """(H, W, 3) -> (1, 3, H, W) in 0..1"""
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None].float() / 255

@@ -1,0 +1,93 @@
+"""Frames and paintings whose outcome is known: equal frames, noise, a pan, a cut."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from app.video.motion import found_flow, grid
+from app.video.steadiness import SAME_SCENE, Keeping, Steadiness
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """(120, 160, 3): clouds of 8 pixels."""
+    small = np.random.default_rng(0).integers(0, 256, (15, 20, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(small).resize((160, 120), Image.Resampling.BICUBIC))
+
+
+def flat(value, like):
+    return np.full_like(like, value)
+
+
+def test_the_first_painting_is_shown_as_it_is(scene):
+    painted = 255 - scene
+    assert np.array_equal(Steadiness()(scene, painted), painted)
+
+
+def test_of_equal_frames_the_share_is_kept(scene):
+    steadiness = Steadiness(Keeping(share=0.75))
+    shown = [steadiness(scene, flat(value, scene)) for value in (200, 100, 100)]
+    # 200; 0.75 * 200 + 0.25 * 100 = 175; 0.75 * 175 + 25 = 156.25
+    assert [np.unique(each).tolist() for each in shown] == [[200], [175], [156]]
+
+
+def test_a_cameras_noise_is_no_change(scene):
+    rng, steadiness = np.random.default_rng(1), Steadiness()
+    shown = []
+    for value in (200, 100, 100, 100):
+        noisy = np.clip(scene + rng.normal(0, 2, scene.shape), 0, 255).astype(np.uint8)
+        shown.append(float(steadiness(noisy, flat(value, scene)).mean()))
+    assert shown == pytest.approx([200, 185, 172, 161], abs=3)
+
+
+def test_a_cut_shows_the_new_painting_as_it_is(scene):
+    steadiness = Steadiness()
+    steadiness(scene, flat(200, scene))
+    other = np.ascontiguousarray(255 - scene[::-1, ::-1])
+    assert np.array_equal(steadiness(other, flat(100, scene)), flat(100, scene))
+
+
+def test_a_few_likenesses_with_another_scene_are_not_kept():
+    frame = torch.zeros(1, 3, 64, 64)
+    before = torch.ones(1, 3, 64, 64)
+    before[:, :, :16, :16] = 0  # a sixteenth, less than SAME_SCENE
+    assert SAME_SCENE > 1 / 16
+    assert not Keeping().weight(frame, before).any()
+    before[:, :, :32, :32] = 0
+    assert Keeping().weight(frame, before).max() == pytest.approx(0.85)
+
+
+def test_frames_of_another_size_begin_anew(scene):
+    steadiness = Steadiness()
+    steadiness(scene, flat(200, scene))
+    smaller = np.ascontiguousarray(scene[:60])
+    assert np.array_equal(steadiness(smaller, flat(100, smaller)), flat(100, smaller))
+
+
+@pytest.mark.parametrize(("down", "right"), [(0, 0), (1, 2), (-3, 1), (5, -6)])
+def test_a_pan_is_found_to_a_fifth_of_a_pixel(scene, down, right):
+    large = torch.from_numpy(scene.copy()).permute(2, 0, 1)[None].float() / 255
+    before, frame = large[:, :, 10:110, 10:150], large[:, :, 10 + down : 110 + down, 10 + right : 150 + right]
+    pixels = (found_flow(before, frame) - grid(100, 140)[None]) * torch.tensor([140, 100]) / 2
+    inner = pixels[0, 20:-20, 20:-20]
+    assert (inner - torch.tensor([right, down])).abs().mean() < 0.2
+
+
+def test_what_was_painted_moves_with_what_moves(scene):
+    steadiness = Steadiness(Keeping(share=1.0))
+    mark = np.zeros_like(scene[:100, :140])
+    mark[40:60, 60:80] = 255
+    steadiness(np.ascontiguousarray(scene[10:110, 10:150]), mark)
+    shown = steadiness(np.ascontiguousarray(scene[10:110, 14:154]), np.zeros_like(mark))
+    expected = np.zeros_like(mark)
+    expected[40:60, 56:76] = 255  # the camera went 4 pixels to the right
+    assert np.abs(shown.astype(int) - expected)[20:80, 30:110].mean() < 3
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (7, 3), (33, 2)])
+def test_frames_of_any_size_are_steadied(shape):
+    frame = np.full((*shape, 3), 90, np.uint8)
+    steadiness = Steadiness()
+    assert steadiness(frame, flat(200, frame)).shape == frame.shape
+    assert np.array_equal(steadiness(frame, flat(100, frame)), flat(185, frame))
