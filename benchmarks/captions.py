@@ -32,6 +32,7 @@ def strip(pictures: Sequence[tuple[str, Image.Image]]) -> Image.Image:
 
 
 def stacked(lines: Sequence[Image.Image]) -> Image.Image:
+    """One below the other."""
     sheet = Image.new("RGB", (max(line.width for line in lines), sum(line.height for line in lines)), "white")
     top = 0
     for line in lines:

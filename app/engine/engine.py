@@ -13,7 +13,7 @@ import structlog
 
 from app.engine.health import EngineHealth, Vitals
 from app.engine.recovery import Outcome, paint_or_explain
-from app.engine.repainting import NONE, Repainting
+from app.engine.repainting import ONCE, Repainting
 from app.engine.scheduler import Batch, Scheduler, Ticket
 from app.engine.stylizer import Blend, Stylizer, check_blend
 from app.errors import DeadlineExceeded, EngineFailed, ModelUnavailable, OutOfMemory, PasticheError
@@ -153,7 +153,7 @@ class Engine:
         stylizer: Stylizer,
         pixels: Pixels,
         blend: Blend,
-        repainting: Repainting = NONE,
+        repainting: Repainting = ONCE,
     ) -> Future[Pixels]:
         """Queue a decoded picture (H, W, 3). Cancelling the future drops it.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import structlog
 
 from app.engine.memory import is_out_of_memory, release_memory
-from app.engine.repainting import NONE, Repainting
+from app.engine.repainting import ONCE, Repainting
 from app.engine.stylizer import Blend, Stylizer
 from app.errors import EngineFailed, OutOfMemory, PasticheError
 from app.imaging.picture import Pixels
@@ -24,7 +24,7 @@ def paint_or_explain(
     stylizer: Stylizer,
     pictures: Sequence[Pixels],
     blends: Sequence[Blend],
-    repainting: Repainting = NONE,
+    repainting: Repainting = ONCE,
     *,
     again: bool = True,
 ) -> list[Outcome]:

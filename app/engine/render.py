@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.engine.recovery import paint_or_explain
-from app.engine.repainting import NONE, Repainting
+from app.engine.repainting import ONCE, Repainting
 from app.engine.stylizer import Blend, Stylizer
 from app.errors import PasticheError
 from app.imaging.compose import Colour, compose, shows_photo
@@ -76,7 +76,7 @@ class Rendering:
         return compose(at(*whole), painted, self.color, self.strength)
 
 
-def paint_one(stylizer: Stylizer, pixels: Pixels, blend: Blend, repainting: Repainting = NONE) -> Pixels:
+def paint_one(stylizer: Stylizer, pixels: Pixels, blend: Blend, repainting: Repainting = ONCE) -> Pixels:
     """The network's output for pixels (H, W, 3), of their size or repainted. Raises PasticheError if it fails."""
     [painted] = paint_or_explain(stylizer, [pixels], [blend], repainting)
     if isinstance(painted, PasticheError):

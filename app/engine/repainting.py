@@ -31,7 +31,8 @@ class Repainting:
         return ((1 + (self.boldness > 0)) * width * height + enlarged) / 1e6
 
 
-NONE = Repainting()
+# Nothing follows.
+ONCE = Repainting()
 
 
 def mixed(a: Pixels, b: Pixels, share: float) -> Pixels:

@@ -15,7 +15,7 @@ from app.engine.cuda_graph import cuda_graph_cache, eight_bit
 from app.engine.cuda_graph_cache import BATCHES, Shape
 from app.engine.device import Device
 from app.engine.openvino_graph import NonFiniteError, OpenVinoGraph, compile_graph
-from app.engine.repainting import NONE, Repainting, mixed
+from app.engine.repainting import ONCE, Repainting, mixed
 from app.engine.replicas import Replicas, compile_replicas
 from app.engine.row import Row
 from app.errors import InvalidOption, UnknownStyle
@@ -89,7 +89,7 @@ class Stylizer:
         return height * width if self._replicas else (height, width)
 
     @torch.inference_mode()
-    def paint(self, pixels: Sequence[Pixels], blends: Sequence[Blend], repainting: Repainting = NONE) -> list[Pixels]:
+    def paint(self, pixels: Sequence[Pixels], blends: Sequence[Blend], repainting: Repainting = ONCE) -> list[Pixels]:
         """Stylize images, each in its own style or blend.
 
         Args:

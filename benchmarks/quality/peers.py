@@ -28,7 +28,7 @@ from app.losses import balanced_content_loss
 from app.nets.descriptor import Descriptor
 from app.training.photos import open_rgb, read_picture, to_tensor
 from app.training.sheet import to_image
-from benchmarks.captions import strip
+from benchmarks.captions import stacked, strip
 from benchmarks.markdown_table import table
 from benchmarks.quality.independent_judge import IndependentJudge, load_embed, shared_relief
 from benchmarks.quality.subject import Subject, add_model_options
@@ -151,12 +151,7 @@ def draw_sheet(painters: Mapping[str, Pictures], pairs: Sequence[tuple[str, str]
         for _, picture in pictures:
             picture.thumbnail((SHEET_EDGE, SHEET_EDGE))
         lines.append(strip(pictures))
-    sheet = Image.new("RGB", (max(line.width for line in lines), sum(line.height for line in lines)), "white")
-    top = 0
-    for line in lines:
-        sheet.paste(line, (0, top))
-        top += line.height
-    return sheet
+    return stacked(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
