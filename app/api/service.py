@@ -94,11 +94,6 @@ class Service:
         if self._warming is not None:
             await asyncio.wait({self._warming})
 
-    @property
-    def all_warm(self) -> bool:
-        """Whether no model is cold any more."""
-        return self._warming_others is not None and self._warming_others.done()
-
     def _show(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
 

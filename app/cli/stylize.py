@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -146,9 +146,10 @@ def stylize(
         else:
             stylizer = Stylizer(loaded.generator, loaded.rows, loaded.manifest.style_ids, device)
             blend = parse_blend(styles or "", stylizer.style_ids)
-        rendering = Rendering(stylizer, blend, settings, size, chosen, color, strength, boldness)
-        if clip:
-            rendering = replace(rendering, enlarges=False, steady=Steadiness() if steady else None)
+        steadiness = Steadiness() if clip and steady else None
+        rendering = Rendering(
+            stylizer, blend, settings, size, chosen, color, strength, boldness, enlarges=clip is None, steady=steadiness
+        )
         painter = Painter(rendering, quality)
         failures = (
             fill_clip(clip, painter.paint_frame, settings.picture_megapixels, quality) if clip else fill(plan, painter)

@@ -102,12 +102,10 @@ class Engine:
         for stylizer in list(self._stylizers.values()):
             if until():
                 return
-            if stylizer.megapixels_per_second is None:
-                stylizer.warm()
+            warm_if_cold(stylizer)
 
     def _seed(self, stylizer: Stylizer) -> None:
-        if stylizer.megapixels_per_second is None:
-            stylizer.warm()
+        warm_if_cold(stylizer)
         if stylizer.megapixels_per_second:
             with self._wake:
                 self._scheduler.seed(stylizer.megapixels_per_second)
@@ -124,8 +122,7 @@ class Engine:
     def swap(self, stylizers: Mapping[str, Stylizer]) -> None:
         """Replace the models in one step; requests that began before finish on the model that they began with."""
         for stylizer in stylizers.values():
-            if stylizer.megapixels_per_second is None:
-                stylizer.warm()
+            warm_if_cold(stylizer)
         speeds = [s.megapixels_per_second for s in stylizers.values() if s.megapixels_per_second]
         with self._wake:
             self._stylizers = dict(stylizers)
@@ -301,6 +298,11 @@ class Engine:
         with self._wake:
             waiting = self._scheduler.drain()
         fail_all(waiting, ModelUnavailable, "The service is stopping; send the request again.")
+
+
+def warm_if_cold(stylizer: Stylizer) -> None:
+    if stylizer.megapixels_per_second is None:
+        stylizer.warm()
 
 
 def deliver(works: list[Work], outcomes: list[Outcome]) -> None:

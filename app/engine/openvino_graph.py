@@ -23,7 +23,7 @@ from torch import Tensor
 from app.engine import fingerprint
 from app.engine.device import Device
 from app.engine.graph_cache import GraphCache, key_of
-from app.engine.openvino_runtime import Arrays, CompiledGraph, options
+from app.engine.openvino_runtime import Arrays, CompiledGraph, options, tried_picture
 from app.imaging.picture import Pixels
 from app.machine import processor
 from app.nets.generators import Compact, Generator, Trunk, mirrored
@@ -34,9 +34,8 @@ GRAIN_EDGE = 1024
 # Beyond it the memory of a picture is given back: OpenVINO would keep that of the largest that it ever painted.
 KEPT_MEGAPIXELS = 1.1
 
-# A picture to try a graph with, and what it must reach: the worst of some thousand bfloat16 results had 46 dB, and a
-# graph that goes wrong has 20 or less.
-TRIED_EDGE = 64  # pixels
+# What a graph must reach when it is tried: the worst of some thousand bfloat16 results had 46 dB, and a graph that goes
+# wrong has 20 or less.
 MIN_AGREEMENT = 35.0  # dB
 
 _log = structlog.get_logger(__name__)
@@ -142,12 +141,11 @@ def compiled_by() -> tuple[str, str, str]:
 
 def agreement(graph: OpenVinoGraph, generator: Generator, gamma: Tensor, beta: Tensor) -> float:
     """PSNR in dB between both results for a small image. Also infinite if neither of them is finite."""
-    steps = np.arange(TRIED_EDGE)
-    picture = np.stack(np.broadcast_arrays(4 * steps[:, None], 4 * steps, steps[:, None] * steps % 256), 2)
+    picture = tried_picture()
     x = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
     exact = generator(x, gamma, beta)[0].permute(1, 2, 0).numpy() * 255
     try:
-        painting = graph.paint(picture.astype(np.uint8), gamma, beta)
+        painting = graph.paint(picture, gamma, beta)
     except NonFiniteError:
         return 0.0 if np.isfinite(exact).all() else math.inf
     if not np.isfinite(exact).all():

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.imaging.picture import Pixels
+
 # Kernels that OpenVINO caches for the sizes it has seen, over all layers; each is small and takes milliseconds to
 # make again. Without a bound it would keep 5,000, and grow by 0.8 MB with every new size.
 KEPT_KERNELS = 100
@@ -23,6 +25,9 @@ TICKETS = 1_000_000_000
 TICKET, STUB = "ticket", "stub"
 
 PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
+
+# Edge in pixels of the picture that a graph is tried with.
+TRIED_EDGE = 64
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -107,6 +112,13 @@ def options(dtype: torch.dtype, threads: int) -> dict[str, str | int | bool]:
         "ENABLE_CPU_PINNING": False,
         "CPU_RUNTIME_CACHE_CAPACITY": KEPT_KERNELS,
     }
+
+
+def tried_picture() -> Pixels:
+    """A picture to compare a graph with the modules that it is made of."""
+    steps = np.arange(TRIED_EDGE)
+    planes = np.broadcast_arrays(4 * steps[:, None], 4 * steps, steps[:, None] * steps % 256)
+    return np.stack(planes, 2).astype(np.uint8)
 
 
 @cache

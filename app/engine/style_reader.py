@@ -10,16 +10,15 @@ import torch
 from torch import Tensor
 
 from app.engine.device import can_compile
-from app.engine.openvino_runtime import STUB, Arrays, CompiledGraph
+from app.engine.openvino_runtime import STUB, Arrays, CompiledGraph, tried_picture
 from app.imaging.picture import Picture, Pixels
 from app.imaging.resize import fitted, resize
 from app.nets.descriptor import Descriptor
 from app.nets.precision import supports_bfloat16
 from app.nets.style_encoder import StyleEncoder
 
-# A compiled network is tried with a picture of so many pixels an edge. Its code must be nearer to that of torch than
-# this share of its length: bfloat16 has moved codes by a hundredth, and what goes wrong goes far.
-TRIED_EDGE = 64
+# The code by a compiled network must be nearer to that of torch than this share of its length: bfloat16 has moved codes
+# by a hundredth, and what goes wrong goes far.
 FARTHEST_CODE = 0.05
 
 # Shorter edges than this, in pixels, are too few to halve four times and mirror; the outermost pixels are repeated.
@@ -104,9 +103,7 @@ def finite_outputs(outputs: Arrays) -> int:
 
 def compile_statistics(network: Descriptor, encoder: StyleEncoder, dtype: torch.dtype) -> CompiledStatistics | None:
     """The compiled network; None if it cannot be compiled, or its results differ from torch's, which is used then."""
-    steps = np.arange(TRIED_EDGE)
-    picture = np.stack(np.broadcast_arrays(4 * steps[:, None], 4 * steps, steps[:, None] * steps % 256), 2)
-    picture = picture.astype(np.uint8)
+    picture = tried_picture()
     try:
         compiled = CompiledStatistics(network, encoder, dtype)
         codes = [encoder.code(statistics) for statistics in (of_torch(network, encoder, picture), compiled(picture))]

@@ -51,9 +51,8 @@ class Steadiness:
 
     def __init__(self, keeping: Keeping | None = None) -> None:
         self._keeping = keeping or Keeping()
-        # The frames, and the paintings that were shown, each with what was kept in it.
-        self._seen: Tensor | None = None
-        self._shown: Tensor | None = None
+        # The frame before and what was shown of it, both with what was kept from earlier ones: (1, 6, H, W).
+        self._before: Tensor | None = None
 
     @torch.inference_mode()
     def __call__(self, frame: Pixels, painted: Pixels) -> Pixels:
@@ -68,15 +67,13 @@ class Steadiness:
         Args:
             flow: as `found_flow` has it, where it is known.
         """
-        if self._seen is None or self._shown is None or self._seen.shape != frame.shape:
-            self._seen, self._shown = frame, painted
-            return painted
-        flow = found_flow(self._seen, frame) if flow is None else flow
-        before, kept = torch.split(moved(torch.cat([self._seen, self._shown], 1), flow), 3, dim=1)
-        weight = self._keeping.weight(frame, before)
-        self._seen = torch.lerp(frame, before, weight)
-        self._shown = torch.lerp(painted, kept, weight)
-        return self._shown
+        new = torch.cat([frame, painted], 1)
+        if self._before is not None and self._before.shape == new.shape:
+            flow = found_flow(self._before[:, :3], frame) if flow is None else flow
+            kept = moved(self._before, flow)
+            new = torch.lerp(new, kept, self._keeping.weight(frame, kept[:, :3]))
+        self._before = new
+        return new[:, 3:]
 
 
 def as_tensor(pixels: Pixels) -> Tensor:

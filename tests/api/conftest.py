@@ -132,7 +132,9 @@ def running(app: FastAPI) -> Iterator[httpx.Client]:
 def wait_until_ready(client: Any) -> None:
     """And until all models are warm: nothing is painted then but what tests ask for."""
     end = time.monotonic() + 600
-    while client.get("/healthz/ready").status_code != 200 or not client.service.all_warm:
+    while client.get("/healthz/ready").status_code != 200 or not all(
+        stylizer.megapixels_per_second for stylizer in client.service.catalogue.stylizers.values()
+    ):
         assert time.monotonic() < end
         time.sleep(0.05)
 
