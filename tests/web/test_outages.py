@@ -103,3 +103,19 @@ def test_where_the_reference_is_turned_off_no_link_leads_to_it(visit, small):
     page.reload()
     expect(page.get_by_role("heading", name="Drop a photo.")).to_be_visible()
     expect(page.get_by_role("link", name="API")).to_have_count(0)
+
+
+def test_a_view_has_its_heading_while_it_is_loaded_and_when_it_is_not_there(visit, small, check_access):
+    page = visit("docs", small)
+    page.goto("about:blank")
+    asked = []
+    page.route("**/web/parts/operator.js", lambda route: asked.append(route))
+    page.goto(f"{small.url}/#operator", wait_until="commit")
+    expect(page.get_by_role("heading", name="Operator", level=1)).to_be_attached()
+    check_access(page)
+    asked[0].abort()
+    expect(page.get_by_text("could not be loaded")).to_be_visible()
+    check_access(page)
+    page.unroute("**/web/parts/operator.js")
+    page.get_by_role("button", name="Try now").click()
+    expect(page.get_by_label("Token")).to_be_visible()

@@ -20,7 +20,9 @@ export function AnyStyle() {
         ${jobs.selected.value ? html`<${JobStage} />` : html`<${Explanation} />`}
       </div>
       <aside class="panel" aria-label="Jobs">
-        ${jobs.current.value && html`<${JobPanel} job=${jobs.current.value} />`}
+        ${jobs.current.value
+          ? html`<${JobPanel} job=${jobs.current.value} />`
+          : jobs.selected.value && html`<h1 class="unseen">A job</h1>`}
         <${JobList} />
       </aside>
     </div>

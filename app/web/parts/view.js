@@ -42,6 +42,10 @@ export function View({ view }) {
     if (!part && reachable.value) load();
   }, [reachable.value]);
   if (part) return html`<${part} />`;
+  if (!failed) return html`<h1 class="unseen">${view.title}</h1>`;
   const problem = { slug: "unreachable", detail: "This part of the page could not be loaded." };
-  return failed && html`<div class="unloaded"><${Trouble} problem=${problem} onAgain=${load} /></div>`;
+  return html`<div class="unloaded">
+    <h1>${view.title}</h1>
+    <${Trouble} problem=${problem} onAgain=${load} />
+  </div>`;
 }
