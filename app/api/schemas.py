@@ -55,9 +55,10 @@ class OptionFields(BaseModel):
         "fewer. With 0 it paints once; with more it takes twice as long.",
         examples=[0.5],
     )
-    color: Literal["style", "keep"] = Field(
+    color: Literal["style", "keep", "match"] = Field(
         "style",
-        description="`style` takes the style's colours; `keep` takes only its lightness and keeps the photo's colours.",
+        description="`style` takes the style's colours; `keep` keeps the photo's, each in its place, and takes the "
+        "style's light and shade; `match` gives the style's colours the photo's palette.",
         examples=["keep"],
     )
     stroke: Annotated[Stroke, PlainValidator(read_stroke), WithJsonSchema(STROKE_SCHEMA)] = Field(

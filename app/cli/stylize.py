@@ -91,7 +91,9 @@ def stylize(
         float,
         typer.Option(min=0, max=1, callback=check_number, help="How much the network paints over its own painting."),
     ] = 0.0,
-    color: Annotated[Colour, typer.Option(help="Colours of the style, or the photo's own.")] = "style",
+    color: Annotated[
+        Colour, typer.Option(help="Colours of the style, the photo's own, or the photo's palette.")
+    ] = "style",
     stroke: Annotated[
         str,
         typer.Option(

@@ -45,9 +45,10 @@ class GatysOptions(BaseModel):
 
     recipe: Literal["pastiche", "paper"] = "pastiche"
 
-    # The result: longer edge in pixels; and whose colours it has, the style image's or the photo's own.
+    # The result: longer edge in pixels; and whose colours it has: the style image's, the photo's own each in its place,
+    # or the photo's palette.
     size: int = Field(512, ge=MIN_SIZE, le=MAX_SIZE)
-    color: Literal["style", "keep"] = "style"
+    color: Literal["style", "keep", "match"] = "style"
 
     # Where it starts: the photo, uniform noise of `seed`, or a given image, such as a generator's.
     start: Literal["content", "noise", "picture"] = "content"

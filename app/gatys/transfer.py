@@ -26,6 +26,7 @@ from app.gatys.options import GatysOptions
 from app.gatys.palette import recoloured
 from app.gatys.schedule import ScaleSchedule, Stage
 from app.imaging.colour import keep_colour
+from app.imaging.palette import match_colour
 from app.imaging.resize import fitted
 from app.nets.descriptor import Descriptor
 from app.nets.precision import supports_bfloat16
@@ -210,7 +211,8 @@ class Transfer:
         painted = pixels(crop(whole, self.size))
         if self.options.color == "style":
             return painted
-        return keep_colour(pixels(crop(self.photo, self.size)), painted)
+        recolour = keep_colour if self.options.color == "keep" else match_colour
+        return recolour(pixels(crop(self.photo, self.size)), painted)
 
     def checkpoint(self) -> GatysCheckpoint:
         """The state; call it between two iterations."""

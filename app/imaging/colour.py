@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from app.imaging.picture import Pixels
+from app.imaging.picture import Pixels, sample
 
 # Y of YIQ (ITU-R BT.601), on gamma-encoded values: Gatys et al. 2016, arXiv:1606.05897, section 5.
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 NO_CHROMA = 1e-3  # smaller chroma is the rounding of a grey pixel
+# Bounds of the factor between the contrasts of photo and stylized image: a blank photo keeps half of the strokes'
+# contrast, and a flat painting's grain is not enlarged more than twice.
+CONTRAST = (0.5, 2.0)
 
 # Pixels at a time: the float32 intermediates then stay in the processor's cache, and their memory is not returned to
 # the system after each call. 2.7 ms at 512 x 512, against 18 ms for the whole image at once.
@@ -19,25 +24,34 @@ BAND_PIXELS = 16_384
 def keep_colour(content: Pixels, painted: Pixels) -> Pixels:
     """The stylized image's luma with the photo's chroma ("luminance-only transfer").
 
-    With I and Q of the photo kept, the transfer adds the same difference of luma to R, G and B. Where that
-    leaves the gamut, chroma is scaled down just far enough, so that luma is the stylized image's everywhere, up to
-    8-bit rounding.
+    The luma first gets the photo's mean and standard deviation (equation 10 there), so that a bright sky stays bright
+    in a dark style. With I and Q of the photo kept, the transfer adds the same difference of luma to R, G and B. Where
+    that leaves the gamut, chroma is scaled down just far enough, so that luma is as wanted everywhere, up to 8-bit
+    rounding.
 
     Raises:
         ValueError: the shapes differ.
     """
     _check_shapes(content, painted)
+    scale, offset = matching_luma(content, painted)
     photo, painting = content.reshape(-1, 3), painted.reshape(-1, 3)
     result = np.empty_like(painting)
     for start in range(0, len(result), BAND_PIXELS):
         band = slice(start, start + BAND_PIXELS)
-        result[band] = _keep_colour(photo[band], painting[band])
+        luma = np.clip(painting[band].astype(np.float32) @ LUMA * scale + offset, 0, 255)
+        result[band] = _with_luma(photo[band], luma)
     return result.reshape(painted.shape)
 
 
-def _keep_colour(content: Pixels, painted: Pixels) -> NDArray[np.float32]:
-    """(N, 3) pixels; the result is whole numbers from 0 to 255."""
-    luma = painted.astype(np.float32) @ LUMA
+def matching_luma(content: Pixels, painted: Pixels) -> tuple[np.float32, np.float32]:
+    """(scale, offset) that give the luma of `painted` the mean and, within CONTRAST, the deviation of the photo's."""
+    wanted, given = (sample(pixels).astype(np.float32) @ LUMA for pixels in (content, painted))
+    scale = np.clip(wanted.std() / max(given.std(), NO_CHROMA), *CONTRAST).astype(np.float32)
+    return scale, np.float32(wanted.mean() - scale * given.mean())
+
+
+def _with_luma(content: Pixels, luma: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Pixels (N, 3) of that luma (N,) with the photo's chroma; the result is whole numbers from 0 to 255."""
     planes = np.ascontiguousarray(content.T).astype(np.float32)
     chroma = planes - LUMA @ planes
     highest = np.maximum(chroma.max(axis=0), NO_CHROMA)
@@ -72,19 +86,20 @@ def _mixed_pairs(strength: float) -> Pixels:
 
     A lookup is exact, and cheaper than computing both curves: 1 ms for 512 x 512 pixels.
     """
-    linear = _linear(np.arange(256) / 255)
-    mixed = (1.0 - strength) * linear[:, None] + strength * linear[None, :]
-    return np.rint(_gamma_encoded(mixed) * 255).astype(np.uint8).ravel()
+    light = linear(np.arange(256) / 255)
+    mixed = (1.0 - strength) * light[:, None] + strength * light[None, :]
+    levels: Pixels = np.rint(gamma_encoded(mixed) * 255).astype(np.uint8).ravel()
+    return levels
 
 
-def _linear(encoded: NDArray[np.float64]) -> NDArray[np.float64]:
+def linear(encoded: NDArray[Any]) -> NDArray[Any]:
     """IEC 61966-2-1: sRGB values 0 to 1 to linear light."""
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 
-def _gamma_encoded(linear: NDArray[np.float64]) -> NDArray[np.float64]:
+def gamma_encoded(light: NDArray[Any]) -> NDArray[Any]:
     """IEC 61966-2-1: linear light 0 to 1 to sRGB values."""
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 def _check_shapes(content: Pixels, painted: Pixels) -> None:

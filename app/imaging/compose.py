@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Literal
 
 from app.imaging.colour import keep_colour, lay_over
+from app.imaging.palette import match_colour
 from app.imaging.picture import Picture, Pixels
 from app.imaging.stroke import at_size
 
-Colour = Literal["style", "keep"]
+Colour = Literal["style", "keep", "match"]
 
 
 def shows_photo(color: Colour, strength: float) -> bool:
     """Whether `compose` takes more from the content image than its size and alpha."""
-    return color == "keep" or strength < 1
+    return color != "style" or strength < 1
 
 
 def compose(content: Picture, painted: Pixels, color: Colour, strength: float) -> Picture:
@@ -22,11 +23,14 @@ def compose(content: Picture, painted: Pixels, color: Colour, strength: float) -
     It is resized first, so that whatever `strength` and `color` take from the content stays sharp.
 
     Args:
-        color: `style`: the network's colours; `keep`: those of the content.
+        color: `style`: the network's colours; `keep`: those of the content, each in its place; `match`: the content's
+            palette, wherever the network put its colours.
         strength: from 0, the content, to 1, the network's output.
     """
     if strength == 0:
         return content
+    if color == "match":  # before it is enlarged, which is cheaper
+        painted = match_colour(content.rgb, painted)
     pixels = at_size(painted, content.width, content.height)
     if color == "keep":
         pixels = keep_colour(content.rgb, pixels)

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]  # sRGB, (H, W, 3)
 
+# Pixels along an edge that are enough for the mean and covariance of a picture's colours.
+SAMPLED_EDGE = 256
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
@@ -40,3 +43,9 @@ class Picture:
     @property
     def megapixels(self) -> float:
         return self.width * self.height / 1e6
+
+
+def sample(pixels: Pixels) -> Pixels:
+    """Every k-th row and column of pixels (H, W, 3), at most 256 of each: a view."""
+    step = -(-max(pixels.shape[:2]) // SAMPLED_EDGE)
+    return pixels[::step, ::step]

@@ -26,7 +26,8 @@ from typer.testing import CliRunner, Result
 
 from app.api.schemas import OptionFields
 from app.cli import cli
-from app.imaging.colour import LUMA
+from app.imaging.colour import keep_colour
+from app.imaging.palette import match_colour
 from app.main import create_app
 from app.model_store.store import open_model_store
 from app.model_store.version import VersionStatus
@@ -97,12 +98,12 @@ def test_strength_0_is_the_photo_and_nothing_between_is_further_than_1(pastiche:
     assert len(set(distances)) == len(distances)
 
 
-def test_keep_leaves_the_paintings_luma(pastiche: Pastiche, photo: Path) -> None:
+@pytest.mark.parametrize(("color", "recoloured"), [("keep", keep_colour), ("match", match_colour)])
+def test_colours_are_taken_from_the_photo(pastiche: Pastiche, photo: Path, color: str, recoloured) -> None:
     assert pastiche(photo, *STYLE, "-o", "style.png").exit_code == 0
-    assert pastiche(photo, *STYLE, "-o", "keep.png", "--color", "keep").exit_code == 0
-    style, keep = pixels(Path("style.png")), pixels(Path("keep.png"))
-    assert not np.array_equal(style, keep)
-    assert np.abs(keep @ LUMA - style @ LUMA).max() <= 0.5 + 1e-3  # the rounding of 8 bits
+    assert pastiche(photo, *STYLE, "-o", "recoloured.png", "--color", color).exit_code == 0
+    expected = recoloured(pixels(photo), pixels(Path("style.png")))
+    np.testing.assert_array_equal(pixels(Path("recoloured.png")), expected)
 
 
 @pytest.mark.parametrize(("size", "expected"), [("48", (48, 32)), ("144", (144, 96))])
@@ -335,7 +336,7 @@ def test_an_interrupt_ends_with_130_and_whole_paintings(models_dir: Path, tmp_pa
         {"styles": "starry_night:0.7,great_wave:0.3", "strength": "0.6", "color": "keep", "size": "120"},
         {"styles": "charcoal", "model": "sketch", "size": "40", "format": "webp", "quality": "70"},
         {"styles": "starry_night", "stroke": "2", "strength": "0.5"},
-        {"styles": "starry_night", "stroke": "0.7", "color": "keep", "size": "90"},
+        {"styles": "starry_night", "stroke": "0.7", "color": "match", "size": "90"},
     ],
 )
 def test_a_painting_is_the_one_that_the_route_gives(pastiche: Pastiche, photo: Path, options: dict[str, str]) -> None:

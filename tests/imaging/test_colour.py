@@ -21,17 +21,23 @@ def luma(rgb):
 
 
 @given(pixels, pixels)
-def test_luma_is_the_paintings_everywhere(content, painted):
+def test_luma_is_the_paintings_with_the_photos_mean_and_contrast(content, painted):
     result = keep_colour(content, painted)
     assert result.dtype == np.uint8
     # Each channel is rounded by half a level at most, so their mean with weights of sum 1 is as well.
-    assert np.abs(luma(result) - luma(painted)).max() <= 0.5 + 1e-3
+    assert np.abs(luma(result) - matched(content, painted)).max() <= 0.5 + 1e-3
+
+
+def matched(content, painted):
+    wanted, given = luma(content), luma(painted)
+    scale = min(2.0, max(0.5, wanted.std() / max(given.std(), 1e-3)))
+    return np.clip((given - given.mean()) * scale + wanted.mean(), 0, 255)
 
 
 @given(pixels, pixels)
 def test_chroma_is_the_photos_where_the_gamut_has_it_and_only_weaker_elsewhere(content, painted):
     result = keep_colour(content, painted).astype(float)
-    shifted = content + (luma(painted) - luma(content))[..., None]
+    shifted = content + (matched(content, painted) - luma(content))[..., None]
     inside = ((shifted >= 0) & (shifted <= 255)).all(axis=2)
     assert np.abs(result - shifted)[inside].max(initial=0) <= 0.5 + 1e-3
     before, after = content - luma(content)[..., None], result - luma(result)[..., None]
@@ -40,16 +46,32 @@ def test_chroma_is_the_photos_where_the_gamut_has_it_and_only_weaker_elsewhere(c
     assert (np.abs(after) <= np.abs(before) + 1).all()
 
 
+def test_a_bright_sky_stays_bright_in_a_dark_style():
+    content = np.asarray(photo("coffee.png", (40, 30)))
+    dark = (content // 3).astype(np.uint8)
+    result = keep_colour(content, dark)
+    assert abs(luma(result).mean() - luma(content).mean()) < 2
+
+
+def test_a_blank_photo_keeps_half_of_the_strokes():
+    painted = np.asarray(photo("coffee.png", (40, 30)))
+    result = keep_colour(np.full_like(painted, 128), painted)
+    assert luma(result).std() == pytest.approx(luma(painted).std() / 2, rel=0.02)
+    assert luma(result).mean() == pytest.approx(128, abs=1)
+
+
 def test_a_photo_painted_as_itself_stays_itself():
     content = np.asarray(photo("chelsea.png"))
     assert content.shape[0] * content.shape[1] > BAND_PIXELS
     np.testing.assert_array_equal(keep_colour(content, content), content)
 
 
-def test_a_grey_photo_gives_the_paintings_luma_in_grey():
+def test_a_grey_photo_gives_grey():
     painted = np.asarray(photo("coffee.png", (40, 30)))
-    grey = keep_colour(np.full_like(painted, 90), painted)
-    np.testing.assert_array_equal(grey, np.repeat(np.rint(luma(painted))[..., None], 3, axis=2))
+    content = np.repeat(np.asarray(photo("chelsea.png", (40, 30)))[..., :1], 3, axis=2)
+    grey = keep_colour(content, painted)
+    assert (grey == grey[..., :1]).all()
+    assert np.abs(grey[..., 0] - matched(content, painted)).max() <= 0.5 + 1e-3
 
 
 @given(pixels, pixels)

@@ -15,7 +15,7 @@ from app.gatys.options import GatysOptions
 GATYS_OPTIONS: dict[str, tuple[str, Any]] = {
     "recipe": ("`paper` takes Gatys' own values (arXiv 1508.06576) for what is not given.", "paper"),
     "size": ("Longer edge of the result in pixels. Without it, the photo's own up to what is allowed.", 384),
-    "color": ("`style` takes the style image's colours, `keep` the photo's own.", "keep"),
+    "color": ("`style` takes the style image's colours, `keep` the photo's own, `match` the photo's palette.", "keep"),
     "start": ("Start from the photo, from noise, or from a generator's `picture` of it.", "content"),
     "seed": ("Seed of the noise.", 7),
     "palette": ("Whether the photo that it starts from first gets the style image's colours.", True),

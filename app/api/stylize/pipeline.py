@@ -95,7 +95,7 @@ def costs(header: Header, size: tuple[int, int], network_size: tuple[int, int], 
     finishing = sum(again, Cost(0, 0))
     if network_size != size:
         finishing += resizing_cost(max(pixels, network_size[0] * network_size[1]))
-    colours = colour_cost(pixels, keep=options.color == "keep", strength=options.strength)
+    colours = colour_cost(pixels, options.color, options.strength)
     return reading, finishing + colours + encoding_cost(options.format, pixels, options.quality)
 
 

@@ -96,6 +96,7 @@ function OrderOptions() {
     <div class="segments" role="group" aria-label="Colours">
       <button type="button" aria-pressed=${color === "style"} onClick=${() => change({ color: "style" })}>Colours</button>
       <button type="button" aria-pressed=${color === "keep"} onClick=${() => change({ color: "keep" })}>The photo’s</button>
+      <button type="button" aria-pressed=${color === "match"} onClick=${() => change({ color: "match" })}>Its palette</button>
     </div>
   </fieldset>`;
 }

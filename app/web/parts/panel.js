@@ -78,6 +78,7 @@ function ColourChoice() {
     <div class="segments" role="group" aria-labelledby="colour-title">
       <button aria-pressed=${chosen === "style"} onClick=${() => settle({ color: "style" })}>Of the style</button>
       <button aria-pressed=${chosen === "keep"} onClick=${() => settle({ color: "keep" })}>Of the photo</button>
+      <button aria-pressed=${chosen === "match"} onClick=${() => settle({ color: "match" })}>Its palette</button>
     </div>
   </div>`;
 }

@@ -3,12 +3,13 @@ import { computed, signal } from "../view.js";
 
 /**
  * @typedef {{id: string, weight: number}} Share a style in a blend
- * @typedef {{styles: Share[], strength: number, boldness: number, color: "style"|"keep", stroke: number|"auto", size: number|null,
+ * @typedef {{styles: Share[], strength: number, boldness: number, color: "style"|"keep"|"match", stroke: number|"auto", size: number|null,
  *   format: string, quality: number, model: string|null}} Options
  */
 
 export const FORMATS = ["jpeg", "png", "webp", "avif"];
 export const MAX_STYLES = 4;
+const COLOURS = /** @type {const} */ (["style", "keep", "match"]);
 const DEFAULTS = { strength: 1, boldness: 0, color: "style", stroke: "auto", size: null, format: "jpeg", quality: 90, model: null };
 const MAX_STEPS = 100;
 
@@ -91,7 +92,7 @@ export function read(given) {
     styles: readBlend(given.get("styles") ?? ""),
     strength: within(given.get("strength"), 0, 1, DEFAULTS.strength),
     boldness: within(given.get("boldness"), 0, 1, DEFAULTS.boldness),
-    color: given.get("color") === "keep" ? "keep" : "style",
+    color: COLOURS.find((color) => color === given.get("color")) ?? "style",
     stroke: within(given.get("stroke"), 0.5, 16, 0) || "auto",
     size: given.has("size") ? Math.round(within(given.get("size"), 16, 65536, 1024)) : null,
     format: FORMATS.includes(given.get("format") ?? "") ? String(given.get("format")) : DEFAULTS.format,

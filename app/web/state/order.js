@@ -7,7 +7,7 @@ import { imageOf, paintWith } from "./instant.js";
 import { create } from "./jobs.js";
 import { Problem } from "./service.js";
 
-/** @typedef {{size: number, color: "style"|"keep", stroke: number, content: number, seconds: number}} Order */
+/** @typedef {{size: number, color: "style"|"keep"|"match", stroke: number, content: number, seconds: number}} Order */
 
 // `content` is a power of ten around the service's default weight of the content.
 const CONTENT_WEIGHT = 0.02;

@@ -14,6 +14,7 @@ from app.engine.stylizer import Stylizer
 from app.errors import EngineFailed
 from app.imaging.colour import keep_colour, lay_over
 from app.imaging.decode import decode
+from app.imaging.palette import match_colour
 from app.imaging.picture import Picture
 from app.imaging.resize import resize
 from app.registry.repository import Repository
@@ -167,12 +168,12 @@ def test_strength_lays_the_painting_over_the_photo(client, photo):
     np.testing.assert_array_equal(between, lay_over(pixels(photo), painted, 0.3))
 
 
-def test_color_keep_transfers_the_luminance_only(client, photo):
-    painted = pixels(paint(client, photo).content)
-    kept = keep_colour(pixels(photo), painted)
-    np.testing.assert_array_equal(pixels(paint(client, photo, PNG | {"color": "keep"}).content), kept)
-    both = paint(client, photo, PNG | {"color": "keep", "strength": "0.6"})
-    np.testing.assert_array_equal(pixels(both.content), lay_over(pixels(photo), kept, 0.6))
+@pytest.mark.parametrize(("color", "recoloured"), [("keep", keep_colour), ("match", match_colour)])
+def test_colours_are_taken_from_the_photo(client, photo, color, recoloured):
+    expected = recoloured(pixels(photo), pixels(paint(client, photo).content))
+    np.testing.assert_array_equal(pixels(paint(client, photo, PNG | {"color": color}).content), expected)
+    both = paint(client, photo, PNG | {"color": color, "strength": "0.6"})
+    np.testing.assert_array_equal(pixels(both.content), lay_over(pixels(photo), expected, 0.6))
 
 
 @pytest.mark.parametrize(
