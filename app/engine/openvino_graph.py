@@ -70,19 +70,30 @@ class OpenVinoGraph:
             raise NonFiniteError("The style's values are not finite.")
         (height, width), margin = picture.shape[:2], self._generator.margin
         padded = padded_to_multiple(picture, self._generator.multiple, self._generator.smallest, margin)
-        inputs = {"picture": padded[None], "gamma": gamma.numpy(), "beta": beta.numpy()}
+        painting = self.paint_part(padded, gamma, beta)[margin : margin + height, margin : margin + width]
+        if height * width > KEPT_MEGAPIXELS * 1e6:
+            self.release_memory()
+        return np.ascontiguousarray(painting)
+
+    def paint_part(self, picture: Pixels, gamma: Tensor, beta: Tensor, at: tuple[int, int] = (0, 0)) -> Pixels:
+        """As `paint`, for a padded picture or a part of one, without cropping; `at` is where the part begins."""
+        inputs = {"picture": picture[None], "gamma": gamma.numpy(), "beta": beta.numpy()}
         if self._has_grain:
-            inputs["grain"] = grain_of(padded.shape[0] // 2, padded.shape[1] // 2)[None, None]
+            begins = at[0] // 2, at[1] // 2
+            inputs["grain"] = grain_of(picture.shape[0] // 2, picture.shape[1] // 2, begins)[None, None]
         with self._compiled.turn:
             outputs = self._compiled.infer(inputs, first_byte)
             total = float(outputs["total"][0])
             # A copy: the next picture is painted into the same memory.
-            painting: Pixels = outputs["painting"][0, margin : margin + height, margin : margin + width].copy()
-            if height * width > KEPT_MEGAPIXELS * 1e6:
-                self._compiled.release_memory()
+            painting: Pixels = outputs["painting"][0].copy()
         if not math.isfinite(total):
             raise NonFiniteError("The network's output is not finite.")
         return painting
+
+    def release_memory(self) -> None:
+        """Free what OpenVINO keeps of the largest picture so far."""
+        with self._compiled.turn:
+            self._compiled.release_memory()
 
 
 def first_byte(outputs: Arrays) -> int:
@@ -165,11 +176,11 @@ def padded_to_multiple(picture: Pixels, multiple: int, smallest: int, margin: in
     return np.ascontiguousarray(picture)
 
 
-def grain_of(height: int, width: int) -> NDArray[np.float32]:
+def grain_of(height: int, width: int, at: tuple[int, int] = (0, 0)) -> NDArray[np.float32]:
     """Like `grain`, as an array."""
-    if max(height, width) > GRAIN_EDGE:
-        return made_grain(height, width)
-    return np.ascontiguousarray(kept_grain()[:height, :width])
+    if max(at[0] + height, at[1] + width) > GRAIN_EDGE:
+        return made_grain(height, width, at)
+    return np.ascontiguousarray(kept_grain()[at[0] : at[0] + height, at[1] : at[1] + width])
 
 
 @cache
@@ -177,6 +188,6 @@ def kept_grain() -> NDArray[np.float32]:
     return made_grain(GRAIN_EDGE, GRAIN_EDGE)
 
 
-def made_grain(height: int, width: int) -> NDArray[np.float32]:
-    values: NDArray[np.float32] = grain(height, width, torch.device("cpu")).numpy()
+def made_grain(height: int, width: int, at: tuple[int, int] = (0, 0)) -> NDArray[np.float32]:
+    values: NDArray[np.float32] = grain(height, width, torch.device("cpu"), at).numpy()
     return values

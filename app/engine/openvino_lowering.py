@@ -17,6 +17,7 @@ from openvino import opset15 as op
 from torch import Tensor
 
 from app.engine.openvino_runtime import STUB, TICKET
+from app.nets.fixed_norm import FoldedNorm
 from app.nets.generators import Compact, ConvNorm, Hourglass, Residual, Trunk
 from app.nets.norm import EPSILON, BatchNorm, Norm
 
@@ -113,10 +114,14 @@ class Lowering:
             x = enlarging_convolution(layer, x)
         else:
             x = convolution(layer, x)
+        if layer.conv.bias is not None:
+            x = op.add(x, constant(channels(layer.conv.bias)))
         return self.norm(layer.norm, x)
 
     def norm(self, norm: Norm, x: Node) -> Node:
         scale, shift = next(self._gammas), next(self._betas)
+        if isinstance(norm, FoldedNorm):
+            return x
         if isinstance(norm, BatchNorm):
             scale = op.multiply(scale, constant(channels((norm.variance + EPSILON).rsqrt())))
             shift = op.subtract(shift, op.multiply(scale, constant(channels(norm.mean))))

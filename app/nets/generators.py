@@ -7,9 +7,9 @@ at a quarter of the resolution, which keeps it under 20 GFLOP at 512 x 512; `Pap
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise, product
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +27,8 @@ MAX_BLOCKS = 64
 Padding = Literal["reflect", "circular"]
 
 Rows = Iterator[tuple[Tensor, Tensor]]
+# The first and the last one, along an edge.
+Places = tuple[int, int]
 
 
 class ConvNorm(nn.Module):
@@ -54,6 +56,11 @@ class ConvNorm(nn.Module):
         self.norm = build_norm(norm, outputs)
         self.enlarge = enlarge
         self.by_phase = by_phase
+
+    def sees(self, first: int, last: int) -> Places:
+        """What the results at these places depend on, but for the norm."""
+        (stride, _), around = self.conv.stride, self.conv.kernel_size[0] // 2
+        return (first * stride - around) // self.enlarge, (last * stride + around) // self.enlarge
 
     def forward(self, x: Tensor, rows: Rows) -> Tensor:
         normed: Tensor = self.norm(self.convolve(x), *next(rows))
@@ -134,6 +141,10 @@ class Residual(nn.Module):
         self.first = ConvNorm(channels, channels, 3, norm=norm)
         self.second = ConvNorm(channels, channels, 3, norm=norm)
 
+    def sees(self, first: int, last: int) -> Places:
+        """See `ConvNorm.sees`."""
+        return self.first.sees(*self.second.sees(first, last))
+
     def forward(self, x: Tensor, rows: Rows) -> Tensor:
         change: Tensor = self.second(F.relu(self.first(x, rows)), rows)
         return x + change
@@ -156,6 +167,15 @@ class Hourglass(nn.Module):
     def factor(self) -> int:
         """By how much the lowest resolution is lower than the trunk's."""
         return 1 << len(self.down)
+
+    def sees(self, first: int, last: int) -> Places:
+        """See `ConvNorm.sees`."""
+        # Bilinear, of the two nearest.
+        seen = tuple((2 * place + 1 - self.factor) // (2 * self.factor) for place in (first, last))
+        seen = self.block.sees(seen[0], seen[1] + 1)
+        for layer in cast(Iterable[ConvNorm], reversed(self.down)):
+            seen = layer.sees(*seen)
+        return min(first, seen[0]), max(last, seen[1])
 
     def forward(self, x: Tensor, rows: Rows) -> Tensor:
         change = x
@@ -272,7 +292,10 @@ class Trunk(Generator):
 
     Attributes:
         deep: an `Hourglass`, or nothing.
+        folded: by how much the first layer's resolution is lower than the picture's.
     """
+
+    folded = 1
 
     memory_format = torch.channels_last
     entry: ConvNorm
@@ -281,7 +304,21 @@ class Trunk(Generator):
     blocks: nn.ModuleList
     up: nn.ModuleList
 
-    def paint(self, x: Tensor, rows: Rows) -> Tensor:
+    @property
+    def reach(self) -> int:
+        """Pixels from a place of the result to the farthest one of the photo that it depends on, but for the norms."""
+        seen = [(place, *self.sees(place, place)) for place in range(self.multiple)]
+        return max(max(place - first, last - place) for place, first, last in seen)
+
+    def sees(self, first: int, last: int) -> Places:
+        """See `ConvNorm.sees`."""
+        parts = (self.entry, *self.down, *self.deep, *self.blocks, *self.up, self.last)
+        for part in reversed(cast(tuple[ConvNorm, ...], parts)):
+            first, last = part.sees(first, last)
+        return first * self.folded, last * self.folded + self.folded - 1
+
+    def paint(self, x: Tensor, rows: Rows, at: tuple[int, int] = (0, 0)) -> Tensor:
+        """As `Generator.paint`; `at` is where x begins in a larger picture: row and column, multiples of `multiple`."""
         x = x.to(self.entry.conv.weight.dtype)
         x = F.relu(self.entry(x, rows))
         for layer in self.down:
@@ -339,6 +376,8 @@ class Compact(Trunk):
     there and form a mesh, which is cropped.
     """
 
+    folded = 2
+
     def __init__(
         self,
         widths: tuple[int, ...] = (32, 64),
@@ -360,10 +399,11 @@ class Compact(Trunk):
         self.up = nn.ModuleList(ConvNorm(a, b, 3, norm=norm, enlarge=2, by_phase=True) for a, b in pairwise(narrowing))
         self.last = ConvNorm(fine, 3, 5, norm=norm)
 
-    def paint(self, x: Tensor, rows: Rows) -> Tensor:
-        folded = F.pixel_unshuffle(x, 2)
+    def paint(self, x: Tensor, rows: Rows, at: tuple[int, int] = (0, 0)) -> Tensor:
+        folded = F.pixel_unshuffle(x, self.folded)
         height, width = folded.shape[-2:]
-        noise = grain(height, width, x.device).to(x.dtype).expand(len(x), 1, -1, -1)
+        begins = at[0] // self.folded, at[1] // self.folded
+        noise = grain(height, width, x.device, begins).to(x.dtype).expand(len(x), 1, -1, -1)
         return super().paint(torch.cat([folded, noise], dim=1), rows)
 
 

@@ -14,9 +14,13 @@ GRAIN_PRIME = 1_048_571
 NOISES = GRAIN_PRIME
 
 
-def grain(height: int, width: int, device: torch.device) -> Tensor:
-    """Uniform white noise (height, width) in 0..1, the same for every image; a larger one contains the smaller ones."""
-    return scattered(height, width, device).float() / GRAIN_PRIME
+def grain(height: int, width: int, device: torch.device, at: tuple[int, int] = (0, 0)) -> Tensor:
+    """Uniform white noise (height, width) in 0..1, the same for every image; a larger one contains the smaller ones.
+
+    Args:
+        at: row and column in the larger one.
+    """
+    return scattered(height, width, device, at).float() / GRAIN_PRIME
 
 
 def seeded_noise(height: int, width: int, keys: Tensor) -> Tensor:
@@ -32,10 +36,10 @@ def keys_of(seeds: Tensor, streams: Tensor) -> Tensor:
     return cubed(cubed(seeds % GRAIN_PRIME + 40_503)[:, None] + streams * 32_452 + 7)
 
 
-def scattered(height: int, width: int, device: torch.device) -> Tensor:
+def scattered(height: int, width: int, device: torch.device, at: tuple[int, int] = (0, 0)) -> Tensor:
     """An integer below the prime for each position: (height, width)."""
-    y = torch.arange(height, device=device)[:, None]
-    x = torch.arange(width, device=device)[None, :]
+    y = at[0] + torch.arange(height, device=device)[:, None]
+    x = at[1] + torch.arange(width, device=device)[None, :]
     n = cubed(y * 524_287 + x * 7_919 + 12_345)
     # Twice, with different steps: after one cube, a pattern from row to row is still visible.
     return cubed(n + y * 6_007 + x * 104_729)

@@ -343,3 +343,8 @@ def test_grain_is_uniform_and_white():
 def test_grain_at_a_place_is_the_same_in_every_size():
     small, large = (grain(edge, 2 * edge, torch.device("cpu")) for edge in (20, 50))
     assert torch.equal(small, large[:20, :40])
+
+
+def test_grain_of_a_part_is_the_grain_at_its_place():
+    whole, part = grain(30, 40, torch.device("cpu")), grain(7, 9, torch.device("cpu"), at=(20, 31))
+    assert torch.equal(part, whole[20:27, 31:40])
