@@ -25,11 +25,11 @@ NORMS = dict.fromkeys(SMALL, "instance") | {"johnson": "batch"}
 TOLERANCE = 1e-3
 
 
-# To export one takes up to 15 seconds; `make check` tries the quickest.
-EXPORTED = [name if name == "johnson" else pytest.param(name, marks=pytest.mark.sweep) for name in sorted(SMALL)]
+# To export one takes 12 to 36 seconds, most of them torch's own imports and traces.
+pytestmark = pytest.mark.sweep
 
 
-@pytest.fixture(scope="module", params=EXPORTED)
+@pytest.fixture(scope="module", params=sorted(SMALL))
 def pair(request, tmp_path_factory):
     """A generator, and the session of its graph."""
     with torch.random.fork_rng():
