@@ -61,7 +61,7 @@ class JobContext:
         self._storage = storage
         self._checkpoint_seconds = checkpoint_seconds
         self._checkpointed_at = self._began = time.monotonic()
-        self._first_fraction: float | None = None
+        self._first_fraction = job.progress
         self._iteration: int | None = None
         self._previews: list[str] = []
         self._curve = LossCurve(job.losses)
@@ -108,10 +108,8 @@ class JobContext:
         """
         now = time.monotonic()
         pace = self._pace(iteration, now)
-        if self._first_fraction is None:
-            self._first_fraction, self._began = fraction, now
-        if eta_seconds is None and fraction > self._first_fraction:
-            eta_seconds = (now - self._began) * (1 - fraction) / (fraction - self._first_fraction)
+        if eta_seconds is None:
+            eta_seconds = self._seconds_left(fraction, now)
         self._curve.add(iteration, {name: value for name, value in losses.items() if math.isfinite(value)})
         self._set(fraction=fraction, eta_seconds=eta_seconds, seconds_per_iteration=pace, losses=self._curve.points)
         self._iteration, self.advanced_at = iteration, now
@@ -123,9 +121,16 @@ class JobContext:
         Args:
             fraction: of the whole job, 0..1.
         """
-        self._set(fraction=fraction)
-        self.advanced_at = time.monotonic()
+        now = time.monotonic()
+        self._set(fraction=fraction, eta_seconds=self._seconds_left(fraction, now))
+        self.advanced_at = now
         self.check()
+
+    def _seconds_left(self, fraction: float, now: float) -> float | None:
+        """At the pace of this attempt so far; None before it has come further than the one before it."""
+        if fraction <= self._first_fraction:
+            return None
+        return (now - self._began) * (1 - fraction) / (fraction - self._first_fraction)
 
     def waits(self) -> None:
         """Report that the job waits for an outage to pass, and does not hang."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -68,6 +69,42 @@ def test_what_is_reported_is_in_the_ledger_after_the_next_heartbeat(context, emb
     assert job.losses == [{"iteration": 1, "total": 4.0}, {"iteration": 2, "total": 2.0}]
     assert job.eta_seconds >= 0
     assert job.seconds_per_iteration >= 0
+
+
+def test_the_time_left_is_told_from_the_first_step_on_and_in_every_stage(embedded_desk, storage, monkeypatch) -> None:
+    clock = SimpleNamespace(monotonic=lambda: clock.now, now=1000.0)
+    monkeypatch.setattr("app.jobs.context.time", clock)
+    context = attempt(embedded_desk, storage)
+    context.advance(0.0)
+    assert context.progress.eta_seconds is None
+    clock.now += 10
+    context.advance(0.05)
+    assert context.progress.eta_seconds == pytest.approx(190)
+    clock.now += 40
+    context.report(0.5, iteration=1, losses={})
+    assert context.progress.eta_seconds == pytest.approx(50)
+    context.report(0.5, iteration=2, losses={}, eta_seconds=7.0)
+    assert context.progress.eta_seconds == 7
+    clock.now += 50
+    context.advance(0.9)
+    assert context.progress.eta_seconds == pytest.approx(100 / 9)
+
+
+def test_an_attempt_that_goes_on_tells_the_time_left_by_its_own_pace(embedded_desk, storage, monkeypatch) -> None:
+    clock = SimpleNamespace(monotonic=lambda: clock.now, now=1000.0)
+    monkeypatch.setattr("app.jobs.context.time", clock)
+    job = embedded_desk.create(params={"to": 3})
+    first = attempt(embedded_desk, storage, job)
+    first.advance(0.6)
+    heartbeat(first, embedded_desk).beat()
+    embedded_desk.leases.release(first.job)
+    second = attempt(embedded_desk, storage, job)
+    clock.now += 5
+    second.advance(0.6)
+    assert second.progress.eta_seconds is None
+    clock.now += 5
+    second.advance(0.7)
+    assert second.progress.eta_seconds == pytest.approx(30)
 
 
 def test_a_cancellation_reaches_the_task_with_its_next_report(context, embedded_desk) -> None:
