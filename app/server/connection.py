@@ -36,11 +36,13 @@ class BoundedConnection(h11.Connection):
         # Of the request's body until now.
         self._chunks = 0
         self._chunk_bytes = 0
+        self._skipped = False
 
     def next_event(self) -> Any:
         """As h11. Raises h11.RemoteProtocolError, and stores the reason in `error`."""
         try:
             if self.their_state is h11.IDLE:
+                self._skip_empty_line()
                 self._check_head(self.trailing_data[0])
             event = super().next_event()
             if isinstance(event, h11.Data):
@@ -48,10 +50,17 @@ class BoundedConnection(h11.Connection):
             if not isinstance(event, h11.Request):
                 return event
             self._chunks = self._chunk_bytes = 0
+            self._skipped = False
             return as_to_a_server(event)
         except h11.RemoteProtocolError as error:
             self.error = problem_of(error)
             raise
+
+    def _skip_empty_line(self) -> None:
+        """Skip one before a request: old clients send it after a body (RFC 9112, section 2.2). h11 refuses it."""
+        if not self._skipped and self.trailing_data[0].startswith(b"\r\n"):
+            self._skipped = True
+            self._receive_buffer.maybe_extract_at_most(2)
 
     def _check_head(self, data: bytes) -> None:
         """Check limits before parsing: many small headers cost more than their bytes."""

@@ -153,6 +153,16 @@ def test_a_request_may_name_the_whole_url(serve):
     assert answer.endswith(b"GET /echo 127.0.0.1 ")
 
 
+def test_one_empty_line_before_a_request_is_skipped(serve):
+    first = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc\r\n"
+    last = b"GET /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    server = serve()
+    assert server.ask(b"\r\n" + last).startswith(b"HTTP/1.1 200")
+    # As some clients send it after a body, before the next request of the connection.
+    assert server.ask(first + last).count(b"HTTP/1.1 200") == 2
+    assert problem(server.ask(b"\r\n\r\n" + last))["status"] == 400
+
+
 def test_with_http_1_0_an_answer_of_unknown_length_ends_with_the_connection(serve):
     answer = serve().ask(b"GET /stream HTTP/1.0\r\n\r\n")
     assert b"chunked" not in answer
