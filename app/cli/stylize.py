@@ -19,12 +19,12 @@ from app.cli.style_images import UnreadableStyleImage, read_style_images
 from app.cli.stylize_clip import fill_clip, plan_clip
 from app.engine.blend import parse_blend
 from app.engine.device import device_of
+from app.engine.frame_painter import FramePainter
 from app.engine.render import Rendering
 from app.engine.stylizer import Stylizer
 from app.errors import InvalidOption, PasticheError, ServiceError
 from app.imaging.compose import Colour
 from app.imaging.encode import FORMATS, encode, format_named
-from app.imaging.picture import Picture
 from app.imaging.stroke import AUTO, MAX_STROKE, MIN_STROKE, Stroke, largest_edge, read_stroke
 from app.registry.error import InvalidModel
 from app.registry.repository import Model
@@ -42,10 +42,6 @@ class Painter:
     def paint(self, photo: bytes, format: str) -> bytes:
         """Raises PasticheError if it cannot be stylized."""
         return encode(self.rendering.of_photo(photo), format, self.quality)
-
-    def paint_frame(self, frame: Picture) -> Picture:
-        """As `paint`, for a frame of a clip that is decoded."""
-        return self.rendering.of_picture(frame)
 
 
 def check_number(value: float | None) -> float | None:
@@ -79,6 +75,10 @@ def stylize(
     ],
     styles: Annotated[
         str | None, typer.Option("--styles", "-s", help="A style, or a blend: starry_night:0.7,great_wave:0.3.")
+    ] = None,
+    styles_end: Annotated[
+        str | None,
+        typer.Option(help="The style or blend at the end of a clip, which --styles becomes little by little."),
     ] = None,
     style_image: Annotated[
         list[Path] | None,
@@ -141,6 +141,7 @@ def stylize(
         settings = load_settings()
         check_size(size, chosen, settings)
         check_one_of(styles, style_image)
+        check_end(styles_end, changes=clip is not None and not style_image)
         loaded = load_model(settings, model or settings.models[0])
         device = device_of(settings, settings.engine_threads)
         if style_image:
@@ -152,10 +153,11 @@ def stylize(
         rendering = Rendering(
             stylizer, blend, settings, size, chosen, color, strength, boldness, enlarges=clip is None, steady=steadiness
         )
-        painter = Painter(rendering, quality)
-        failures = (
-            fill_clip(clip, painter.paint_frame, settings.picture_megapixels, quality) if clip else fill(plan, painter)
-        )
+        if clip:
+            end = parse_blend(styles_end, stylizer.style_ids) if styles_end else None
+            failures = fill_clip(clip, FramePainter(rendering, end), settings.picture_megapixels, quality)
+        else:
+            failures = fill(plan, Painter(rendering, quality))
     except (UnusablePlan, SettingsError, InvalidOption) as error:
         give_up("stylize", str(error), MISUSED)
     except (InvalidModel, ServiceError, UnreadableStyleImage) as error:
@@ -180,6 +182,11 @@ def check_size(size: int | None, stroke: Stroke, settings: Settings) -> None:
 def check_one_of(styles: str | None, style_images: list[Path] | None) -> None:
     if (styles is None) == (not style_images):
         raise InvalidOption("Give --styles, or a style image with --style-image.")
+
+
+def check_end(styles_end: str | None, *, changes: bool) -> None:
+    if styles_end and not changes:
+        raise InvalidOption("--styles-end goes with --styles, for a clip.")
 
 
 def load_model(settings: Settings, reference: str) -> Model:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -12,13 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.cli.failure import complain, console, warn
 from app.cli.io_plan import UnusablePlan, expand, is_folder
+from app.engine.frame_painter import FramePainter
 from app.errors import PasticheError
 from app.imaging import webp
-from app.imaging.picture import Picture
 from app.storage.atomic import replacing
 from app.video.bounds import Bounds
 from app.video.folder import FrameFolder, write_frames
 from app.video.frame import Frame, Source
+from app.video.look import Look, look_at
 from app.video.reading import open_clip
 from app.video.sound import Sound, sound_of
 from app.video.writing import FORMATS, write_clip
@@ -92,12 +93,14 @@ def folder_beside(source: Path, folder: Path) -> Path:
     return folder
 
 
-def fill_clip(plan: PlannedClip, paint: Callable[[Picture], Picture], frame_megapixels: float, quality: int) -> int:
+def fill_clip(plan: PlannedClip, painter: FramePainter, frame_megapixels: float, quality: int) -> int:
     """Stylize the clip; a failure is named on stderr. Returns how many clips failed."""
     try:
         with ExitStack() as stack:
-            source = open_source(plan, Bounds(frame_megapixels=frame_megapixels), stack)
-            painted = tracked(source, paint, plan.source.name, stack)
+            bounds = Bounds(frame_megapixels=frame_megapixels)
+            source = open_source(plan, bounds, stack)
+            shown = tracked(source, plan.source.name, stack)
+            painted = painted_frames(shown, painter, looked_at(plan, source, bounds, painter))
             if plan.into_folder:
                 write_frames(plan.target, plan.format, painted, quality)
             else:
@@ -134,12 +137,28 @@ def copied_sound(plan: PlannedClip, stack: ExitStack) -> Sound | None:
     return None
 
 
-def tracked(source: Source, paint: Callable[[Picture], Picture], name: str, stack: ExitStack) -> Iterator[Frame]:
-    """The frames painted, with a progress bar that ends with the `stack`."""
+def looked_at(plan: PlannedClip, source: Source, bounds: Bounds, painter: FramePainter) -> Look | None:
+    """Where the style changes, how long the clip is; else nobody asks."""
+    if painter.end is None:
+        return None
+    if plan.rate is None:
+        return look_at(plan.source, bounds)
+    frames = source.expected_frames or 1
+    return Look(source.width, source.height, frames, None, None)
+
+
+def painted_frames(frames: Iterator[Frame], painter: FramePainter, look: Look | None) -> Iterator[Frame]:
+    for number, frame in enumerate(frames):
+        passed = look.passed(number, float(frame.seconds)) if look else 0.0
+        yield replace(frame, picture=painter.paint(frame.picture, passed))
+
+
+def tracked(source: Source, name: str, stack: ExitStack) -> Iterator[Frame]:
+    """The frames, with a progress bar that ends with the `stack`; one is done when the next is asked for."""
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
     bar = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
     progress = stack.enter_context(bar)
     task = progress.add_task(name, total=source.expected_frames)
     for frame in source.frames():
-        yield replace(frame, picture=paint(frame.picture))
+        yield frame
         progress.advance(task)

@@ -63,6 +63,14 @@ def normalised(weights: Mapping[Style, float]) -> dict[Style, float]:
     return {style: weight / total for style, weight in weights.items()}
 
 
+def between(start: Mapping[Style, float], end: Mapping[Style, float], share: float) -> dict[Style, float]:
+    """The blend on the straight way from one to another; `share` is 0 at the start and 1 at the end."""
+    weights = {style: (1 - share) * weight for style, weight in start.items()}
+    for style, weight in end.items():
+        weights[style] = weights.get(style, 0.0) + share * weight
+    return normalised({style: weight for style, weight in weights.items() if weight > 0})
+
+
 def split(part: str) -> tuple[str, str | None]:
     """The style and its weight, as written; the weight is None if there is no colon."""
     part = part.strip()

@@ -49,6 +49,13 @@ class Animation:
     def close(self) -> None:
         self._image.close()
 
+    def count(self) -> int:
+        """The frames in the file; those of a GIF are looked for, without being decoded. Raises VideoError."""
+        try:
+            return int(self._image.n_frames)  # type: ignore[attr-defined]
+        except DECODER_ERRORS as error:
+            raise damaged(error) from error
+
     def frames(self) -> Iterator[Frame]:
         seconds = Fraction(0)
         for count, picture in enumerate(self._pictures(), 1):

@@ -54,6 +54,15 @@ class Steadiness:
         # The frame before and what was shown of it, both with what was kept from earlier ones: (1, 6, H, W).
         self._before: Tensor | None = None
 
+    @property
+    def state(self) -> Tensor | None:
+        """What the next frame depends on: given to `resume`, it is shown as if there had been no break."""
+        return self._before
+
+    def resume(self, state: Tensor | None) -> None:
+        """Go on behind the frames that have led to `state`."""
+        self._before = state
+
     @torch.inference_mode()
     def __call__(self, frame: Pixels, painted: Pixels) -> Pixels:
         """What to show of the next frame and its painting, both (H, W, 3) sRGB of one size."""

@@ -78,6 +78,7 @@ def write_coded(
 
 
 def copy_sound(container: Any, stream: Any, sound: Sound, until: Fraction | None) -> None:
+    """The packets before `until` seconds; None: all that are left."""
     for packet in sound.packets(until):
         packet.stream = stream
         container.mux(packet)
@@ -98,8 +99,12 @@ class Encoding:
 
 
 def h264(quality: int) -> dict[str, str]:
-    """Quality 90 is CRF 18, which x264's authors call visually lossless; 6 steps of CRF halve the bytes."""
-    return {"crf": str(round(18 + (90 - quality) * 0.3)), "preset": "veryfast"}
+    """Quality 90 is CRF 18, which x264's authors call visually lossless; 6 steps of CRF halve the bytes.
+
+    Without B-frames, whose packets are out of order: MP4 then has every frame's duration exactly, and pieces of a clip
+    can be joined as they are. A painted pan has 22 % more bytes so.
+    """
+    return {"crf": str(round(18 + (90 - quality) * 0.3)), "preset": "veryfast", "bf": "0"}
 
 
 def vp9(quality: int) -> dict[str, str]:

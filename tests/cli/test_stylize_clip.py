@@ -46,7 +46,7 @@ def pastiche(models_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     def run(*arguments: str | Path) -> Result:
         logging = structlog.get_config()  # the command sets up its process's own
         try:
-            return CliRunner().invoke(cli, ["stylize", *map(str, arguments), "-s", "starry_night"])
+            return CliRunner().invoke(cli, ["stylize", "-s", "starry_night", *map(str, arguments)])
         finally:
             structlog.configure(**logging)
 
@@ -133,3 +133,22 @@ def test_what_does_not_go_together_is_said_before_anything_is_read(
 ) -> None:
     with pytest.raises(UnusablePlan, match=reason):
         plan_clip([Path(name) for name in inputs], output, None, rate)
+
+
+def test_a_style_becomes_another_one_from_the_first_frame_to_the_last(pastiche: Pastiche, clip: Path) -> None:
+    for name, options in {"start": (), "end": ("-s", "the_scream"), "way": ("--styles-end", "the_scream")}.items():
+        assert pastiche(clip, "-o", f"{name}/", "--format", "png", "--no-steady", *options).exit_code == 0
+    start, end, way = (
+        [np.asarray(Image.open(path)).astype(int) for path in sorted(Path(name).iterdir())]
+        for name in ("start", "end", "way")
+    )
+    assert np.array_equal(way[0], start[0])
+    assert np.array_equal(way[-1], end[-1])
+    # A third of its time has passed, so more of the first style is left.
+    assert 0 < np.abs(way[1] - start[1]).mean() < np.abs(way[1] - end[1]).mean()
+
+
+def test_only_a_clip_has_another_style_at_its_end(pastiche: Pastiche, photos: Path) -> None:
+    result = pastiche(photos / "coffee.png", "-o", "out.png", "--styles-end", "the_scream")
+    assert result.exit_code == 2
+    assert "--styles-end goes with --styles, for a clip." in result.stderr
