@@ -19,7 +19,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY pyproject.toml LICENSE ./
 COPY app/__init__.py app/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    touch README.md && pip install -c constraints.txt -e '.[s3]'
+    touch README.md && pip install -c constraints.txt -e '.[s3,video]'
 COPY app app
 RUN python -m compileall -q app
 

@@ -12,6 +12,7 @@ PasticheError                      500 internal-error
 │   ├── EmptyBody                  400 empty-body
 │   ├── HeadersTooLarge            431 headers-too-large
 │   ├── RequestTimeout             408 request-timeout
+│   ├── RangeNotSatisfiable        416 range-not-satisfiable
 │   ├── UnsupportedCoding          415 unsupported-coding
 │   ├── UpgradeRequired            426 upgrade-required
 │   ├── Unauthorized               401 unauthorized
@@ -293,6 +294,14 @@ class UnsupportedPicture(PictureError):
     status = 415
     slug = "unsupported-picture"
     title = "Unsupported picture format"
+
+
+class RangeNotSatisfiable(RequestError):
+    """`Range` asks for bytes behind the end of the file, whose `size` in bytes is a member."""
+
+    status = 416
+    slug = "range-not-satisfiable"
+    title = "Range not satisfiable"
 
 
 class UnsupportedCoding(RequestError):

@@ -37,6 +37,7 @@ from app.api.style_images import routes as style_images
 from app.api.style_images.library import StyleImageLibrary
 from app.api.stylize import route as stylize
 from app.api.stylize.result_cache import ResultCache
+from app.api.videos import route as videos
 from app.engine.device import device_of
 from app.engine.engine import Engine
 from app.engine.memory import spare_collector
@@ -57,6 +58,7 @@ PUBLIC = (
     stylize.router,
     styles.router,
     style_images.router,
+    videos.router,
     creation.router,
     routes.router,
     events.router,

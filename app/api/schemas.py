@@ -18,8 +18,8 @@ STROKE_SCHEMA = {
 }
 
 
-class OptionFields(BaseModel):
-    """The options of `POST /v1/stylize`, the same in a query and in a form."""
+class PaintingFields(BaseModel):
+    """How something is painted, the same in a query and in a form."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
@@ -83,6 +83,11 @@ class OptionFields(BaseModel):
         examples=["compact"],
         max_length=100,
     )
+
+
+class OptionFields(PaintingFields):
+    """The options of `POST /v1/stylize`."""
+
     format: str | None = Field(
         None,
         description="Format of the result. Without it, the one that `Accept` prefers, else JPEG. JPEG shows "
@@ -102,6 +107,28 @@ class OptionFields(BaseModel):
         if (format := format_named(value)) is None:
             raise ValueError(f"must be one of {', '.join(FORMATS)}")
         return format
+
+
+class VideoFields(PaintingFields):
+    """The options of `POST /v1/videos`."""
+
+    styles_end: str | None = Field(
+        None,
+        description="The style or blend of the last frame, written as `styles`, which are those of the first: frame by "
+        "frame the one becomes the other.",
+        examples=["great_wave"],
+        max_length=2000,
+    )
+    steady: bool = Field(
+        True,
+        description="Whether strokes stay where nothing changes, and move with what moves. Otherwise every frame is "
+        "painted as a photo.",
+        examples=[False],
+    )
+    format: Literal["mp4", "webm"] = Field(
+        "mp4", description="Format of the result: H.264 in MP4, or VP9 in WebM.", examples=["webm"]
+    )
+    quality: int = Field(90, ge=1, le=100, description="Quality of the encoder.", examples=[90])
 
 
 class Problem(BaseModel):
@@ -237,5 +264,5 @@ class Ready(BaseModel):
     workers: dict[str, int] | None = Field(
         description="Live worker processes by kind of job. Jobs of a kind without any are "
         "accepted, and wait. Null while the jobs' database does not answer; photos are stylized all the same.",
-        examples=[{"gatys": 1, "stylize": 1, "training": 0}],
+        examples=[{"gatys": 1, "refinement": 1, "stylize": 1, "training": 0, "video": 1}],
     )

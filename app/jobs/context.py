@@ -66,7 +66,7 @@ class JobContext:
         self._previews: list[str] = []
         self._curve = LossCurve(job.losses)
         self._lock = threading.Lock()
-        self._progress = JobProgress(fraction=job.progress, losses=job.losses)
+        self._progress = JobProgress(fraction=job.progress, losses=job.losses, facts=job.facts)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -106,12 +106,26 @@ class JobContext:
         Raises:
             JobCancelled, LeaseLost: stop now.
         """
+        self._curve.add(iteration, {name: value for name, value in losses.items() if math.isfinite(value)})
+        self._step(fraction, iteration, eta_seconds, losses=self._curve.points)
+
+    def report_frame(self, frame: int, frames: int) -> None:
+        """Report that a frame of a clip is done. Raises as `report`.
+
+        Args:
+            frame: from 1, over all attempts.
+            frames: that the clip has, as far as is known.
+        """
+        # Joining them and storing the result is left.
+        fraction = frame / (max(frame, frames) + 1)
+        self._step(fraction, frame, None, facts={"frame": frame, "frames": max(frame, frames)})
+
+    def _step(self, fraction: float, iteration: int, eta_seconds: float | None, **members: Any) -> None:
         now = time.monotonic()
         pace = self._pace(iteration, now)
         if eta_seconds is None:
             eta_seconds = self._seconds_left(fraction, now)
-        self._curve.add(iteration, {name: value for name, value in losses.items() if math.isfinite(value)})
-        self._set(fraction=fraction, eta_seconds=eta_seconds, seconds_per_iteration=pace, losses=self._curve.points)
+        self._set(fraction=fraction, eta_seconds=eta_seconds, seconds_per_iteration=pace, **members)
         self._iteration, self.advanced_at = iteration, now
         self.check()
 

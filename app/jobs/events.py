@@ -53,10 +53,12 @@ def status_data(job: Job) -> dict[str, Any]:
 
 
 def progress_data(job: Job) -> dict[str, Any]:
-    """`losses` is the newest point only; the whole curve is in the job."""
+    """`losses` is the newest point only; the whole curve is in the job. A clip's frames are counted."""
+    counted: dict[str, Any] = {name: job.facts[name] for name in ("frame", "frames") if name in job.facts}
     return {
         "progress": job.progress,
         "eta_seconds": job.eta_seconds,
         "attempt": job.attempt,
         "losses": job.losses[-1] if job.losses else None,
+        **counted,
     }

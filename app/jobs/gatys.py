@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,7 +13,6 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from app.engine.device import device_of
@@ -26,6 +24,7 @@ from app.gatys.transfer import Iteration, Transfer
 from app.imaging.decode import decode
 from app.imaging.encode import FORMATS, encode
 from app.imaging.picture import Picture, Pixels
+from app.jobs import packing
 from app.jobs.blend_params import unpacked
 from app.jobs.context import JobContext
 from app.jobs.job import Result
@@ -42,8 +41,6 @@ STYLE = "style-{}"
 # Often enough to watch, and still cheap: encoding 512 x 512 px takes a few milliseconds.
 PREVIEW_SECONDS = 1.5
 PREVIEW_QUALITY = 85
-# In the file of a checkpoint, beside its tensors.
-STATE = "state"
 UNUSABLE = (InvalidModel, SafetensorError, UnknownLayout)
 
 _log = structlog.get_logger(__name__)
@@ -161,7 +158,7 @@ class Gatys:
             return transfer
         try:
             transfer.restore(unpack(packed))
-        except (SafetensorError, ForeignCheckpoint, KeyError, ValueError) as error:
+        except (*packing.UNREADABLE, ForeignCheckpoint) as error:
             _log.warning("checkpoint_not_usable", reason=repr(error))
             return self._new(context, params, photo)  # the other one may be restored in part
         return transfer
@@ -224,12 +221,9 @@ def facts(transfer: Transfer, painting: Picture) -> dict[str, Any]:
 
 
 def pack(checkpoint: GatysCheckpoint) -> bytes:
-    state = torch.tensor(list(json.dumps(checkpoint.state).encode()), dtype=torch.uint8)
-    return save_tensors({**checkpoint.tensors, STATE: state})
+    return packing.pack(checkpoint.tensors, checkpoint.state)
 
 
 def unpack(packed: bytes) -> GatysCheckpoint:
-    """Raises SafetensorError, KeyError or ValueError for what is no checkpoint."""
-    tensors = load_tensors(packed)
-    state = json.loads(bytes(tensors.pop(STATE).tolist()))
-    return GatysCheckpoint(tensors, state)
+    """Raises what is in UNREADABLE for what is no checkpoint."""
+    return GatysCheckpoint(*packing.unpack(packed))

@@ -38,7 +38,7 @@ class Heartbeat:
         self.faults = 0
         self._works = True
         # As the ledger has it already.
-        self._told = JobProgress(fraction=context.job.progress, losses=context.job.losses)
+        self._told = JobProgress(fraction=context.job.progress, losses=context.job.losses, facts=context.job.facts)
         self._drained_by: float | None = None
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 

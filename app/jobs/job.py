@@ -126,12 +126,16 @@ class Event:
 
 @dataclass(frozen=True)
 class JobProgress:
-    """What a heartbeat carries; `fraction` is 0..1 of the whole job, losses are all points so far."""
+    """What a heartbeat carries; `fraction` is 0..1 of the whole job, losses are all points so far.
+
+    `facts` are the first ones about the result; `Result` has all of them.
+    """
 
     fraction: float = 0.0
     eta_seconds: float | None = None
     seconds_per_iteration: float | None = None
     losses: Sequence[LossPoint] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
     preview_key: str | None = None
     checkpoint_key: str | None = None
 

@@ -113,6 +113,7 @@ class Leases:
             "eta_seconds": progress.eta_seconds,
             "seconds_per_iteration": progress.seconds_per_iteration,
             "losses": [dict(point) for point in progress.losses],
+            "facts": dict(progress.facts),
         }
         # None: the keys of an earlier attempt stay good.
         keys = {"preview_key": progress.preview_key, "checkpoint_key": progress.checkpoint_key}

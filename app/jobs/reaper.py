@@ -17,6 +17,7 @@ from app.jobs.dispatch import Queue, QueueUnavailable
 from app.jobs.events import apply
 from app.jobs.job import ENDED, JOB_ID, EventKind, Job, JobStatus, job_prefix
 from app.jobs.leases import waiting_or_failed
+from app.jobs.leftovers import discard_leftovers
 from app.model_store.reservations import forget_abandoned
 from app.model_store.style_images import StyleImages
 from app.model_store.version_rows import VersionRows
@@ -180,6 +181,8 @@ class ReaperThread:
             _log.warning("job_taken_back", job=job.id, attempt=job.attempt, owner=job.owner, status=job.status)
             if job.status is JobStatus.QUEUED:
                 self._dispatch.send(job.id, job.priority)
+            else:
+                discard_leftovers(job, self._storage)
         self._send_again()
         if time.monotonic() - self._cleaned_at >= CLEAN_SECONDS:
             self._cleaned_at = time.monotonic()

@@ -10,6 +10,8 @@ from app.jobs.refinement import RefinementTask
 from app.jobs.stylize import Stylize, Stylizers
 from app.jobs.training import Training
 from app.jobs.training_params import KIND as TRAINING
+from app.jobs.video import KIND as VIDEO
+from app.jobs.video import Video
 from app.jobs.worker import Task
 from app.settings import Settings
 
@@ -21,6 +23,7 @@ def tasks(settings: Settings) -> Mapping[str, Task]:
         "stylize": Stylize(settings, stylizers),
         "gatys": Gatys(settings, stylizers),
         REFINEMENT: RefinementTask(settings),
+        VIDEO: Video(settings, stylizers),
     }
 
 

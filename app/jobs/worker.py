@@ -23,6 +23,7 @@ from app.jobs.dispatch import Dispatch, Queue, QueueUnavailable
 from app.jobs.heartbeat import DRAIN_SECONDS, Heartbeat
 from app.jobs.job import Job, Result, attempt_key
 from app.jobs.leases import LeaseLost, Leases
+from app.jobs.leftovers import discard_leftovers
 from app.jobs.presence import Presence
 from app.jobs.reaper import Reaper, ReaperThread
 from app.model_store.version_rows import VersionRows
@@ -171,6 +172,8 @@ class Worker:
             heartbeat.beat()  # with the last losses: a short job ends between two beats
             ended = self._insist(context, lambda: self._leases.finish(job, key, result.media_type, result.facts))
         _log.info("job_ended", status=ended.status)
+        if ended.ended:
+            discard_leftovers(ended, self._storage)
 
     def _store(self, context: JobContext, key: str, data: bytes) -> None:
         """Store a finished job's result; wait for an outage of the storage as long as the settings say.

@@ -24,12 +24,14 @@ from app.settings.server import ServerSettings
 from app.settings.storage import StorageSettings
 from app.settings.style_images import StyleImageSettings
 from app.settings.training import TrainingSettings
+from app.settings.videos import VideoSettings
 
 
 # pydantic takes the fields of the last base first, which gives the order of the documentation.
 class Settings(
     TrainingSettings,
     StyleImageSettings,
+    VideoSettings,
     JobSettings,
     LiveSettings,
     StorageSettings,

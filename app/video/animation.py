@@ -18,6 +18,7 @@ from app.video.frame import Frame
 # A frame that is to last less is shown that long by every browser.
 SHORTEST_MILLISECONDS, SHOWN_MILLISECONDS = 11, 100
 
+UNREADABLE = (*DECODER_ERRORS, Image.DecompressionBombError)
 OPENERS = {"gif": GifImagePlugin.GifImageFile, "webp": WebPImagePlugin.WebPImageFile}
 
 
@@ -34,7 +35,7 @@ class Animation:
         self._bounds = bounds
         try:
             self._image: Image.Image = OPENERS[kind](path)
-        except (*DECODER_ERRORS, Image.DecompressionBombError) as error:
+        except UNREADABLE as error:
             raise damaged(error) from error
         self.width, self.height = self._image.size
         try:
@@ -53,7 +54,7 @@ class Animation:
         """The frames in the file; those of a GIF are looked for, without being decoded. Raises VideoError."""
         try:
             return int(self._image.n_frames)  # type: ignore[attr-defined]
-        except DECODER_ERRORS as error:
+        except UNREADABLE as error:
             raise damaged(error) from error
 
     def frames(self) -> Iterator[Frame]:
@@ -76,12 +77,13 @@ class Animation:
     def _picture(self, place: int) -> Picture | None:
         try:
             self._image.seek(place)
+            self._bounds.check_frame(*self._image.size)  # a later one may be larger
             rgba = np.asarray(self._image.convert("RGBA"))
         except EOFError:
             return None
         except MemoryError as error:
             raise OutOfMemory("A frame does not fit into the free memory.", private=repr(error)) from error
-        except DECODER_ERRORS as error:
+        except UNREADABLE as error:
             raise damaged(error) from error
         alpha = np.ascontiguousarray(rgba[:, :, 3])
         return Picture(np.ascontiguousarray(rgba[:, :, :3]), None if alpha.min() == 255 else alpha)

@@ -13,7 +13,7 @@ from app.video.bounds import Bounds
 from app.video.look import look_at
 from app.video.messages import send
 from app.video.reading import open_clip
-from app.video.segments import join_segments
+from app.video.segments import join_segments, size_of
 from app.video.sound import sound_of
 
 
@@ -79,7 +79,9 @@ def join(errand: Errand, pipe: int) -> None:
         with Path(errand.segments).open("rb") as file:
             segments = [file.read(size) for size in errand.sizes]
         join_segments(Path(errand.target), errand.format, segments, Fraction(errand.lasts), held)
-        send(pipe, {"joined": {"sound": sound.codec if sound else None, "copied": held is not None}})
+        width, height = size_of(segments[0])
+        found = {"sound": sound.codec if sound else None, "sound_copied": held is not None}
+        send(pipe, {"joined": {"width": width, "height": height, **found}})
 
 
 ERRANDS: Mapping[str, Callable[[Errand, int], None]] = MappingProxyType({"look": look, "read": read, "join": join})

@@ -57,11 +57,14 @@ class Joined:
     """A finished clip.
 
     Attributes:
+        width, height: of its pictures.
         sound: the codec of the sound that the original has, None where it has none.
         sound_copied: whether the format could hold it.
     """
 
     data: bytes
+    width: int
+    height: int
     sound: str | None
     sound_copied: bool
 
@@ -144,7 +147,7 @@ class SandboxedClip:
             with self._child("join", CPU_SECONDS, files, memory_bytes=memory, file_bytes=most, **given) as child:
                 told = child.next(0, CPU_SECONDS + SILENCE_SECONDS).head["joined"]
             target.seek(0)
-            return Joined(target.read(), told["sound"], told["copied"])
+            return Joined(target.read(), **told)
 
     @contextmanager
     def _child(

@@ -11,6 +11,8 @@ import sys
 
 from app.video.confinement import Confinement, leave_network
 
+NICENESS = 10  # as the workers have it
+
 
 def main(argument: str) -> None:
     """Args: argument: JSON; `errand` and `confinement` have the members of these classes."""
@@ -19,6 +21,8 @@ def main(argument: str) -> None:
     pipe = os.dup(sys.stdout.fileno())
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     leave_network()
+    # Requests on the same machine come first.
+    os.setpriority(os.PRIO_PROCESS, 0, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
     # Here, since threads may be started; and before the limits, so that these are about the clip alone.
     from app.errors import OutOfMemory, PasticheError
     from app.video.errands import ERRANDS, Errand

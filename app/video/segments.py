@@ -82,5 +82,12 @@ def packets(segments: Iterable[bytes]) -> Iterator[Any]:
             yield from (packet for packet in container.demux(container.streams.video[0]) if packet.size)
 
 
+def size_of(segment: bytes) -> tuple[int, int]:
+    """Width and height of its pictures."""
+    with opened(segment) as container:
+        stream = container.streams.video[0]
+        return stream.width, stream.height
+
+
 def opened(segment: bytes) -> Any:
     return pyav().open(BytesIO(segment), format=CONTAINER)

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from app.errors import LedgerUnavailable
-from app.jobs.job import JobProgress, JobStatus, attempt_key
+from app.jobs.job import JobProgress, JobStatus, attempt_key, input_key
 from app.jobs.reaper import ReaperThread
 from app.jobs.statistics import KindStatistics, measure
 from app.jobs.training_queue import TrainingQueue
@@ -169,3 +169,24 @@ def test_pictures_of_jobs_that_never_came_to_be_are_deleted_after_a_day(desk, tm
     versions = VersionRows(desk.database)
     ReaperThread(desk.reaper, versions, TrainingQueue(Settings(data_dir=tmp_path)), storage, 1).tidy()
     assert storage.folders("jobs/") == sorted([known.id, fresh])
+
+
+def test_what_is_taken_back_for_the_last_time_leaves_no_checkpoints(desk, tmp_path) -> None:
+    storage = Folder(tmp_path)
+    settings = Settings(data_dir=tmp_path / "data")
+    failed, cancelled, waiting = running(desk, max_attempts=1), running(desk), running(desk)
+    for job in (failed, cancelled, waiting):
+        for name in ("checkpoint", "segments/00000", "preview.jpg"):
+            storage.put(attempt_key(job, name), b"x")
+        desk.set(job, preview_key=attempt_key(job, "preview.jpg"))
+        storage.put(input_key(job.id, "photo"), b"x")
+        desk.expire(job)
+    desk.ledger.cancel(cancelled.id)
+    thread = ReaperThread(desk.reaper, VersionRows(desk.database), TrainingQueue(settings), storage, 60)
+    thread.once()
+    assert desk.now(failed).status is JobStatus.FAILED
+    assert storage.list(f"jobs/{failed.id}/") == sorted(
+        [attempt_key(failed, "preview.jpg"), input_key(failed.id, "photo")]
+    )
+    assert storage.list(f"jobs/{cancelled.id}/") == []
+    assert len(storage.list(f"jobs/{waiting.id}/")) == 4

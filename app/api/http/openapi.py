@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from app.api.schemas import OptionFields, Problem
+from app.api.schemas import OptionFields, PaintingFields, Problem
 from app.api.stylize.upload import IMAGE_FIELD, MAX_STYLES, STYLE_FIELD
 from app.errors import (
     AnimatedPicture,
@@ -97,9 +97,9 @@ def example_problem(kind: type[PasticheError]) -> Document:
     return problem.model_dump()
 
 
-def option_schemas() -> dict[str, Document]:
+def option_schemas(kind: type[PaintingFields]) -> dict[str, Document]:
     """The JSON schema of each option by its name."""
-    properties: dict[str, Document] = OptionFields.model_json_schema()["properties"]
+    properties: dict[str, Document] = kind.model_json_schema()["properties"]
     return {name: without_null(schema) for name, schema in properties.items()}
 
 
@@ -113,7 +113,7 @@ def without_null(schema: Document) -> Document:
     return given | rest
 
 
-def stylize_parameters() -> list[Document]:
+def option_parameters(kind: type[PaintingFields]) -> list[Document]:
     """Options in the query. None of them is required there: in a form they are fields."""
     return [
         {
@@ -125,7 +125,7 @@ def stylize_parameters() -> list[Document]:
             "schema": {key: value for key, value in schema.items() if key not in ("description", "examples")},
             "examples": {str(example): {"value": example} for example in schema["examples"]},
         }
-        for name, schema in option_schemas().items()
+        for name, schema in option_schemas(kind).items()
     ]
 
 
@@ -142,7 +142,7 @@ def stylize_body() -> Document:
                 "maxItems": MAX_STYLES,
                 "description": "Style images, in place of `styles` or beside it; may be given several times.",
             },
-            **option_schemas(),
+            **option_schemas(OptionFields),
         },
         "additionalProperties": False,
     }

@@ -23,6 +23,7 @@ from app.errors import (
     MethodNotAllowed,
     NotFound,
     PasticheError,
+    RangeNotSatisfiable,
     RequestError,
     TooManyRequests,
     Unauthorized,
@@ -55,6 +56,8 @@ def problem_response(scope: Scope, error: PasticheError) -> Response:
     if isinstance(error, UpgradeRequired):
         headers["Upgrade"] = "websocket"
         headers["Connection"] = "upgrade"
+    if isinstance(error, RangeNotSatisfiable) and "size" in error.extra:
+        headers["Content-Range"] = f"bytes */{error.extra['size']}"
     if isinstance(error, DeadlineExceeded):
         # The body may still be trickling in; the server waits no longer for it.
         headers["Connection"] = "close"

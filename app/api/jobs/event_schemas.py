@@ -47,6 +47,8 @@ class ProgressData(BaseModel):
     )
     attempt: int = Field(description="Number of the attempt.", examples=[1])
     losses: dict[str, float] | None = Field(description="The newest point of the loss curve.", examples=[EXAMPLE_POINT])
+    frame: int | None = Field(default=None, description="Frames painted so far; only of clips.", examples=[24])
+    frames: int | None = Field(default=None, description="Frames of the clip; only of clips.", examples=[96])
 
 
 class PreviewData(ProgressData):

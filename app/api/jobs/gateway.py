@@ -27,17 +27,21 @@ from app.errors import (
     StorageUnavailable,
 )
 from app.jobs.dispatch import Dispatch
-from app.jobs.job import JOB_ID, Job, NewJob, input_key, job_prefix
+from app.jobs.job import JOB_ID, Job, JobStatus, NewJob, input_key, job_prefix
 from app.jobs.ledger import Ledger, Quota
+from app.jobs.leftovers import discard_leftovers
 from app.jobs.presence import alive
 from app.jobs.statistics import Statistics, measure
 from app.jobs.training_params import KIND as TRAINING
+from app.jobs.video_bounds import bounds_of_clips
 from app.model_store.store import ModelStore
 from app.settings import Settings
 from app.sql.database import Database, unreachable
 from app.sql.migration import SchemaOutdated, prepare
 from app.storage.blobs import open_storage
 from app.storage.seal import BlobDamaged, read_sealed, sealed
+from app.video.look import Look
+from app.video.sandbox import SandboxedClip
 
 LEDGER_THREADS = 8
 STORAGE_THREADS = 8
@@ -49,6 +53,9 @@ STORAGE_SECONDS = 30
 QUEUE_SECONDS = 1
 # Downloading and trying a version, or checking a folder of many thousand photos.
 WORK_SECONDS = 120
+# Each look at a clip is a process, mostly done in a third of a second.
+CLIP_THREADS = 2
+CLIP_SECONDS = 30
 STATISTICS_SECONDS = 1
 # A health probe does not wait for a database that hangs.
 GLANCE_SECONDS = 0.5
@@ -80,6 +87,7 @@ class JobGateway:
         self._storage_threads = Backend("storage", STORAGE_THREADS, STORAGE_SECONDS, StorageUnavailable)
         self._queue_thread = Backend("queue", 1, QUEUE_SECONDS, ServiceError)
         self._work_thread = Backend("work", 1, WORK_SECONDS, Overloaded)
+        self._clip_threads = Backend("clips", CLIP_THREADS, CLIP_SECONDS, Overloaded)
         self._prepared = self._limited = False
         self._alive: tuple[float, dict[str, int]] = (0.0, {})
         self._measured: tuple[float, Statistics] = (0.0, Statistics([], {}, 0))
@@ -124,6 +132,15 @@ class JobGateway:
                 self.ledger.check_quota(principal, self._quota)
 
         await self.ask(check)
+
+    async def look(self, clip: bytes) -> Look:
+        """What a clip is, by a process of its own that decodes one frame. Raises VideoError, EmptyBody, Overloaded."""
+
+        def looked() -> Look:
+            with SandboxedClip(clip, bounds_of_clips(self._settings), self._settings.video_memory_bytes) as sandboxed:
+                return sandboxed.look()
+
+        return await self._clip_threads.call(looked)
 
     async def create(self, new: NewJob, pictures: Mapping[str, bytes]) -> tuple[Job, bool]:
         """Store the pictures by their names, and then the job, which may be claimed at once.
@@ -208,6 +225,16 @@ class JobGateway:
         await self._storage_threads.call(self._blobs.delete_prefix, job_prefix(job.id))
         await self.ask(self.ledger.delete, job.id)
 
+    async def cancel(self, job: Job) -> Job:
+        """A running job is ended by its worker; of any other, nothing is kept. Raises NotFound: it has been deleted."""
+        cancelled = await self.ask(self.ledger.cancel, job.id)
+        if cancelled is None:
+            raise NotFound("There is no such job.")
+        if cancelled.status is JobStatus.CANCELLED:
+            with suppress(StorageUnavailable):  # they are deleted when the job expires
+                await self._storage_threads.call(discard_leftovers, cancelled, self._blobs)
+        return cancelled
+
     async def statistics(self) -> Statistics:
         """The queue in figures, at most a second old."""
         measured_at, found = self._measured
@@ -229,7 +256,13 @@ class JobGateway:
 
     async def stop(self) -> None:
         self.event_hub.close()
-        for threads in (self._ledger_threads, self._storage_threads, self._queue_thread, self._work_thread):
+        for threads in (
+            self._ledger_threads,
+            self._storage_threads,
+            self._queue_thread,
+            self._work_thread,
+            self._clip_threads,
+        ):
             threads.stop()
         self.plots.stop()
         self._rate.close()

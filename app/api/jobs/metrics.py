@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from app.jobs.statistics import KindStatistics, Statistics
 
 # Each has series before its first job and worker, for alerts.
-KINDS = ("gatys", "refinement", "stylize", "training")
+KINDS = ("gatys", "refinement", "stylize", "training", "video")
 
 FIGURES: dict[str, tuple[str, Callable[[KindStatistics], float | None]]] = {
     "waiting": ("Queued jobs.", lambda kind: kind.waiting),

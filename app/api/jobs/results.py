@@ -1,4 +1,4 @@
-"""The images of a job: its result, its preview, and the plot of its losses."""
+"""The files of a job: its result, its preview, and the plot of its losses."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.http.byte_range import content_range, wanted_range
 from app.api.http.etag import strong_etag, unchanged
 from app.api.http.openapi import problems
 from app.api.jobs.routes import JobId, find
@@ -20,12 +21,14 @@ from app.errors import (
     NotFound,
     Overloaded,
     PictureDamaged,
+    RangeNotSatisfiable,
     ResultExpired,
     StorageUnavailable,
 )
 from app.imaging.encode import FORMATS
 from app.jobs.job import Job, JobStatus
 from app.storage.blobs import BlobNotFound
+from app.video.segments import FORMATS as VIDEO_FORMATS
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -51,17 +54,32 @@ PROBLEMS = problems(NotFound, NoResult, ResultExpired, PictureDamaged, LedgerUna
 
 @router.get(
     "/{job_id}/result",
-    summary="The stylized image",
+    summary="The stylized image or clip",
     response_class=Response,
-    responses={**picture_response("The stylized image.", *FORMATS.values()), **PROBLEMS},
+    responses={
+        **picture_response("The stylized image or clip.", *FORMATS.values(), *VIDEO_FORMATS.values()),
+        206: {
+            "description": "The part that `Range` asks for.",
+            "headers": {"Content-Range": {"description": "Which part it is.", "schema": {"type": "string"}}},
+        },
+        **PROBLEMS,
+        **problems(RangeNotSatisfiable),
+    },
 )
 async def get_job_result(request: Request, job_id: JobId) -> Response:
-    """The result of the job, once it is done."""
+    """The result of the job, once it is done; of a clip, a video file. `Range` asks for a part of it."""
     job = await find(request, job_id)
     if job.status is not JobStatus.DONE or job.result_key is None:
         raise none_of(job, "result")
     data = await stored(request, job, job.result_key)
-    return answer(request, data, job.media_type or "application/octet-stream", await etag_of(data), FINAL)
+    etag = await etag_of(data)
+    response = answer(request, data, job.media_type or "application/octet-stream", etag, FINAL)
+    response.headers["Accept-Ranges"] = "bytes"
+    if response.status_code == 200 and (part := wanted_range(request, len(data), etag)) is not None:
+        headers = {name: response.headers[name] for name in ("ETag", "Cache-Control", "Content-Type", "Accept-Ranges")}
+        headers["Content-Range"] = content_range(part, len(data))
+        return Response(data[part.start : part.stop], 206, headers)
+    return response
 
 
 @router.get(

@@ -69,16 +69,14 @@ async def get_job(request: Request, response: Response, job_id: JobId) -> JobEnt
 async def delete_job(request: Request, job_id: JobId) -> Response:
     """Cancels a job that is queued or running; deletes a job that has ended, with everything that belongs to it.
 
-    A cancelled job can be read until it expires or is deleted by a second call.
+    A cancelled job can be read until it expires or is deleted by a second call; its images are deleted at once.
     """
     gateway = service_of(request).jobs
     found = await find(request, job_id)
     if found.ended:
         await gateway.delete(found)
         return Response(status_code=204)
-    cancelled = await gateway.ask(gateway.ledger.cancel, job_id)
-    if cancelled is None:
-        raise NotFound("There is no such job.")
+    cancelled = await gateway.cancel(found)
     status = 202 if cancelled.status is JobStatus.RUNNING else 200
     return JSONResponse(entry(request, cancelled, None).model_dump(mode="json"), status, NO_STORE)
 

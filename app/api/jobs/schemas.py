@@ -35,7 +35,7 @@ class JobEntry(BaseModel):
     """A job at this moment."""
 
     id: str = Field(examples=[EXAMPLE_ID])
-    kind: str = Field(description="`gatys`, `stylize` or `training`.", examples=["gatys"])
+    kind: str = Field(description="`gatys`, `stylize`, `video`, `refinement` or `training`.", examples=["gatys"])
     status: JobStatus = Field(description="`done`, `failed` and `cancelled` are final.", examples=["running"])
     progress: float = Field(description="0 to 1.", examples=[0.5])
     eta_seconds: float | None = Field(
@@ -53,7 +53,10 @@ class JobEntry(BaseModel):
         description="The loss curve so far, newest point last; in a list of jobs, the newest point only.",
         examples=[[EXAMPLE_POINT]],
     )
-    facts: dict[str, Any] = Field(description="Facts about the result.", examples=[{}])
+    facts: dict[str, Any] = Field(
+        description="Facts about the result; of a clip that is painted, `frame` tells how many of its `frames` are.",
+        examples=[{}],
+    )
     error: JobFailure | None = Field(examples=[None])
     created_at: datetime = Field(examples=["2026-01-05T10:00:00Z"])
     started_at: datetime | None = Field(examples=["2026-01-05T10:00:01Z"])
@@ -87,7 +90,7 @@ def job_path(request: Request, job_id: str) -> str:
 
 def links(request: Request, job: Job) -> JobLinks:
     path = job_path(request, job.id)
-    there = not job.blobs_deleted
+    there = not job.blobs_deleted and job.status is not JobStatus.CANCELLED
     return JobLinks(
         self=path,
         events=f"{path}/events",

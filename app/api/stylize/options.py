@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from app.api.http.negotiation import negotiate
-from app.api.schemas import OptionFields
+from app.api.schemas import OptionFields, PaintingFields
 from app.engine.blend import normalised, parse_weight, parse_weights
 from app.engine.row import Row
 from app.engine.stylizer import Blend, Stylizer
@@ -23,6 +23,7 @@ from app.registry.style_search import nearest
 from app.serving.catalogue import Catalogue, nearest_names, quoted
 
 Pairs = Sequence[tuple[str, str]]
+Fields = TypeVar("Fields", bound=PaintingFields)
 
 
 @dataclass(frozen=True)
@@ -69,21 +70,22 @@ NO_ROWS = GivenRows()
 MISSING_STYLES: Mapping[str, Any] = MappingProxyType({"type": "missing", "loc": ("styles",)})
 
 
-def read_fields(pairs: Pairs, edge_pixels: int, network_pixels: int, images: int = 0) -> OptionFields:
+def read_fields(kind: type[Fields], pairs: Pairs, edge_pixels: int, network_pixels: int, images: int = 0) -> Fields:
     """Names and values as they were sent, checked as far as they can be without a model.
 
     Args:
+        kind: which options there are.
         edge_pixels, network_pixels: the longest edges of results and of what the network sees.
         images: how many style images came with them.
 
     Raises:
         InvalidOption.
     """
-    check_names(pairs)
+    check_names(kind, pairs)
     given = dict(pairs)
     missing = [MISSING_STYLES] if "styles" not in given and not images else []
     try:
-        fields = OptionFields.model_validate_strings(given)
+        fields = kind.model_validate_strings(given)
     except ValidationError as error:
         raise invalid_options([*missing, *error.errors()]) from None
     if missing:
@@ -121,7 +123,7 @@ def read_options(fields: OptionFields, accept: str, catalogue: Catalogue, rows: 
     )
 
 
-def whole_blend(fields: OptionFields, manifest: Manifest, rows: GivenRows) -> dict[str | Row, float]:
+def whole_blend(fields: PaintingFields, manifest: Manifest, rows: GivenRows) -> dict[str | Row, float]:
     """Of `styles` and of the images that came with it. Raises UnknownStyle, InvalidOption."""
     weights = blend_weights(fields.styles, manifest, rows.kept) if fields.styles is not None else {}
     for row, weight in zip(rows.sent, weights_of_images(fields.weights, len(rows.sent)), strict=True):
@@ -153,40 +155,40 @@ def check_size(size: int | None, stroke: Stroke, edge_pixels: int, network_pixel
         raise InvalidOption(f"`size` is at most {most} pixels here{why}.")
 
 
-def merge(query: Pairs, form: Pairs) -> Pairs:
+def merge(kind: type[PaintingFields], query: Pairs, form: Pairs) -> Pairs:
     """The options of a query and of a form together.
 
     Generated clients send every default in both, so an option may be in both if the values are equal, or if one of them
     is the default: the other one counts then. Raises InvalidOption.
     """
-    check_names(query)
-    check_names(form)
+    check_names(kind, query)
+    check_names(kind, form)
     merged = dict(query)
     for name, value in form:
         known = merged.get(name, value)
-        if known != value and not (is_default(name, known) or is_default(name, value)):
+        if known != value and not (is_default(kind, name, known) or is_default(kind, name, value)):
             raise InvalidOption(f"`{name}` is {quoted(known)} in the query and {quoted(value)} in the form: send one.")
-        merged[name] = known if is_default(name, value) else value
+        merged[name] = known if is_default(kind, name, value) else value
     return list(merged.items())
 
 
-def is_default(name: str, text: str) -> bool:
+def is_default(kind: type[PaintingFields], name: str, text: str) -> bool:
     """Whether the text means the option's default, such as `1` or `1.0`."""
-    default = OptionFields.model_fields[name].default
+    default = kind.model_fields[name].default
+    if isinstance(default, bool):
+        return text.lower() == str(default).lower()
     try:
         return bool(float(text) == default)
     except ValueError:
         return bool(text == default)
 
 
-def check_names(pairs: Pairs) -> None:
+def check_names(kind: type[PaintingFields], pairs: Pairs) -> None:
     """Every name is known and given once: a misspelt option must not be ignored silently."""
     seen: set[str] = set()
     for name, _ in pairs:
-        if name not in OptionFields.model_fields:
-            raise InvalidOption(
-                f"There is no option {quoted(name)}.", nearest=nearest_names(name, OptionFields.model_fields)
-            )
+        if name not in kind.model_fields:
+            raise InvalidOption(f"There is no option {quoted(name)}.", nearest=nearest_names(name, kind.model_fields))
         if name in seen:
             raise InvalidOption(f"`{name}` is given twice.")
         seen.add(name)

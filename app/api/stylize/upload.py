@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection, Request
 from app.api.http.auth import owner_of, principal_of
 from app.api.http.body import Body
 from app.api.http.multipart import is_form, parse_form
+from app.api.schemas import OptionFields
 from app.api.service import Service
 from app.api.stylize.options import GivenRows, Options, Pairs, check_names, merge, read_fields, read_options
 from app.engine.blend import handles_in
@@ -60,12 +61,14 @@ async def receive_photo(request: Request, service: Service, accept: str) -> tupl
     content_type = request.headers.get("content-type", "")
     try:
         if is_form(content_type):
-            check_names(query)
+            check_names(OptionFields, query)
             pictures, fields = await parse_form(
                 content_type, body.chunks(), {IMAGE_FIELD: 1}, {STYLE_FIELD: MAX_STYLES}
             )
             [data] = pictures[IMAGE_FIELD]
-            options = await options_of(request, service, merge(query, fields), accept, pictures[STYLE_FIELD])
+            options = await options_of(
+                request, service, merge(OptionFields, query, fields), accept, pictures[STYLE_FIELD]
+            )
         else:
             # Any other type is only a hint: curl sends photos as application/x-www-form-urlencoded.
             options = await options_of(request, service, query, accept)
@@ -94,7 +97,7 @@ async def options_of(
     """
     catalogue = service.catalogue
     most, network_pixels = service.settings.edges
-    fields = read_fields(pairs, edge_pixels or most, network_pixels, len(images))
+    fields = read_fields(OptionFields, pairs, edge_pixels or most, network_pixels, len(images))
     kept = await rows_of_handles(request, service, fields.styles or "", catalogue, fields.model)
     sent = await rows_of_images(request, service, images, catalogue, fields.model)
     return read_options(fields, accept, catalogue, GivenRows(kept, sent))

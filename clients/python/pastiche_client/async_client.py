@@ -15,6 +15,7 @@ from pastiche_client.calls import (
     Call,
     Picture,
     create_job_call,
+    create_video_call,
     delete_job_call,
     events_path,
     headers_of,
@@ -83,6 +84,16 @@ class AsyncClient:
             idempotency_key: the same key gets the same job; by default, a new one.
         """
         return job_of(await self._send(create_job_call(content, styles, idempotency_key, options)))
+
+    async def create_video(
+        self, clip: Picture, styles: str, *, idempotency_key: str | None = None, **options: Any
+    ) -> Job:
+        """A job that paints a clip in a style or blend; `styles_end` is the one that it becomes.
+
+        Args:
+            idempotency_key: the same key gets the same job; by default, a new one.
+        """
+        return job_of(await self._send(create_video_call(clip, styles, idempotency_key, options)))
 
     async def job(self, job_id: str) -> Job:
         return job_of(await self._send(job_call(job_id)))

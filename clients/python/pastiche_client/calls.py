@@ -53,6 +53,12 @@ def create_job_call(
     return Call("POST", "/v1/jobs", arguments={"files": files, "data": text_of(options), "headers": headers})
 
 
+def create_video_call(clip: Picture, styles: str, idempotency_key: str | None, options: Mapping[str, Any]) -> Call:
+    headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+    params = {"styles": styles} | text_of(options)
+    return Call("POST", "/v1/videos", arguments={"params": params, "content": read(clip), "headers": headers})
+
+
 def job_call(job_id: str) -> Call:
     return Call("GET", path_of(job_id))
 

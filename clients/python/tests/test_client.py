@@ -132,6 +132,17 @@ def test_a_job_whose_answer_was_lost_is_asked_for_again_with_the_same_key():
     )
 
 
+def test_a_clip_is_sent_as_it_is_with_its_options():
+    service = Service(httpx.Response(202, json=JOB))
+    with client_of(service) as pastiche:
+        job = pastiche.create_video(b"clip", "starry_night", styles_end="great_wave", steady=False)
+    [request] = service.requests
+    assert (request.method, request.url.path, request.content) == ("POST", "/v1/videos", b"clip")
+    assert dict(request.url.params) == {"styles": "starry_night", "styles_end": "great_wave", "steady": "false"}
+    assert request.headers["idempotency-key"]
+    assert job.id == "a1"
+
+
 def test_a_job_is_not_deleted_again_after_a_lost_answer():
     service = Service(httpx.ReadError("lost"))
     with client_of(service) as pastiche, pytest.raises(httpx.ReadError):

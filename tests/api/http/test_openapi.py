@@ -33,6 +33,7 @@ def test_it_has_all_routes(document):
     found = {(path, method) for path, method, _ in operations(document)}
     assert found - ADMIN_ROUTES == {
         ("/v1/stylize", "post"),
+        ("/v1/videos", "post"),
         ("/v1/styles", "get"),
         ("/v1/styles", "post"),
         ("/v1/styles/{style_id}", "get"),
@@ -140,6 +141,25 @@ def test_stylize_takes_and_gives_pictures(document):
     statuses = {"200", "202", "304", "400", "406", "409", "413", "415", "422", "429", "500", "503", "504"}
     assert set(operation["responses"]) == statuses
     assert "Retry-After" in operation["responses"]["503"]["headers"]
+
+
+def test_a_clip_has_the_options_alike_in_the_query_and_in_the_form(document):
+    operation = document["paths"]["/v1/videos"]["post"]
+    names = [found["name"] for found in operation["parameters"] if found["in"] == "query"]
+    painting = ["styles", "weights", "strength", "boldness", "color", "stroke", "size", "model"]
+    assert names == [*painting, "styles_end", "steady", "format", "quality"]
+    form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert form["required"] == ["video"]
+    assert set(form["properties"]) == {"video", "style", *names}
+    assert form["properties"]["format"]["enum"] == ["mp4", "webm"]
+    assert {"video/mp4", "video/webm", "image/gif", "multipart/form-data"} < set(operation["requestBody"]["content"])
+    assert {"202", "413", "415", "422", "429", "503"} < set(operation["responses"])
+
+
+def test_a_result_may_be_a_clip_and_come_in_parts(document):
+    responses = document["paths"]["/v1/jobs/{job_id}/result"]["get"]["responses"]
+    assert {"video/mp4", "video/webm", "image/jpeg"} < set(responses["200"]["content"])
+    assert {"206", "304", "416"} < set(responses)
 
 
 def test_a_job_is_made_of_a_form_with_every_option_of_the_method(document):

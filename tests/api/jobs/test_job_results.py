@@ -45,6 +45,49 @@ def test_the_result_is_what_the_worker_stored(client, job, worker, painting):
     assert (again.status_code, again.content) == (304, b"")
 
 
+@pytest.mark.parametrize(
+    ("asked", "first", "behind"),
+    [
+        ("bytes=0-0", 0, 1),
+        ("bytes=2-5", 2, 6),
+        ("bytes=7-", 7, 10),
+        ("bytes=7-100", 7, 10),
+        ("bytes=-3", 7, 10),
+        ("bytes=-100", 0, 10),
+    ],
+)
+def test_a_part_of_the_result(client, job, worker, asked, first, behind):
+    worker.finish(job, b"0123456789", "video/mp4")
+    response = client.get(f"/v1/jobs/{job.id}/result", headers={"Range": asked})
+    assert (response.status_code, response.content) == (206, b"0123456789"[first:behind])
+    assert response.headers["content-range"] == f"bytes {first}-{behind - 1}/10"
+    assert response.headers["content-length"] == str(behind - first)
+    assert (response.headers["content-type"], response.headers["accept-ranges"]) == ("video/mp4", "bytes")
+    same = {"Range": asked, "If-Range": response.headers["etag"]}
+    assert client.get(f"/v1/jobs/{job.id}/result", headers=same).status_code == 206
+    other = client.get(f"/v1/jobs/{job.id}/result", headers={"Range": asked, "If-Range": '"other"'})
+    assert (other.status_code, other.content) == (200, b"0123456789")
+    known = {"Range": asked, "If-None-Match": response.headers["etag"]}
+    assert client.get(f"/v1/jobs/{job.id}/result", headers=known).status_code == 304
+    head = client.head(f"/v1/jobs/{job.id}/result", headers={"Range": asked})
+    assert (head.status_code, head.headers["content-length"]) == (200, "10")
+
+
+@pytest.mark.parametrize("asked", ["bytes=0-1,3-4", "bytes=5-2", "bytes=", "bytes=-", "pages=1-2", "bytes=a-b", "0-1"])
+def test_what_asks_for_no_part_gets_the_whole(client, job, worker, asked):
+    worker.finish(job, b"0123456789")
+    response = client.get(f"/v1/jobs/{job.id}/result", headers={"Range": asked})
+    assert (response.status_code, response.content) == (200, b"0123456789")
+
+
+@pytest.mark.parametrize("asked", ["bytes=10-", "bytes=10-20", "bytes=-0"])
+def test_a_part_behind_the_end_is_told(client, job, worker, asked):
+    worker.finish(job, b"0123456789")
+    response = client.get(f"/v1/jobs/{job.id}/result", headers={"Range": asked})
+    assert problem(response, 416, "range-not-satisfiable")["size"] == 10
+    assert response.headers["content-range"] == "bytes */10"
+
+
 def test_the_preview_is_the_newest_one(client, job, worker):
     worker.show(job, b"first")
     first = client.get(f"/v1/jobs/{job.id}/preview")

@@ -403,7 +403,7 @@ def test_a_key_that_is_none_is_told_without_prefer_too(client, photo):
         problem(response, 422, "invalid-option")
 
 
-KINDLESS = {"gatys": 0, "refinement": 0, "stylize": 0, "training": 0}
+KINDLESS = {"gatys": 0, "refinement": 0, "stylize": 0, "training": 0, "video": 0}
 
 
 def test_a_job_that_no_worker_can_do_says_so(connect, photo, painting, tmp_path):

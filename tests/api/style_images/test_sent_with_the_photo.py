@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 from job_requests import problem
 from picture_bytes import pixels
+
+from app.imaging.picture import Picture
+from app.jobs.video import VideoParams
+from app.video.frame import Frame
+from app.video.writing import write_clip
 
 
 def stylize(client, photo, *images, **options):
@@ -87,3 +95,17 @@ def test_it_becomes_a_job_with_the_row_of_now(studio, photo, image):
     handle = studio.post("/v1/styles", content=image(6)).json()["id"]
     assert params["blend"] == {"starry_night": 0.5, handle: 0.5}
     assert params["rows"].keys() == {handle}
+
+
+def test_a_clip_takes_style_images_too(studio, image, astronaut, tmp_path):
+    frame = Frame(Picture(np.ascontiguousarray(astronaut[:32, :32])), Fraction(0), Fraction(1, 25))
+    write_clip(tmp_path / "clip.mp4", "mp4", [frame], 90)
+    files = [("video", ("clip.mp4", (tmp_path / "clip.mp4").read_bytes())), ("style", ("style.png", image(6)))]
+    handle = studio.post("/v1/styles", content=image(7)).json()["id"]
+    made = studio.post("/v1/videos", files=files, data={"styles": "starry_night", "styles_end": handle}).json()
+    job = studio.service.jobs.ledger.get(made["id"])
+    params = VideoParams.model_validate(job.params)
+    assert len(params.blend) == 2
+    assert params.rows.keys() == params.blend.keys() - {"starry_night"}
+    assert params.blend_end == {handle: 1.0}
+    assert params.rows_end.keys() == {handle}

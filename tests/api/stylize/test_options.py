@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.api.schemas import OptionFields
 from app.api.stylize.options import Options, read_fields, read_options
 from app.errors import InvalidOption, NotAcceptable, UnknownStyle
 from app.registry.repository import Repository
@@ -17,7 +18,7 @@ def read(models_dir):
 
     def read(query, accept=""):
         pairs = [tuple(pair.split("=", 1)) for pair in query.split("&")] if query else []
-        return read_options(read_fields(pairs, 2048, 2048), accept, catalogue)
+        return read_options(read_fields(OptionFields, pairs, 2048, 2048), accept, catalogue)
 
     return read
 

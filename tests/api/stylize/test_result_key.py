@@ -5,6 +5,7 @@ from importlib.metadata import version
 import pytest
 import torch
 
+from app.api.schemas import OptionFields
 from app.api.stylize.options import read_fields, read_options
 from app.api.stylize.result_key import HASHED_AT_ONCE, PACKAGES, digest, etag_of, makers, result_key
 from app.engine.device import Device
@@ -33,7 +34,7 @@ def catalogue(models, device=CPU):
 
 def read(query, accept, offered):
     pairs = [tuple(pair.split("=", 1)) for pair in query.split("&")]
-    return read_options(read_fields(pairs, *EDGES), accept, offered)
+    return read_options(read_fields(OptionFields, pairs, *EDGES), accept, offered)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Clips: a job paints them frame by frame."""
