@@ -177,10 +177,10 @@ def test_options_are_undone_and_done_again(visit):
     page.get_by_role("button", name="Redo").click()
     assert fragment(page)["color"] == "keep"
     expect(page.get_by_role("button", name="Redo")).to_be_disabled()
-    page.get_by_role("button", name="Its palette").click()
+    page.get_by_role("button", name="The photo’s palette").click()
     assert fragment(page)["color"] == "match"
     page.reload()
-    expect(page.get_by_role("button", name="Its palette")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="The photo’s palette")).to_have_attribute("aria-pressed", "true")
 
 
 def test_the_history_of_the_visit_goes_back_to_a_painting_and_its_photo(visit, photo_file):

@@ -5,6 +5,7 @@ import { possible } from "../state/instant.js";
 import { change, order, paintAtOnce, problem, send, sending } from "../state/order.js";
 import { loading, photo, refusal, SAMPLES, take, takeSample } from "../state/photo.js";
 import { address } from "../state/service.js";
+import { ColourChoice } from "./colour-choice.js";
 import { DropZone } from "./drop-zone.js";
 import { Icon } from "./icon.js";
 import { CameraButton } from "./inlet.js";
@@ -93,11 +94,7 @@ function OrderOptions() {
     </div>
     <${OrderSlider} name="stroke" title="Stroke size" value=${stroke} min=${0.5} max=${2} step=${0.05} say=${`${stroke} ×`} />
     <${OrderSlider} name="content" title="Detail of the photo" value=${content} min=${-1} max=${1} step=${0.1} say=${content === 0 ? "as usual" : content > 0 ? "more" : "less"} />
-    <div class="segments" role="group" aria-label="Colours">
-      <button type="button" aria-pressed=${color === "style"} onClick=${() => change({ color: "style" })}>Colours</button>
-      <button type="button" aria-pressed=${color === "keep"} onClick=${() => change({ color: "keep" })}>The photo’s</button>
-      <button type="button" aria-pressed=${color === "match"} onClick=${() => change({ color: "match" })}>Its palette</button>
-    </div>
+    <${ColourChoice} chosen=${color} onChoose=${(/** @type {import("./colour-choice.js").Colours} */ to) => change({ color: to })} />
   </fieldset>`;
 }
 

@@ -5,6 +5,7 @@ import { photo, remove, resultSize, take } from "../state/photo.js";
 import { coarseness, strokeFor } from "../state/strokes.js";
 import { styleOf } from "../state/catalogue.js";
 import { Blend } from "./blend.js";
+import { ColourChoice } from "./colour-choice.js";
 import { HistoryStrip } from "./history-strip.js";
 import { Icon } from "./icon.js";
 import { CameraButton, PickButton } from "./inlet.js";
@@ -21,7 +22,7 @@ export function Panel() {
       <${Slider} name="strength" title="Strength" min=${0} max=${1} step=${0.01} say=${percent} />
       <${Slider} name="boldness" title="Boldness" min=${0} max=${1} step=${0.01} say=${percent} />
       <${StrokeSize} />
-      <${ColourChoice} />
+      <${ColourChoice} chosen=${options.value.color} onChoose=${(/** @type {import("./colour-choice.js").Colours} */ color) => settle({ color })} />
     </div>
     <${Output} />
     <${HistoryStrip} />
@@ -69,18 +70,6 @@ function StrokeSize() {
     onDrag=${(/** @type {number} */ to) => drag({ stroke: strokeFor(to, whole) })}
     onRest=${(/** @type {number} */ to) => settle({ stroke: strokeFor(to, whole) })}
   />`;
-}
-
-function ColourChoice() {
-  const chosen = options.value.color;
-  return html`<div class="choice">
-    <span id="colour-title">Colours</span>
-    <div class="segments" role="group" aria-labelledby="colour-title">
-      <button aria-pressed=${chosen === "style"} onClick=${() => settle({ color: "style" })}>Of the style</button>
-      <button aria-pressed=${chosen === "keep"} onClick=${() => settle({ color: "keep" })}>Of the photo</button>
-      <button aria-pressed=${chosen === "match"} onClick=${() => settle({ color: "match" })}>Its palette</button>
-    </div>
-  </div>`;
 }
 
 /** @param {number} value */
