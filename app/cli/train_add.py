@@ -51,7 +51,7 @@ def add(
         typer.Option(help="File with the names of photos to keep out of the training, one a line.", exists=True),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of the training.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Minutes of the training, in place of --steps.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Minutes from beginning to end, in place of --steps.")] = None,
     batch: Annotated[int | None, typer.Option(help="Images a step.")] = None,
     crop: Annotated[int | None, typer.Option(help="Edge of the training crops in pixels.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,

@@ -26,6 +26,9 @@ AIMED_ALIKE = (*INHERITED, "layer_weights", "detail_layer", "detail_weight", "re
 # Members for photos, which a texture does not have.
 OF_PHOTOS = ("content_weight", "detail_weight", "relief_weight", *TRACES)
 
+# Of an addition that has minutes, however few: a row that hardly moved is still the neighbour's style.
+MIN_STEPS = 40
+
 
 class UnusableRecipe(Exception):
     """The recipe has an unknown member, a value out of bounds, or does not fit the inputs."""
@@ -153,7 +156,7 @@ class AddRecipe(Aim):
     base: str | None = None
     paintings: dict[StyleId, str] = {}
 
-    # Either a number of steps, or as many as fit into some minutes, measured on the first steps.
+    # Either a number of steps, or as many as fit into some minutes from beginning to end, measured on a few steps.
     steps: int = Field(240, ge=1, le=100_000)
     minutes: float | None = Field(None, gt=0, le=1440)
 

@@ -15,7 +15,14 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from app.model_builds.addition import Addition, UnusableAddition, add_styles, build_trainer, encoded_rows
+from app.model_builds.addition import (
+    Addition,
+    UnusableAddition,
+    add_styles,
+    build_trainer,
+    encoded_rows,
+    steps_within,
+)
 from app.model_builds.pictures import gather
 from app.model_builds.progress import TrainingStopped
 from app.model_builds.sample_photos import SAMPLE_PHOTOS
@@ -190,6 +197,13 @@ def test_it_can_be_stopped_while_the_gates_are_passed(added, addition, tmp_path)
         add_styles(addition, tmp_path, told.append, lambda: told[-1].stage == "gates")
     again, _ = watched(addition, tmp_path)
     assert again.draft.contents["model.safetensors"] == candidate.draft.contents["model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "pace", "spent", "expected"), [(60, 0.25, 5, 195), (60, 0.25, 59, 40), (600, 2.0, 30, 260)]
+)
+def test_the_start_and_the_gates_are_part_of_the_minutes(seconds, pace, spent, expected):
+    assert steps_within(seconds, pace, lambda: spent) == expected
 
 
 def test_minutes_become_steps_that_a_continued_run_keeps(addition, tmp_path):

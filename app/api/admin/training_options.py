@@ -123,7 +123,12 @@ class AddOptions(TrainingOptions):
     )
     steps: int | None = Field(None, ge=1, le=20_000, description="Number of steps.", examples=[240])
     minutes: float | None = Field(
-        None, gt=0, le=240, description="Minutes to train for, in place of `steps`.", examples=[1.0]
+        None,
+        gt=0,
+        le=240,
+        description="Minutes from beginning to end, in place of `steps`: as many steps as fit beside the gates, 40 at "
+        "the least.",
+        examples=[1.0],
     )
     start: Literal["encoded", "nearest", "mean"] | None = Field(
         None,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from app.jobs.job import Job
 from app.jobs.training_params import TrainingParams
-from app.training.recipe import AddRecipe, Recipe
+from app.training.recipe import MIN_STEPS, AddRecipe, Recipe
 
 # Seconds a step of 2 crops of 256 x 256 pixels on two CPU cores, where nothing has been measured on this machine yet:
 # `add`, and `full` by architecture. The orders of magnitude of benchmarks/quality/add_style.py and docs/log/compact.md.
@@ -67,8 +67,10 @@ def estimate(params: TrainingParams, recipe: AddRecipe | Recipe, past: Iterable[
     """Seconds of the whole job."""
     like = next((job for job in past if job.seconds_per_iteration and alike(params, job)), None)
     pace, rest = stated(recipe) if like is None else measured(like, recipe)
-    minutes = recipe.minutes if isinstance(recipe, AddRecipe) else None
-    return rest + (60 * minutes if minutes else recipe.steps * pace), "stated" if like is None else "measured"
+    source: Source = "stated" if like is None else "measured"
+    if isinstance(recipe, AddRecipe) and recipe.minutes:
+        return max(60 * recipe.minutes, rest + MIN_STEPS * pace), source
+    return rest + recipe.steps * pace, source
 
 
 def stated(recipe: AddRecipe | Recipe) -> tuple[float, float]:
