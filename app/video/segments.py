@@ -12,7 +12,7 @@ from typing import Any
 from app.video.frame import Frame
 from app.video.pyav import pyav
 from app.video.sound import Sound
-from app.video.writing import ENCODINGS, coded, copy_sound, video_stream
+from app.video.writing import ENCODINGS, coded, copy_sound, tag_colours, video_stream
 
 # Of a segment. NUT keeps any codec, and times of any base exactly.
 CONTAINER = "nut"
@@ -65,6 +65,7 @@ def join_segments(
         pyav().open(str(path), "w", format=encoding.muxer, options=encoding.muxer_options) as container,
     ):
         stream = container.add_stream_from_template(first.streams.video[0])
+        tag_colours(stream.codec_context)  # NUT does not keep them, nor does VP9 all of them
         copied = container.add_stream_from_template(sound.stream) if sound else None
         for packet in copies:
             if sound:

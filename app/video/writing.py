@@ -135,9 +135,14 @@ def video_stream(container: Any, encoding: Encoding, picture: Picture, quality: 
     # The encoder's own guess, from a rate that it does not have, would be the last frame's duration.
     context.flags |= pyav().codec.context.Flags.frame_duration.value
     if films:
-        context.color_primaries, context.colorspace = BT709, BT709
-        context.color_trc, context.color_range = SRGB_TRANSFER, LIMITED_RANGE
+        tag_colours(context)
     return stream
+
+
+def tag_colours(context: Any) -> None:
+    """Say in which colours `coded` has made the pictures."""
+    context.color_primaries, context.colorspace = BT709, BT709
+    context.color_trc, context.color_range = SRGB_TRANSFER, LIMITED_RANGE
 
 
 def even(edge: int) -> int:

@@ -37,6 +37,10 @@ def test_joined_segments_have_every_frame_at_its_time(
         assert np.abs(shown.picture.rgb.astype(int) - made.picture.rgb).mean() < 5
     with av.open(str(path)) as container:
         assert container.duration == pytest.approx(1e6 * float(TIMES[-1] + frames[-1].duration), abs=1000)
+        frame = next(container.decode(video=0))
+        tags = (frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range)
+        assert tuple(map(int, tags)) == (1, 1, 13, 1)  # BT.709 with the transfer of sRGB, limited range
+    with av.open(str(path)) as container:
         keys = [packet.is_keyframe for packet in container.demux(video=0) if packet.size]
     assert [place for place, key in enumerate(keys) if key] == [start for start, _ in CUTS]
 
