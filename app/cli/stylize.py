@@ -94,6 +94,10 @@ def stylize(
     color: Annotated[
         Colour, typer.Option(help="Colours of the style, the photo's own, or the photo's palette.")
     ] = "style",
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="An image of the photo's shape that says where it is stylized: white is all, black none."),
+    ] = None,
     stroke: Annotated[
         str,
         typer.Option(
@@ -142,6 +146,8 @@ def stylize(
         check_size(size, chosen, settings)
         check_one_of(styles, style_image)
         check_end(styles_end, changes=clip is not None and not style_image)
+        if mask and clip:
+            raise InvalidOption("--mask goes with photos, not with a clip.")
         loaded = load_model(settings, model or settings.models[0])
         device = device_of(settings, settings.engine_threads)
         if style_image:
@@ -151,7 +157,17 @@ def stylize(
             blend = parse_blend(styles or "", stylizer.style_ids)
         steadiness = Steadiness() if clip and steady else None
         rendering = Rendering(
-            stylizer, blend, settings, size, chosen, color, strength, boldness, enlarges=clip is None, steady=steadiness
+            stylizer,
+            blend,
+            settings,
+            size,
+            chosen,
+            color,
+            strength,
+            boldness,
+            enlarges=clip is None,
+            steady=steadiness,
+            mask=read_mask_file(mask) if mask else b"",
         )
         if clip:
             end = parse_blend(styles_end, stylizer.style_ids) if styles_end else None
@@ -177,6 +193,14 @@ def check_size(size: int | None, stroke: Stroke, settings: Settings) -> None:
     if size is not None and size > most:
         why = f" with a stroke of {stroke:g}" if most < settings.edge_pixels else ""
         raise InvalidOption(f"--size is {most} at most{why}; PASTICHE_EDGE_PIXELS sets that limit.")
+
+
+def read_mask_file(path: Path) -> bytes:
+    """Raises InvalidOption."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidOption(f"--mask {path}: {error.strerror or error}") from error
 
 
 def check_one_of(styles: str | None, style_images: list[Path] | None) -> None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from app.engine.recovery import paint_or_explain
 from app.engine.repainting import ONCE, Repainting
 from app.engine.stylizer import Blend, Stylizer
-from app.errors import PasticheError
+from app.errors import InvalidOption, PasticheError, PictureError
 from app.imaging.compose import Colour, compose, shows_photo
 from app.imaging.content import decode_at, working_size
 from app.imaging.decode import probe
+from app.imaging.mask import check_shape, read_mask
 from app.imaging.picture import Picture, Pixels
 from app.imaging.resize import resize
 from app.imaging.stroke import Stroke, at_size, largest_edge, painted_size, repainted_size
@@ -27,6 +28,7 @@ class Rendering:
         enlarges: whether large results are painted over at twice the size; frames of a clip are not, since that takes
             five times as long.
         steady: what becomes of the network's output for the pixels that it saw; None: it stays as it is.
+        mask: an encoded image that says where the image is stylized; empty: everywhere.
     """
 
     stylizer: Stylizer
@@ -39,6 +41,7 @@ class Rendering:
     boldness: float = 0.0
     enlarges: bool = True
     steady: Callable[[Pixels, Pixels], Pixels] | None = None
+    mask: bytes = b""
 
     def of_photo(self, data: bytes) -> Picture:
         """The stylized image of an encoded photo. Raises PasticheError if it fails."""
@@ -64,16 +67,25 @@ class Rendering:
         whole = working_size(width, height, self.size, largest_edge(self.stroke, *self.settings.edges))
         if self.strength == 0:
             return at(*whole)
+        mask = self._mask_at(*whole) if self.mask else None
         seen = at(*painted_size(*whole, self.stroke, self.settings.network_edge_pixels))
         enlarged = repainted_size(*whole, self.stroke, self.settings.network_edge_pixels) if self.enlarges else None
         painted = paint_one(self.stylizer, seen.rgb, self.blend, Repainting(self.boldness, enlarged))
         if self.steady:
             painted = self.steady(seen.rgb, painted)
         if (seen.width, seen.height) == whole:
-            return compose(seen, painted, self.color, self.strength)
-        if seen.alpha is None and not shows_photo(self.color, self.strength):
+            return compose(seen, painted, self.color, self.strength, mask)
+        if seen.alpha is None and not shows_photo(self.color, self.strength, masked=mask is not None):
             return Picture(at_size(painted, *whole))
-        return compose(at(*whole), painted, self.color, self.strength)
+        return compose(at(*whole), painted, self.color, self.strength, mask)
+
+    def _mask_at(self, width: int, height: int) -> Pixels:
+        most, most_bytes = self.settings.picture_megapixels, self.settings.decode_bytes
+        try:
+            check_shape(probe(self.mask, most), width, height)
+            return read_mask(self.mask, width, height, most, most_bytes)
+        except PictureError as error:
+            raise InvalidOption(f"The mask cannot be read: {error.detail}") from error
 
 
 def paint_one(stylizer: Stylizer, pixels: Pixels, blend: Blend, repainting: Repainting = ONCE) -> Pixels:

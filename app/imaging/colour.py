@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -38,34 +39,42 @@ def keep_colour(content: Pixels, painted: Pixels) -> Pixels:
     result = np.empty_like(painting)
     for start in range(0, len(result), BAND_PIXELS):
         band = slice(start, start + BAND_PIXELS)
-        luma = np.clip(painting[band].astype(np.float32) @ LUMA * scale + offset, 0, 255)
-        result[band] = _with_luma(photo[band], luma)
+        result[band] = _with_luma(photo[band], np.clip(luma(painting[band]) * scale + offset, 0, 255))
     return result.reshape(painted.shape)
 
 
 def matching_luma(content: Pixels, painted: Pixels) -> tuple[np.float32, np.float32]:
     """(scale, offset) that give the luma of `painted` the mean and, within CONTRAST, the deviation of the photo's."""
-    wanted, given = (sample(pixels).astype(np.float32) @ LUMA for pixels in (content, painted))
+    wanted, given = (luma(sample(pixels)) for pixels in (content, painted))
     scale = np.clip(wanted.std() / max(given.std(), NO_CHROMA), *CONTRAST).astype(np.float32)
     return scale, np.float32(wanted.mean() - scale * given.mean())
 
 
-def _with_luma(content: Pixels, luma: NDArray[np.float32]) -> NDArray[np.float32]:
+def _with_luma(content: Pixels, wanted: NDArray[np.float32]) -> NDArray[np.float32]:
     """Pixels (N, 3) of that luma (N,) with the photo's chroma; the result is whole numbers from 0 to 255."""
     planes = np.ascontiguousarray(content.T).astype(np.float32)
     chroma = planes - LUMA @ planes
     highest = np.maximum(chroma.max(axis=0), NO_CHROMA)
     lowest = np.minimum(chroma.min(axis=0), -NO_CHROMA)
     # The largest factor up to 1 that leaves luma + factor * chroma within 0 and 255.
-    factor = np.minimum(1.0, np.minimum((255.0 - luma) / highest, -luma / lowest))
-    result: NDArray[np.float32] = np.rint(luma + factor * chroma).T
+    factor = np.minimum(1.0, np.minimum((255.0 - wanted) / highest, -wanted / lowest))
+    result: NDArray[np.float32] = np.rint(wanted + factor * chroma).T
     return result
 
 
-def lay_over(content: Pixels, painted: Pixels, strength: float) -> Pixels:
+def luma(pixels: Pixels) -> NDArray[np.float32]:
+    """(..., ) of pixels (..., 3), 0 to 255."""
+    values: NDArray[np.float32] = pixels.astype(np.float32) @ LUMA
+    return values
+
+
+def lay_over(content: Pixels, painted: Pixels, strength: float, mask: Pixels | None = None) -> Pixels:
     """The stylized image laid over the photo in linear light: (1 - strength) content + strength painted.
 
     0 is the photo and 1 the stylized image, bit for bit; between them each value changes steadily.
+
+    Args:
+        mask: (H, W), the share of `strength` that each pixel has, of 255.
 
     Raises:
         ValueError: the shapes differ, or strength is outside 0 to 1.
@@ -73,12 +82,35 @@ def lay_over(content: Pixels, painted: Pixels, strength: float) -> Pixels:
     _check_shapes(content, painted)
     if not 0.0 <= strength <= 1.0:
         raise ValueError(f"strength must be 0 to 1, not {strength}")
+    if mask is not None:
+        return _lay_over_within(content, painted, strength, mask)
     if strength in (0.0, 1.0):
         return (painted if strength else content).copy()
     pairs = content.astype(np.uint16)
     pairs <<= 8
     pairs |= painted
     return _mixed_pairs(strength).take(pairs)
+
+
+def _lay_over_within(content: Pixels, painted: Pixels, strength: float, mask: Pixels) -> Pixels:
+    if mask.shape != content.shape[:2]:
+        raise ValueError(f"mask {mask.shape} and photo {content.shape} differ in shape")
+    photo, painting, shares = content.reshape(-1, 3), painted.reshape(-1, 3), mask.reshape(-1, 1)
+    light, encoded = _tables()
+    result = np.empty_like(photo)
+    for start in range(0, len(result), BAND_PIXELS):
+        band = slice(start, start + BAND_PIXELS)
+        share = shares[band] * np.float32(strength / 255)
+        mixed = light[photo[band]] * (1 - share) + light[painting[band]] * share
+        result[band] = encoded[np.rint(mixed * (len(encoded) - 1)).astype(np.uint16)]
+    return result.reshape(content.shape)
+
+
+@functools.cache
+def _tables() -> tuple[NDArray[np.float32], Pixels]:
+    """Linear light of the 256 values; and the values of 65,536 steps of light, each at most a twentieth of a value."""
+    light = linear(np.arange(256) / 255).astype(np.float32)
+    return light, np.rint(gamma_encoded(np.linspace(0, 1, 65_536)) * 255).astype(np.uint8)
 
 
 def _mixed_pairs(strength: float) -> Pixels:

@@ -12,12 +12,12 @@ from app.imaging.stroke import at_size
 Colour = Literal["style", "keep", "match"]
 
 
-def shows_photo(color: Colour, strength: float) -> bool:
+def shows_photo(color: Colour, strength: float, *, masked: bool = False) -> bool:
     """Whether `compose` takes more from the content image than its size and alpha."""
-    return color != "style" or strength < 1
+    return color != "style" or strength < 1 or masked
 
 
-def compose(content: Picture, painted: Pixels, color: Colour, strength: float) -> Picture:
+def compose(content: Picture, painted: Pixels, color: Colour, strength: float, mask: Pixels | None = None) -> Picture:
     """Lay the network's output over the content image, after resizing it; the result has the content's size and alpha.
 
     It is resized first, so that whatever `strength` and `color` take from the content stays sharp.
@@ -26,6 +26,7 @@ def compose(content: Picture, painted: Pixels, color: Colour, strength: float) -
         color: `style`: the network's colours; `keep`: those of the content, each in its place; `match`: the content's
             palette, wherever the network put its colours.
         strength: from 0, the content, to 1, the network's output.
+        mask: (H, W) of the content's size, the share of `strength` that each pixel has, of 255.
     """
     if strength == 0:
         return content
@@ -35,4 +36,6 @@ def compose(content: Picture, painted: Pixels, color: Colour, strength: float) -
     if color == "keep":
         pixels = keep_colour(content.rgb, pixels)
     # At 0 and 1, one of the two images is returned bit for bit, without a copy.
-    return Picture(pixels if strength == 1 else lay_over(content.rgb, pixels, strength), content.alpha)
+    if strength == 1 and mask is None:
+        return Picture(pixels, content.alpha)
+    return Picture(lay_over(content.rgb, pixels, strength, mask), content.alpha)

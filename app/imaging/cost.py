@@ -24,6 +24,7 @@ MIN_SECONDS = 0.001
 # Seconds per pixel, from photos of 512 to 2048 pixels; noise takes twice as long.
 JPEG_SECONDS, PNG_SECONDS, WEBP_SECONDS, AVIF_SECONDS = 5e-9, 60e-9, 30e-9, 50e-9
 RESIZE_SECONDS, KEEP_COLOUR_SECONDS, LAY_OVER_SECONDS = 9e-9, 9e-9, 20e-9
+MASK_SECONDS = 50e-9
 # Of any picture: its colours are sampled, and mapped by a table while it is small.
 MATCHING_SECONDS = 0.02
 # Bytes a pixel while it is encoded, the file included; measured at 4 megapixels.
@@ -68,9 +69,10 @@ def resizing_cost(pixels: int) -> Cost:
     return Cost(0, RESIZE_SECONDS * pixels)
 
 
-def colour_cost(pixels: int, color: Colour, strength: float) -> Cost:
+def colour_cost(pixels: int, color: Colour, strength: float, *, masked: bool = False) -> Cost:
     """Cost of taking the photo's colours, and of laying the stylized image over the photo."""
-    rate = KEEP_COLOUR_SECONDS * (color == "keep") + LAY_OVER_SECONDS * (0 < strength < 1)
+    over = MASK_SECONDS if masked else LAY_OVER_SECONDS * (0 < strength < 1)
+    rate = KEEP_COLOUR_SECONDS * (color == "keep") + over
     return Cost(0, MATCHING_SECONDS * (color == "match") + rate * pixels)
 
 

@@ -23,8 +23,8 @@ from app.model_store.store import open_model_store
 from app.registry.error import InvalidModel
 from app.settings import Settings
 
-# Name for `JobContext.input`.
-PHOTO = "photo"
+# Names for `JobContext.input`.
+PHOTO, MASK = "photo", "mask"
 # Loaded at once: jobs come for several models, and memory is the web server's too.
 MODELS = 2
 
@@ -37,6 +37,7 @@ class StylizeParams(BaseModel):
         blend, rows: as in `packed`; the weights sum to 1.
         stroke: size of the strokes, as `painted_size` takes it.
         size: longer edge in pixels, None for the photo's own up to the limit.
+        masked: whether there is a mask.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
@@ -51,6 +52,7 @@ class StylizeParams(BaseModel):
     size: int | None = None
     format: str = "jpeg"
     quality: int = 90
+    masked: bool = False
 
 
 class Stylizers:
@@ -93,6 +95,7 @@ class Stylize:
             color=params.color,
             strength=params.strength,
             boldness=params.boldness,
+            mask=context.input(MASK) if params.masked else b"",
         )
         stylized = rendering.of_photo(context.input(PHOTO))
         context.check()

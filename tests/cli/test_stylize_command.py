@@ -106,6 +106,25 @@ def test_colours_are_taken_from_the_photo(pastiche: Pastiche, photo: Path, color
     np.testing.assert_array_equal(pixels(Path("recoloured.png")), expected)
 
 
+def test_a_mask_says_where(pastiche: Pastiche, photo: Path) -> None:
+    original = pixels(photo)
+    mask = np.zeros((*original.shape[:2], 3), np.uint8)
+    mask[:, mask.shape[1] // 2 :] = 255
+    Image.fromarray(mask).save("mask.png")
+    assert pastiche(photo, *STYLE, "-o", "whole.png").exit_code == 0
+    assert pastiche(photo, *STYLE, "-o", "half.png", "--mask", "mask.png").exit_code == 0
+    expected = np.where(mask > 0, pixels(Path("whole.png")), original)
+    np.testing.assert_array_equal(pixels(Path("half.png")), expected)
+    Image.fromarray(mask.swapaxes(0, 1)).save("turned.png")
+    for name, said in (("turned.png", "not the shape of the photo"), ("nowhere.png", "No such file")):
+        refused = pastiche(photo, *STYLE, "-o", "no.png", "--mask", name)
+        assert refused.exit_code != 0
+        assert said in " ".join(refused.stderr.split())
+    Path("text.png").write_bytes(b"no picture")
+    assert "The mask cannot be read" in pastiche(photo, *STYLE, "-o", "no.png", "--mask", "text.png").stderr
+    assert not Path("no.png").exists()
+
+
 @pytest.mark.parametrize(("size", "expected"), [("48", (48, 32)), ("144", (144, 96))])
 def test_size_is_the_longer_edge_of_the_painting(
     pastiche: Pastiche, photo: Path, size: str, expected: tuple[int, int]

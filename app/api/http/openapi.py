@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from app.api.schemas import OptionFields, PaintingFields, Problem
-from app.api.stylize.upload import IMAGE_FIELD, MAX_STYLES, STYLE_FIELD
+from app.api.stylize.upload import IMAGE_FIELD, MASK_FIELD, MAX_STYLES, STYLE_FIELD
 from app.errors import (
     AnimatedPicture,
     BodyTooLarge,
@@ -141,6 +141,11 @@ def stylize_body() -> Document:
                 "items": PICTURE,
                 "maxItems": MAX_STYLES,
                 "description": "Style images, in place of `styles` or beside it; may be given several times.",
+            },
+            MASK_FIELD: PICTURE
+            | {
+                "description": "Where the photo is stylized: white is all of `strength`, black none of it. An image of "
+                "the photo's shape, of any size."
             },
             **option_schemas(OptionFields),
         },

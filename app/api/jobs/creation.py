@@ -36,12 +36,14 @@ from app.errors import (
     TooManyRequests,
     UnknownStyle,
 )
+from app.imaging.content import working_size
 from app.imaging.decode import Header, decode
+from app.imaging.mask import check_shape
 from app.imaging.stroke import largest_edge
 from app.jobs.blend_params import packed
 from app.jobs.gatys import CONTENT, STYLE, check_descriptor
 from app.jobs.job import NewJob, new_job_id
-from app.jobs.stylize import PHOTO, StylizeParams
+from app.jobs.stylize import MASK, PHOTO, StylizeParams
 from app.serving.catalogue import quoted
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -113,10 +115,13 @@ async def stylize_later(request: Request) -> Response:
         photo, options = await receive_photo(request, service, "" if "json" in accept_header else accept_header)
     try:
         async with finished_by(deadline):
-            longer_edge = options.size or largest_edge(options.stroke, *service.settings.edges)
-            named = {PHOTO: photo.data}
+            largest = largest_edge(options.stroke, *service.settings.edges)
+            named = {PHOTO: photo.data} | ({MASK: photo.mask} if photo.mask else {})
             headers = await read_headers(service, named, deadline)
-            await check_pictures(service, named, headers, {PHOTO: longer_edge}, deadline)
+            if photo.mask:
+                whole = working_size(headers[PHOTO].width, headers[PHOTO].height, options.size, largest)
+                check_shape(headers[MASK], *whole)
+            await check_pictures(service, named, headers, dict.fromkeys(named, options.size or largest), deadline)
         params = StylizeParams(
             model=options.model,
             **packed(options.blend),
@@ -127,10 +132,11 @@ async def stylize_later(request: Request) -> Response:
             size=options.size,
             format=options.format,
             quality=options.quality,
+            masked=bool(photo.mask),
         )
         given = params.model_dump(mode="json")
         asked = without_rows(given) | {"model": options.asked_model}
-        response = accepted(*await make_job(request, "stylize", given, {PHOTO: photo.data}, 0, asked=asked))
+        response = accepted(*await make_job(request, "stylize", given, named, 0, asked=asked))
     finally:
         photo.drop()
     response.headers["Preference-Applied"] = "respond-async"

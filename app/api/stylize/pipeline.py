@@ -8,13 +8,14 @@ from app.api.service import Service
 from app.api.stages import Stages
 from app.api.stylize.options import Options
 from app.api.stylize.result_cache import StylizedImage
-from app.api.stylize.upload import Photo
+from app.api.stylize.upload import MASK_FIELD, Photo, naming
 from app.engine.repainting import Repainting
 from app.imaging.compose import compose, shows_photo
 from app.imaging.content import decode_at, working_size
 from app.imaging.cost import Cost, colour_cost, encoding_cost, resizing_cost
 from app.imaging.decode import Header
 from app.imaging.encode import encode
+from app.imaging.mask import check_shape, read_mask
 from app.imaging.picture import Picture, Pixels
 from app.imaging.stroke import at_size, largest_edge, painted_size, repainted_size
 
@@ -35,8 +36,14 @@ async def paint(service: Service, photo: Photo, options: Options, deadline: floa
         ServiceError: and below it, if the service cannot do it now.
         asyncio.CancelledError: the client has left or the deadline is past; nothing is left behind.
     """
-    header = await service.codecs.probe(photo.data, service.settings.picture_megapixels, deadline, stages)
-    return await paint_probed(service, photo, header, options, deadline, stages, service.settings.deadline_seconds)
+    most = service.settings.picture_megapixels
+    header = await service.codecs.probe(photo.data, most, deadline, stages)
+    mask = None
+    if photo.mask:
+        with naming(MASK_FIELD):
+            mask = await service.codecs.probe(photo.mask, most, deadline, stages)
+    seconds = service.settings.deadline_seconds
+    return await paint_probed(service, photo, header, options, deadline, stages, seconds, mask=mask)
 
 
 async def paint_probed(
@@ -49,12 +56,14 @@ async def paint_probed(
     seconds: float,
     *,
     live: bool = False,
+    mask: Header | None = None,
 ) -> StylizedImage:
     """As `paint`, for a photo whose header is known.
 
     Args:
         seconds: that there were until the deadline in all.
         live: whether it is a frame of a live session.
+        mask: header of the photo's mask, if it has one.
     """
     settings = service.settings
     size = working_size(header.width, header.height, options.size, largest_edge(options.stroke, *settings.edges))
@@ -63,9 +72,11 @@ async def paint_probed(
         network_size = size
     enlarged = None if live else repainted_size(*size, options.stroke, settings.network_edge_pixels)
     repainting = Repainting(options.boldness, enlarged)
-    reading, finishing = costs(header, size, network_size, options)
-    for decoding in decodings(header, size, network_size, options):
+    reading, finishing = costs(header, size, network_size, options, mask)
+    for decoding in decodings(header, size, network_size, options, mask):
         decoding.check(settings.decode_bytes)
+    if mask is not None:
+        check_shape(mask, *size)
     if options.strength == 0:
         with service.codecs.admit([reading + finishing], deadline) as work:
             return await work.run(stages, unpainted, service, photo.data, size, options, stages)
@@ -77,35 +88,54 @@ async def paint_probed(
         try:
             seen = await work.run(stages, read, service, photo.data, network_size, stages)
             # At the result's size it is decoded after the network: many that wait for that would fill the memory.
-            again = network_size != size and (seen.alpha is not None or shows_photo(options.color, options.strength))
-            if not again:
+            shown = shows_photo(options.color, options.strength, masked=mask is not None)
+            if network_size == size or not (shown or seen.alpha is not None):
+                photo.data = b""
+            if not (photo.data or photo.mask):
                 photo.drop()
             with stages.measure("engine"):
                 future = service.engine.submit(ticket, options.stylizer, seen.rgb, options.blend, repainting)
                 painted = await asyncio.wrap_future(future)
         finally:
             service.engine.cancel(ticket)
-        return await work.run(stages, finish, service, photo.data, seen, painted, size, options, stages)
+        return await work.run(stages, finish, service, photo, seen, painted, size, options, stages)
 
 
-def costs(header: Header, size: tuple[int, int], network_size: tuple[int, int], options: Options) -> tuple[Cost, Cost]:
+def costs(
+    header: Header,
+    size: tuple[int, int],
+    network_size: tuple[int, int],
+    options: Options,
+    mask: Header | None = None,
+) -> tuple[Cost, Cost]:
     """The costs before and after the network, at these widths and heights."""
     pixels = size[0] * size[1]
-    reading, *again = decodings(header, size, network_size, options)
+    reading, *again = decodings(header, size, network_size, options, mask)
     finishing = sum(again, Cost(0, 0))
     if network_size != size:
         finishing += resizing_cost(max(pixels, network_size[0] * network_size[1]))
-    colours = colour_cost(pixels, options.color, options.strength)
+    colours = colour_cost(pixels, options.color, options.strength, masked=mask is not None)
     return reading, finishing + colours + encoding_cost(options.format, pixels, options.quality)
 
 
-def decodings(header: Header, size: tuple[int, int], network_size: tuple[int, int], options: Options) -> list[Cost]:
-    """The costs of decoding the photo for the network and, where that differs and is wanted, at the result's size."""
-    sizes = [network_size]
+def decodings(
+    header: Header,
+    size: tuple[int, int],
+    network_size: tuple[int, int],
+    options: Options,
+    mask: Header | None = None,
+) -> list[Cost]:
+    """The costs of decoding the photo for the network and, where that differs and is wanted, at the result's size; and
+    of decoding the mask.
+    """
+    decoded = [(header, network_size)]
+    shown = shows_photo(options.color, options.strength, masked=mask is not None)
     # Of a JPEG it is known that it has no alpha.
-    if network_size != size and (header.format != "jpeg" or shows_photo(options.color, options.strength)):
-        sizes.append(size)
-    return [decoding_cost(header, each) for each in sizes]
+    if network_size != size and (header.format != "jpeg" or shown):
+        decoded.append((header, size))
+    if mask is not None:
+        decoded.append((mask, size))
+    return [decoding_cost(picture, each) for picture, each in decoded]
 
 
 def decoding_cost(header: Header, size: tuple[int, int]) -> Cost:
@@ -128,7 +158,7 @@ def unpainted(service: Service, data: bytes, size: tuple[int, int], options: Opt
 
 def finish(
     service: Service,
-    data: bytes,
+    photo: Photo,
     seen: Picture,
     painted: Pixels,
     size: tuple[int, int],
@@ -138,15 +168,23 @@ def finish(
     """Size, colours, strength, and the encoder. Runs in a codec thread.
 
     Args:
-        data: of the photo, where more of it is wanted than was `seen`; else empty.
+        photo: its bytes, where more of it is wanted than was `seen`, and its mask; each empty else.
     """
-    content = read(service, data, size, stages) if data else seen
+    content = read(service, photo.data, size, stages) if photo.data else seen
+    mask = masked(service, photo.mask, size, stages) if photo.mask else None
     with stages.measure("colour"):
         if (content.width, content.height) == size:
-            stylized = compose(content, painted, options.color, options.strength)
+            stylized = compose(content, painted, options.color, options.strength, mask)
         else:
             stylized = Picture(at_size(painted, *size))
     return encoded(stylized, options, stages)
+
+
+def masked(service: Service, data: bytes, size: tuple[int, int], stages: Stages) -> Pixels:
+    """The mask's shares at width x height. Raises PictureError."""
+    settings = service.settings
+    with stages.measure("decode"), naming(MASK_FIELD):
+        return read_mask(data, *size, settings.picture_megapixels, settings.decode_bytes)
 
 
 def encoded(picture: Picture, options: Options, stages: Stages) -> StylizedImage:

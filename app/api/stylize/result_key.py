@@ -34,14 +34,14 @@ MAKERS = makers()
 HASHED_AT_ONCE = 1_000_000
 
 
-async def digest(photo: bytes) -> str:
+async def digest(picture: bytes) -> str:
     """SHA-256 in hex."""
-    if len(photo) > HASHED_AT_ONCE:
-        return (await asyncio.to_thread(hashlib.sha256, photo)).hexdigest()
-    return hashlib.sha256(photo).hexdigest()
+    if len(picture) > HASHED_AT_ONCE:
+        return (await asyncio.to_thread(hashlib.sha256, picture)).hexdigest()
+    return hashlib.sha256(picture).hexdigest()
 
 
-def result_key(photo_digest: str, options: Options, edges: tuple[int, int]) -> str:
+def result_key(photo_digest: str, options: Options, edges: tuple[int, int], mask_digest: str = "") -> str:
     """32 hex digits of a SHA-256 over the photo, the weights that are used, and every option that changes the result.
 
     The weights are the generator and the rows of the requested styles, so a version that only adds a style leaves the
@@ -55,6 +55,7 @@ def result_key(photo_digest: str, options: Options, edges: tuple[int, int]) -> s
     """
     made_of = {
         "photo": photo_digest,
+        "mask": mask_digest,
         "device": repr(options.stylizer.device),
         "painted_with": options.stylizer.fingerprint(options.blend),
         "strength": options.strength,

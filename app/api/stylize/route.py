@@ -95,7 +95,8 @@ async def stylize(request: Request) -> Response:
             accept = ", ".join(request.headers.getlist("accept"))
             photo, options = await receive_photo(request, service, accept)
         try:
-            key = result_key(await digest(photo.data), options, service.settings.edges)
+            mask = await digest(photo.mask) if photo.mask else ""
+            key = result_key(await digest(photo.data), options, service.settings.edges, mask)
             headers = headers_of(key, options)
             if known(request, f'"{key}"'):
                 service.metrics.count_result("unchanged")

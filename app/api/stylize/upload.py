@@ -21,26 +21,33 @@ from app.serving.catalogue import Catalogue
 
 IMAGE_FIELD = "image"
 STYLE_FIELD = "style"
+MASK_FIELD = "mask"
 # Each is held in memory by the worker of a job, with its statistics.
 MAX_STYLES = 8
 
 
 class Photo:
-    """Encoded bytes that are counted against the upload budget until they are dropped; not so without a body."""
+    """Encoded bytes that are counted against the upload budget until they are dropped; not so without a body.
 
-    def __init__(self, data: bytes, body: Body | None) -> None:
+    Attributes:
+        data: of the photo itself.
+        mask: of the image that says where it is stylized; empty: everywhere.
+    """
+
+    def __init__(self, data: bytes, body: Body | None, mask: bytes = b"") -> None:
         self.data = data
+        self.mask = mask
         self._body = body
 
     def handed_over(self) -> Photo:
         """The same photo for a task that may outlive this request; nothing is left to drop here."""
         assert self._body is not None, "dropped or handed over before"
-        other = Photo(self.data, self._body)
-        self.data, self._body = b"", None
+        other = Photo(self.data, self._body, self.mask)
+        self.data, self.mask, self._body = b"", b"", None
         return other
 
     def drop(self) -> None:
-        self.data = b""
+        self.data = self.mask = b""
         if self._body is not None:
             self._body.drop()
 
@@ -59,13 +66,17 @@ async def receive_photo(request: Request, service: Service, accept: str) -> tupl
     body = Body(request, service.settings.body_bytes, service.uploads)
     query = request.query_params.multi_items()
     content_type = request.headers.get("content-type", "")
+    mask = b""
     try:
         if is_form(content_type):
             check_names(OptionFields, query)
             pictures, fields = await parse_form(
-                content_type, body.chunks(), {IMAGE_FIELD: 1}, {STYLE_FIELD: MAX_STYLES}
+                content_type, body.chunks(), {IMAGE_FIELD: 1}, {STYLE_FIELD: MAX_STYLES, MASK_FIELD: 1}
             )
             [data] = pictures[IMAGE_FIELD]
+            mask = b"".join(pictures[MASK_FIELD])
+            if pictures[MASK_FIELD] and not mask:
+                raise EmptyBody("The mask is empty.")
             options = await options_of(
                 request, service, merge(OptionFields, query, fields), accept, pictures[STYLE_FIELD]
             )
@@ -78,7 +89,7 @@ async def receive_photo(request: Request, service: Service, accept: str) -> tupl
     except BaseException:
         body.drop()
         raise
-    return Photo(data, body), options
+    return Photo(data, body, mask), options
 
 
 async def options_of(

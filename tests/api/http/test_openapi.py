@@ -128,7 +128,7 @@ def test_stylize_has_the_options_alike_in_the_query_and_in_the_form(document):
     assert parameters["format"]["schema"]["enum"] == ["jpeg", "png", "webp", "avif"]
     form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert form["required"] == ["image"]
-    assert set(form["properties"]) == {"image", "style", *parameters}
+    assert set(form["properties"]) == {"image", "style", "mask", *parameters}
 
 
 def test_stylize_takes_and_gives_pictures(document):

@@ -175,6 +175,11 @@ def test_everything_that_is_asked_for_is_in_the_cost():
     assert best == Cost(32 * 500_000, pytest.approx(0.001 + 0.5 * 0.1))
     coloured = costs(header, size, size, options(color="keep", strength=0.5))[1]
     assert coloured.seconds - finishing.seconds == pytest.approx(0.5 * 0.029)
+    matched = costs(header, size, size, options(color="match"))[1]
+    assert matched.seconds - finishing.seconds == pytest.approx(0.02)
+    mask = Header("png", 2000, 1000)
+    masked = costs(header, size, size, options(), mask)[1]
+    assert masked.seconds - finishing.seconds == pytest.approx(0.5 * 0.05 + mask.cost(1000).seconds)
     # Enlarged in reading alone; painted at twice the size, made larger before and smaller after.
     assert costs(header, (2000, 1000), (2000, 1000), options())[0].seconds == pytest.approx(0.001 + 2 * 0.009)
     reading, larger = costs(header, size, (2000, 1000), options())
