@@ -7,6 +7,7 @@ here as a problem of the file.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -241,8 +242,11 @@ def frame_of(message: Message) -> Frame:
 
 
 def nameless(*parts: bytes) -> BinaryIO:
-    """An open file with these bytes, which goes when it is closed."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    """An open file with these bytes, which goes when it is closed; in memory where there is no folder for it."""
+    try:
+        file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    except OSError:  # a container whose file system is read-only, /tmp included
+        file = os.fdopen(os.memfd_create("clip"), "w+b")
     for part in parts:
         file.write(part)
     file.flush()

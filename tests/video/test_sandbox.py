@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import struct
 import subprocess
@@ -48,6 +49,22 @@ def test_a_clip_has_the_frames_that_it_has_here(format: str, make_clip: MakeClip
     for one, other in zip(here[2:], there, strict=True):
         assert np.array_equal(one.picture.rgb, other.picture.rgb)
         assert (one.seconds, one.duration) == (other.seconds, other.duration)
+
+
+def test_without_a_folder_for_files_a_clip_is_read_and_joined_in_memory(
+    make_clip: MakeClip, astronaut: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container whose file system is read-only."""
+    data, segment = make_clip("mp4").read_bytes(), write_segment("mp4", list(panned(astronaut)), 80)
+    with sandboxed(data) as clip:
+        expected = clip.look(), clip.join("mp4", [segment], Fraction(1, 25))
+
+    def refuse() -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with sandboxed(data) as clip:
+        assert (clip.look(), clip.join("mp4", [segment], Fraction(1, 25))) == expected
 
 
 def test_transparency_comes_through(tmp_path: Path, astronaut: NDArray[np.uint8]) -> None:
