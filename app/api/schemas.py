@@ -73,8 +73,8 @@ class PaintingFields(BaseModel):
         None,
         ge=16,
         description="Longer edge of the result in pixels, up to the service's limit, which is lower where `stroke` is "
-        "a number. A smaller photo is enlarged first. Without it, the photo's own, scaled down where it exceeds the "
-        "limit.",
+        "a number and higher for a job (`Prefer: respond-async`). A smaller photo is enlarged first. Without it, the "
+        "photo's own, scaled down where it exceeds the limit.",
         examples=[1024],
     )
     model: str | None = Field(

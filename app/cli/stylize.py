@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, cast
 
 import structlog
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from app.cli.failure import FAILED, INTERRUPTED, MISUSED, complain, console, give_up
 from app.cli.fleet import served
@@ -20,8 +21,9 @@ from app.cli.stylize_clip import fill_clip, plan_clip
 from app.engine.blend import parse_blend
 from app.engine.device import device_of
 from app.engine.frame_painter import FramePainter
-from app.engine.render import Rendering
+from app.engine.render import Large, Rendering
 from app.engine.stylizer import Stylizer
+from app.engine.tiled_painter import Report
 from app.errors import InvalidOption, PasticheError, ServiceError
 from app.imaging.compose import Colour
 from app.imaging.encode import FORMATS, encode, format_named
@@ -39,9 +41,9 @@ class Painter:
     rendering: Rendering
     quality: int
 
-    def paint(self, photo: bytes, format: str) -> bytes:
+    def paint(self, photo: bytes, format: str, report: Report) -> bytes:
         """Raises PasticheError if it cannot be stylized."""
-        return encode(self.rendering.of_photo(photo), format, self.quality)
+        return encode(self.rendering.of_photo(photo, Large(format, report)), format, self.quality)
 
 
 def check_number(value: float | None) -> float | None:
@@ -109,7 +111,8 @@ def stylize(
     size: Annotated[
         int | None,
         typer.Option(
-            min=16, help="Longer edge of the result in pixels, at most PASTICHE_EDGE_PIXELS; by default the photo's."
+            min=16,
+            help="Longer edge of the result in pixels, at most PASTICHE_LARGE_EDGE_PIXELS; by default the photo's.",
         ),
     ] = None,
     model: Annotated[
@@ -189,10 +192,10 @@ def refuse_terminal(plan: list[PlannedPicture]) -> None:
 
 
 def check_size(size: int | None, stroke: Stroke, settings: Settings) -> None:
-    most = largest_edge(stroke, *settings.edges)
+    most = largest_edge(stroke, settings.large_edge, settings.large_edge)
     if size is not None and size > most:
-        why = f" with a stroke of {stroke:g}" if most < settings.edge_pixels else ""
-        raise InvalidOption(f"--size is {most} at most{why}; PASTICHE_EDGE_PIXELS sets that limit.")
+        why = f" with a stroke of {stroke:g}" if most < settings.large_edge else ""
+        raise InvalidOption(f"--size is {most} at most{why}; PASTICHE_LARGE_EDGE_PIXELS sets that limit.")
 
 
 def read_mask_file(path: Path) -> bytes:
@@ -225,23 +228,29 @@ def fill(plan: list[PlannedPicture], painter: Painter) -> int:
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task("", total=len(plan))
-        for item in plan:
+        for done, item in enumerate(plan):
             progress.update(task, description=item.source.name)
-            if reason := fill_one(item, painter):
+            # Of a large picture, tile by tile.
+            report = partial(advance, progress, task, done)
+            if reason := fill_one(item, painter, report):
                 failures += 1
                 complain("stylize", f"{item.source}: {reason}")
-            progress.advance(task)
+            report(1)
     return failures
 
 
-def fill_one(item: PlannedPicture, painter: Painter) -> str | None:
+def advance(progress: Progress, task: TaskID, done: int, share: float) -> None:
+    progress.update(task, completed=done + share)
+
+
+def fill_one(item: PlannedPicture, painter: Painter, report: Report) -> str | None:
     """Stylize one photo. Returns the reason if it fails."""
     try:
         photo = item.read()
     except OSError as error:
         return error.strerror or str(error)
     try:
-        painting = painter.paint(photo, item.format)
+        painting = painter.paint(photo, item.format, report)
     except PasticheError as error:
         return error.detail
     except MemoryError:

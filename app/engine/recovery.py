@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import structlog
 
@@ -55,6 +56,28 @@ def paint_or_explain(
         for part in parts
         for outcome in paint_or_explain(stylizer, pictures[part], blends[part], repainting, again=False)
     ]
+
+
+@contextmanager
+def explaining() -> Iterator[None]:
+    """Has whatever the network raises become the problem that its client gets."""
+    try:
+        yield
+    except PasticheError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise out_of_memory() from error
+        _log.error("painting_failed", exc_info=error)
+        raise EngineFailed("The engine failed on this image.", private=repr(error)) from error
+
+
+def paint_one(stylizer: Stylizer, pixels: Pixels, blend: Blend, repainting: Repainting = ONCE) -> Pixels:
+    """The network's output for pixels (H, W, 3), of their size or repainted. Raises PasticheError if it fails."""
+    [painted] = paint_or_explain(stylizer, [pixels], [blend], repainting)
+    if isinstance(painted, PasticheError):
+        raise painted
+    return painted
 
 
 def out_of_memory() -> OutOfMemory:

@@ -5,18 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.engine.recovery import paint_or_explain
-from app.engine.repainting import ONCE, Repainting
+from app.engine.large import LargeRendering
+from app.engine.recovery import paint_one
+from app.engine.repainting import Repainting
 from app.engine.stylizer import Blend, Stylizer
-from app.errors import InvalidOption, PasticheError, PictureError
+from app.engine.tiled_painter import Report
+from app.errors import InvalidOption, PictureError
 from app.imaging.compose import Colour, compose, shows_photo
-from app.imaging.content import decode_at, working_size
-from app.imaging.decode import probe
+from app.imaging.content import decode_at, large_size, reading_edge, working_size
+from app.imaging.decode import Header, decode, probe
+from app.imaging.encode import check_size
 from app.imaging.mask import check_shape, read_mask
 from app.imaging.picture import Picture, Pixels
 from app.imaging.resize import resize
 from app.imaging.stroke import Stroke, at_size, largest_edge, painted_size, repainted_size
 from app.settings import Settings
+
+
+@dataclass(frozen=True)
+class Large:
+    """For whom results may be larger than an answer's.
+
+    Attributes:
+        format: in which they are encoded.
+        progress: see `LargeRendering`.
+    """
+
+    format: str
+    progress: Report
 
 
 @dataclass(frozen=True)
@@ -43,15 +59,41 @@ class Rendering:
     steady: Callable[[Pixels, Pixels], Pixels] | None = None
     mask: bytes = b""
 
-    def of_photo(self, data: bytes) -> Picture:
+    def of_photo(self, data: bytes, large: Large | None = None) -> Picture:
         """The stylized image of an encoded photo. Raises PasticheError if it fails."""
         settings = self.settings
-        header = probe(data, settings.picture_megapixels)
+        megapixels = settings.largest_megapixels if large else settings.picture_megapixels
+        header = probe(data, megapixels)
+        if large and (size := result_size(header, self.size, self.stroke, settings)):
+            return self._large(data, header, size, large)
 
         def decoded(width: int, height: int) -> Picture:
-            return decode_at(data, width, height, settings.picture_megapixels, settings.decode_bytes)
+            return decode_at(data, width, height, megapixels, settings.decode_bytes)
 
         return self._of(header.width, header.height, decoded)
+
+    def _large(self, data: bytes, header: Header, size: tuple[int, int], large: Large) -> Picture:
+        settings = self.settings
+        check_size(*size, large.format)
+        wanted = size
+        if header.format == "jpeg" and not shows_photo(
+            self.color, self.strength, masked=bool(self.mask)
+        ):  # it has no alpha
+            wanted = painted_size(*size, self.stroke, settings.network_edge_pixels)
+        edge = reading_edge(header, max(wanted), settings.decode_bytes)
+        content = decode(data, settings.largest_megapixels, edge, max_bytes=settings.decode_bytes)
+        rendering = LargeRendering(
+            self.stylizer,
+            self.blend,
+            self.stroke,
+            self.color,
+            self.strength,
+            self.boldness,
+            settings.network_edge_pixels,
+            large.progress,
+            self._mask_at(content.width, content.height) if self.mask else None,
+        )
+        return rendering.of(content, size)
 
     def of_picture(self, picture: Picture) -> Picture:
         """The stylized image of one that is decoded. Raises PasticheError if it fails."""
@@ -88,9 +130,12 @@ class Rendering:
             raise InvalidOption(f"The mask cannot be read: {error.detail}") from error
 
 
-def paint_one(stylizer: Stylizer, pixels: Pixels, blend: Blend, repainting: Repainting = ONCE) -> Pixels:
-    """The network's output for pixels (H, W, 3), of their size or repainted. Raises PasticheError if it fails."""
-    [painted] = paint_or_explain(stylizer, [pixels], [blend], repainting)
-    if isinstance(painted, PasticheError):
-        raise painted
-    return painted
+def result_size(header: Header, size: int | None, stroke: Stroke, settings: Settings) -> tuple[int, int] | None:
+    """Width and height of a result that is too large for an answer; None: it is not.
+
+    Raises:
+        InvalidOption: it is too large for any.
+    """
+    most = largest_edge(stroke, settings.large_edge, settings.large_edge)
+    whole = large_size(header.width, header.height, size, most, settings.large_megapixels)
+    return whole if max(whole) > largest_edge(stroke, *settings.edges) else None

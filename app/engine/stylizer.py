@@ -116,6 +116,10 @@ class Stylizer:
             paintings = self._paint_over(enlarged, gamma, beta, 0.5)
         return paintings
 
+    def network(self, blend: Blend) -> tuple[Generator, Tensor, Tensor]:
+        """The generator on its device, with gamma and beta (1, features) of a blend on the CPU. Raises as `paint`."""
+        return self._generator, *self._mix(blend)
+
     def _paint_over(self, paintings: Sequence[Pixels], gamma: Tensor, beta: Tensor, share: float) -> list[Pixels]:
         again = self._paint_all(paintings, gamma, beta)
         return [mixed(*both, share) for both in zip(paintings, again, strict=True)]

@@ -17,25 +17,26 @@ from torch import Tensor
 
 from app.engine.device import Device
 from app.engine.openvino_graph import NonFiniteError, tried_graph
+from app.engine.recovery import explaining
 from app.engine.tiling import Span, mirrored_places, samples, spans
 from app.imaging.picture import Pixels
 from app.imaging.region import Source
 from app.nets.fixed_norm import folded, measured
 from app.nets.generators import Trunk, mirrored
 
-# Longest edge in pixels of what the network sees at once: 0.4 GB in float32, and larger tiles are slower, too.
-TILE_EDGE = 1280
-# Pixels around what is kept of a tile, or the network's reach where that is less. Of the 116 that `compact` reaches,
-# what lies beyond 96 was never seen to change a value, and beyond 64 one by 1/255: the outermost weigh next to nothing.
+# Longest edge in pixels of what the network sees at once: 0.3 GB in float32, and larger tiles are no faster.
+TILE_EDGE = 1024
+# Of the 116 pixels that `compact` reaches, what lies beyond 96 was never seen to change a value, and beyond 64 one by
+# 1/255: the outermost places weigh next to nothing.
 OVERLAP = 96
 # Up to this size the statistics are those of the whole picture, beyond it those of squares spread over it.
 MEASURED_MEGAPIXELS = 1.1
-SAMPLES, SAMPLE_EDGE = 16, 256
+SAMPLES, SAMPLE_EDGE = 16, 224
 
 # From what the network sees and its output for that, (H, W, 3) both, what is kept.
 Finish = Callable[[Pixels, Pixels], Pixels]
 # Is told the share that is done, 0..1.
-Progress = Callable[[float], None]
+Report = Callable[[float], None]
 
 
 def painting_alone(_seen: Pixels, painted: Pixels) -> Pixels:
@@ -55,20 +56,25 @@ class TiledPainter:
         self._device = device
         self._rows = gamma, beta
 
-    def paint(self, source: Source, progress: Progress, finish: Finish = painting_alone) -> Pixels:
-        """Paint (H, W, 3) of the source's size. Raises NonFiniteError; whatever `progress` raises ends it.
+    def paint(
+        self, source: Source, progress: Report, finish: Finish = painting_alone, overlap: int = OVERLAP
+    ) -> Pixels:
+        """Paint (H, W, 3) of the source's size. Raises PasticheError; whatever `progress` raises ends it.
 
         Args:
-            finish: may look around a place by some pixels, which are few beside `OVERLAP`.
+            finish: may look around a place by some pixels, which are few beside the overlap.
+            overlap: pixels around what is kept of a tile, or the network's reach where that is less.
         """
-        canvas = Canvas(source, self._generator)
-        paint_part = self._fixed(canvas)
+        canvas = Canvas(source, self._generator, overlap)
+        with explaining():
+            paint_part = self._fixed(canvas)
         painting = np.empty((source.height, source.width, 3), np.uint8)
         tiles = canvas.tiles()
         for done, (rows, columns) in enumerate(tiles, start=1):
             seen = canvas.part(rows.start, rows.stop, columns.start, columns.stop)
-            painted = finish(seen, paint_part(seen, (rows.start, columns.start)))
-            canvas.keep(painting, painted, rows, columns)
+            with explaining():
+                painted = paint_part(seen, (rows.start, columns.start))
+            canvas.keep(painting, finish(seen, painted), rows, columns)
             progress(done / len(tiles))
         return painting
 
@@ -100,10 +106,10 @@ class TiledPainter:
 class Canvas:
     """A picture with the mirrored border that the network wants, from which parts are taken as they are needed."""
 
-    def __init__(self, source: Source, generator: Trunk) -> None:
+    def __init__(self, source: Source, generator: Trunk, overlap: int) -> None:
         self._source = source
         self._multiple, self._smallest, self._margin = generator.multiple, generator.smallest, generator.margin
-        self._overlap = min(generator.reach, OVERLAP)
+        self._overlap = min(generator.reach, overlap)
         self.height, self.width = (self._padded(edge) for edge in (source.height, source.width))
 
     def _padded(self, edge: int) -> int:

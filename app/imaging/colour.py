@@ -22,7 +22,7 @@ CONTRAST = (0.5, 2.0)
 BAND_PIXELS = 16_384
 
 
-def keep_colour(content: Pixels, painted: Pixels) -> Pixels:
+def keep_colour(content: Pixels, painted: Pixels, matching: tuple[np.float32, np.float32] | None = None) -> Pixels:
     """The stylized image's luma with the photo's chroma ("luminance-only transfer").
 
     The luma first gets the photo's mean and standard deviation (equation 10 there), so that a bright sky stays bright
@@ -30,11 +30,14 @@ def keep_colour(content: Pixels, painted: Pixels) -> Pixels:
     that leaves the gamut, chroma is scaled down just far enough, so that luma is as wanted everywhere, up to 8-bit
     rounding.
 
+    Args:
+        matching: what `matching_luma` says of the whole images, where these are parts.
+
     Raises:
         ValueError: the shapes differ.
     """
     _check_shapes(content, painted)
-    scale, offset = matching_luma(content, painted)
+    scale, offset = matching or matching_luma(content, painted)
     photo, painting = content.reshape(-1, 3), painted.reshape(-1, 3)
     result = np.empty_like(painting)
     for start in range(0, len(result), BAND_PIXELS):

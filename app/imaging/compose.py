@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
-from app.imaging.colour import keep_colour, lay_over
-from app.imaging.palette import match_colour
+from app.imaging.colour import keep_colour, lay_over, matching_luma
+from app.imaging.palette import mapped, match_colour, palette_table
 from app.imaging.picture import Picture, Pixels
 from app.imaging.stroke import at_size
 
@@ -39,3 +40,21 @@ def compose(content: Picture, painted: Pixels, color: Colour, strength: float, m
     if strength == 1 and mask is None:
         return Picture(pixels, content.alpha)
     return Picture(lay_over(content.rgb, pixels, strength, mask), content.alpha)
+
+
+def recolouring(content: Pixels, painted: Pixels, color: Colour) -> Callable[[Pixels, Pixels], Pixels]:
+    """What `compose` does to colours, for images that it is done to in parts.
+
+    Args:
+        content, painted: the whole images, at any two sizes.
+
+    Returns:
+        From a part of the content image and the same part of the network's output to the part in the wanted colours.
+    """
+    if color == "match":
+        table = palette_table(content, painted)
+        return lambda _content, part: mapped(part, table)
+    if color == "keep":
+        luma = matching_luma(content, painted)
+        return lambda content, part: keep_colour(content, part, luma)
+    return lambda _content, part: part

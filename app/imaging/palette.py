@@ -48,13 +48,21 @@ def match_colour(content: Pixels, painted: Pixels) -> Pixels:
     The map between the colours is affine in Oklab, the one that moves them least (optimal transport between normal
     distributions). What leaves the gamut is clipped.
     """
+    return mapped(painted, palette_table(content, painted))
+
+
+def mapped(painted: Pixels, table: ImageFilter.Color3DLUT) -> Pixels:
+    return np.asarray(Image.fromarray(painted).filter(table))
+
+
+def palette_table(content: Pixels, painted: Pixels) -> ImageFilter.Color3DLUT:
+    """The map of `match_colour`, to be used on parts."""
     source, target = oklab(sample(painted)), oklab(sample(content))
     wanted: Array = np.cov(target, rowvar=False)
     given: Array = np.cov(source, rowvar=False)
     wanted[0, 0] = max(wanted[0, 0], MIN_CONTRAST**2 * given[0, 0])
     slope = transport(given + UNSEEN, wanted)
-    table = Image.fromarray(painted).filter(_table(source.mean(axis=0), slope, target.mean(axis=0)))
-    return np.asarray(table)
+    return _table(source.mean(axis=0), slope, target.mean(axis=0))
 
 
 def oklab(values: NDArray[Any]) -> Array:

@@ -16,7 +16,7 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor
 
 from app.engine.device import device_of
-from app.engine.render import paint_one
+from app.engine.recovery import paint_one
 from app.errors import DescriptorUnavailable
 from app.gatys.checkpoint import ForeignCheckpoint, GatysCheckpoint
 from app.gatys.options import GatysOptions

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from contextlib import closing
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from app.engine.device import device_of
-from app.engine.render import Rendering
+from app.engine.render import Large, Rendering
 from app.engine.stylizer import Stylizer
 from app.errors import ModelUnavailable
 from app.imaging.compose import Colour
 from app.imaging.encode import FORMATS, encode
 from app.imaging.stroke import AUTO, Stroke
 from app.jobs.blend_params import unpacked
-from app.jobs.context import JobContext
+from app.jobs.context import HandedOver, JobContext
 from app.jobs.job import Result
 from app.model_store.loading import load_stylizer
 from app.model_store.store import open_model_store
@@ -97,7 +97,14 @@ class Stylize:
             boldness=params.boldness,
             mask=context.input(MASK) if params.masked else b"",
         )
-        stylized = rendering.of_photo(context.input(PHOTO))
+        stylized = rendering.of_photo(context.input(PHOTO), Large(params.format, partial(painted, context)))
         context.check()
         facts: dict[str, Any] = {"model": params.model, "width": stylized.width, "height": stylized.height}
         return Result(encode(stylized, params.format, params.quality), FORMATS[params.format], facts)
+
+
+def painted(context: JobContext, share: float) -> None:
+    """Report a tile of a large picture. Raises as `JobContext.report`, and HandedOver: another worker begins anew."""
+    context.advance(share)
+    if context.stopping.is_set():
+        raise HandedOver

@@ -28,7 +28,19 @@ class LimitSettings(BaseModel):
         description="Memory for decoding and encoding images, over all requests; when it is used up, others wait. An "
         "image that needs more by itself is refused (413) from its header.",
     )
-    edge_pixels: int = Field(4096, ge=16, le=16384, description="Longest edge of a stylized image.")
+    edge_pixels: int = Field(
+        4096, ge=16, le=16384, description="Longest edge of a stylized image in the answer to a request."
+    )
+    large_edge_pixels: int = Field(
+        12288,
+        ge=16,
+        le=16384,
+        description="Longest edge of a stylized image of a job (`Prefer: respond-async`) or of `pastiche stylize`: "
+        "they paint in tiles what exceeds `PASTICHE_EDGE_PIXELS`.",
+    )
+    large_megapixels: float = Field(
+        120, gt=0, le=270, description="Most pixels of such an image. It takes 1 GB of memory, and a minute or two."
+    )
     network_edge_pixels: int = Field(
         2048,
         ge=16,
@@ -56,6 +68,16 @@ class LimitSettings(BaseModel):
     def edges(self) -> tuple[int, int]:
         """The longest of results and of what the network sees."""
         return self.edge_pixels, self.network_edge_pixels
+
+    @property
+    def large_edge(self) -> int:
+        """The longest of results that need not come at once, in pixels."""
+        return max(self.edge_pixels, self.large_edge_pixels)
+
+    @property
+    def largest_megapixels(self) -> float:
+        """The most pixels of a photo whose result need not come at once."""
+        return max(self.picture_megapixels, self.large_megapixels)
 
     @property
     def body_bytes(self) -> int:

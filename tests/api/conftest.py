@@ -50,6 +50,7 @@ def settings(models_dir: Path, random_descriptor: Path, tmp_path_factory: pytest
         device="cpu",
         engine_threads=1,  # with more, each has a graph of its own to compile: most of the time of a start
         edge_pixels=256,
+        large_edge_pixels=256,
         result_cache_megabytes=0,  # what is asked for is painted
         data_dir=data_dir,
         descriptor=random_descriptor,

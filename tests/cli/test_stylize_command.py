@@ -137,12 +137,13 @@ def test_size_is_the_longer_edge_of_the_painting(
 def test_a_photo_past_the_limit_of_the_edge_is_made_smaller(
     pastiche: Pastiche, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PASTICHE_EDGE_PIXELS", "48")
+    monkeypatch.setenv("PASTICHE_EDGE_PIXELS", "32")
+    monkeypatch.setenv("PASTICHE_LARGE_EDGE_PIXELS", "48")
     assert pastiche(photo, *STYLE, "-o", "out.png").exit_code == 0
     with Image.open("out.png") as painting:
         assert painting.size == (48, 32)
     refused = pastiche(photo, *STYLE, "-o", "large.png", "--size", "49")
-    assert (refused.exit_code, "PASTICHE_EDGE_PIXELS" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "PASTICHE_LARGE_EDGE_PIXELS" in refused.stderr) == (2, True)
 
 
 def test_a_blend_lies_between_and_depends_on_its_weights(pastiche: Pastiche, photo: Path) -> None:
@@ -216,7 +217,7 @@ def test_a_file_name_is_not_read_as_markup(pastiche: Pastiche) -> None:
         ([*STYLE, "--strength", "nan"], "--strength"),
         ([*STYLE, "--stroke", "16.1"], "--stroke"),
         ([*STYLE, "--stroke", "nan"], "--stroke"),
-        ([*STYLE, "--stroke", "0.5", "--size", "1025"], "--size is 1024 at most with a stroke of 0.5"),
+        ([*STYLE, "--stroke", "0.5", "--size", "6145"], "--size is 6144 at most with a stroke of 0.5"),
         ([*STYLE, "--color", "gray"], "--color"),
         ([*STYLE, "--size", "15"], "--size"),
         ([*STYLE, "--size", "1e3"], "--size"),

@@ -11,8 +11,9 @@ from PIL import Image
 
 from app.engine import tiled_painter
 from app.engine.device import Device, can_compile
-from app.engine.openvino_graph import NonFiniteError, OpenVinoGraph
+from app.engine.openvino_graph import OpenVinoGraph
 from app.engine.tiled_painter import TiledPainter
+from app.errors import EngineFailed
 from app.imaging.region import Enlargement
 from app.registry.repository import Repository
 from app.settings import SHIPPED_MODELS
@@ -109,5 +110,5 @@ def test_a_row_that_is_not_a_number_is_an_error(model, photo, bad):
     broken = beta.clone()
     broken[0, 3] = bad
     painter = TiledPainter(model.generator, CPU, gamma, broken)
-    with pytest.raises(NonFiniteError):
+    with pytest.raises(EngineFailed, match="failed on this image"):
         painter.paint(source(photo[:64, :64]), lambda share: None)

@@ -174,3 +174,18 @@ def test_a_job_paints_the_strokes_that_the_fast_path_paints(settings, start) -> 
     assert np.array_equal(large, small.resize(photo.size, Image.Resampling.LANCZOS))
     assert opened(task(start(**options, stroke=0.5)).data).size == photo.size == (64, 48)
     assert task(start(**options, stroke=1.0)).data == task(start(**options)).data
+
+
+def test_a_job_paints_a_large_picture_tells_how_far_it_is_and_hands_it_over_when_it_is_to_stop(settings, start) -> None:
+    narrow = settings.model_copy(update={"edge_pixels": 48, "network_edge_pixels": 48, "large_edge_pixels": 200})
+    options = {"model": "compact@1", "blend": {"starry_night": 1.0}, "size": 200, "format": "png"}
+    task = Stylize(narrow, Stylizers(narrow))
+    context = start(**options)
+    result = task(context)
+    assert opened(result.data).size == (200, 150)
+    assert result.facts == {"model": "compact@1", "width": 200, "height": 150}
+    assert context.progress.fraction == 1
+    stopped = start(**options)
+    stopped.stopping.set()
+    with pytest.raises(HandedOver):
+        task(stopped)

@@ -24,7 +24,9 @@ from app.api.jobs.routes import described
 from app.api.jobs.schemas import JobEntry
 from app.api.service import Service, service_of
 from app.api.stages import Stages
+from app.api.stylize.options import Options
 from app.api.stylize.upload import MAX_STYLES, STYLE_FIELD, deadline_of, naming, receive_photo, rows_of_handles
+from app.engine.render import result_size
 from app.errors import (
     DescriptorUnavailable,
     IdempotencyConflict,
@@ -36,8 +38,9 @@ from app.errors import (
     TooManyRequests,
     UnknownStyle,
 )
-from app.imaging.content import working_size
+from app.imaging.content import reading_edge, working_size
 from app.imaging.decode import Header, decode
+from app.imaging.encode import check_size
 from app.imaging.mask import check_shape
 from app.imaging.stroke import largest_edge
 from app.jobs.blend_params import packed
@@ -45,6 +48,7 @@ from app.jobs.gatys import CONTENT, STYLE, check_descriptor
 from app.jobs.job import NewJob, new_job_id
 from app.jobs.stylize import MASK, PHOTO, StylizeParams
 from app.serving.catalogue import quoted
+from app.settings import Settings
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -112,16 +116,16 @@ async def stylize_later(request: Request) -> Response:
     accept_header = ", ".join(request.headers.getlist("accept"))
     deadline = deadline_of(service)
     async with finished_by(deadline):
-        photo, options = await receive_photo(request, service, "" if "json" in accept_header else accept_header)
+        accept = "" if "json" in accept_header else accept_header
+        photo, options = await receive_photo(request, service, accept, later=True)
     try:
         async with finished_by(deadline):
-            largest = largest_edge(options.stroke, *service.settings.edges)
             named = {PHOTO: photo.data} | ({MASK: photo.mask} if photo.mask else {})
             headers = await read_headers(service, named, deadline)
+            size, edge = size_of_result(headers[PHOTO], options, service.settings)
             if photo.mask:
-                whole = working_size(headers[PHOTO].width, headers[PHOTO].height, options.size, largest)
-                check_shape(headers[MASK], *whole)
-            await check_pictures(service, named, headers, dict.fromkeys(named, options.size or largest), deadline)
+                check_shape(headers[MASK], *size)
+            await check_pictures(service, named, headers, dict.fromkeys(named, edge), deadline)
         params = StylizeParams(
             model=options.model,
             **packed(options.blend),
@@ -141,6 +145,18 @@ async def stylize_later(request: Request) -> Response:
         photo.drop()
     response.headers["Preference-Applied"] = "respond-async"
     return response
+
+
+def size_of_result(header: Header, options: Options, settings: Settings) -> tuple[tuple[int, int], int]:
+    """Width and height of the result, and the longer edge at which the worker decodes the photo for it.
+
+    Raises InvalidOption for a result beyond the limits.
+    """
+    if size := result_size(header, options.size, options.stroke, settings):
+        check_size(*size, options.format)
+        return size, reading_edge(header, max(size), settings.decode_bytes)
+    largest = largest_edge(options.stroke, *settings.edges)
+    return working_size(header.width, header.height, options.size, largest), options.size or largest
 
 
 def without_rows(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,13 +70,21 @@ NO_ROWS = GivenRows()
 MISSING_STYLES: Mapping[str, Any] = MappingProxyType({"type": "missing", "loc": ("styles",)})
 
 
-def read_fields(kind: type[Fields], pairs: Pairs, edge_pixels: int, network_pixels: int, images: int = 0) -> Fields:
+def read_fields(
+    kind: type[Fields],
+    pairs: Pairs,
+    edge_pixels: int,
+    network_pixels: int,
+    images: int = 0,
+    jobs_edge: int | None = None,
+) -> Fields:
     """Names and values as they were sent, checked as far as they can be without a model.
 
     Args:
         kind: which options there are.
         edge_pixels, network_pixels: the longest edges of results and of what the network sees.
         images: how many style images came with them.
+        jobs_edge: the longest edge of a job's result, where a job could be made of the request.
 
     Raises:
         InvalidOption.
@@ -92,7 +100,7 @@ def read_fields(kind: type[Fields], pairs: Pairs, edge_pixels: int, network_pixe
         raise invalid_options(missing)
     if fields.weights is not None and not images:
         raise InvalidOption("`weights` is for `style` images in a form; the weights of `styles` stand in it.")
-    check_size(fields.size, fields.stroke, edge_pixels, network_pixels)
+    check_size(fields.size, fields.stroke, edge_pixels, network_pixels, jobs_edge)
     return fields
 
 
@@ -148,11 +156,15 @@ def weights_of_images(text: str | None, images: int) -> list[float]:
     return [parse_weight(f"`style` image {place}", word) for place, word in enumerate(words, 1)]
 
 
-def check_size(size: int | None, stroke: Stroke, edge_pixels: int, network_pixels: int) -> None:
+def check_size(
+    size: int | None, stroke: Stroke, edge_pixels: int, network_pixels: int, jobs_edge: int | None = None
+) -> None:
     most = largest_edge(stroke, edge_pixels, network_pixels)
     if size is not None and size > most:
         why = f" with a `stroke` of {stroke:g}" if most < edge_pixels else ""
-        raise InvalidOption(f"`size` is at most {most} pixels here{why}.")
+        later = jobs_edge is not None and size <= largest_edge(stroke, jobs_edge, jobs_edge)
+        hint = " A job's may be larger: send `Prefer: respond-async`." if later else ""
+        raise InvalidOption(f"`size` is at most {most} pixels here{why}.{hint}")
 
 
 def merge(kind: type[PaintingFields], query: Pairs, form: Pairs) -> Pairs:

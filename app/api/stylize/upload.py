@@ -52,11 +52,14 @@ class Photo:
             self._body.drop()
 
 
-async def receive_photo(request: Request, service: Service, accept: str) -> tuple[Photo, Options]:
+async def receive_photo(
+    request: Request, service: Service, accept: str, *, later: bool = False
+) -> tuple[Photo, Options]:
     """Read and check everything that the client sent; options in the query before the body.
 
     Args:
         accept: what chooses the format, as the header of that name.
+        later: whether a job is to be made of it, whose result may be larger.
 
     Raises:
         RequestError: and below it, but for PictureError: the image is not decoded yet.
@@ -77,12 +80,11 @@ async def receive_photo(request: Request, service: Service, accept: str) -> tupl
             mask = b"".join(pictures[MASK_FIELD])
             if pictures[MASK_FIELD] and not mask:
                 raise EmptyBody("The mask is empty.")
-            options = await options_of(
-                request, service, merge(OptionFields, query, fields), accept, pictures[STYLE_FIELD]
-            )
+            pairs = merge(OptionFields, query, fields)
+            options = await options_of(request, service, pairs, accept, pictures[STYLE_FIELD], later=later)
         else:
             # Any other type is only a hint: curl sends photos as application/x-www-form-urlencoded.
-            options = await options_of(request, service, query, accept)
+            options = await options_of(request, service, query, accept, later=later)
             data = await body.read()
         if not data:
             raise EmptyBody("The body is empty: send a photo.")
@@ -100,15 +102,18 @@ async def options_of(
     images: Sequence[bytes] = (),
     *,
     edge_pixels: int | None = None,
+    later: bool = False,
 ) -> Options:
     """The options with the rows of the style images that they name, or that came with them.
 
     Args:
         edge_pixels: longest edge of the result, where it is not the settings'.
+        later: as in `receive_photo`.
     """
-    catalogue = service.catalogue
-    most, network_pixels = service.settings.edges
-    fields = read_fields(OptionFields, pairs, edge_pixels or most, network_pixels, len(images))
+    catalogue, settings = service.catalogue, service.settings
+    most, network_pixels = (settings.large_edge, settings.large_edge) if later else settings.edges
+    jobs_edge = None if later or edge_pixels else settings.large_edge
+    fields = read_fields(OptionFields, pairs, edge_pixels or most, network_pixels, len(images), jobs_edge)
     kept = await rows_of_handles(request, service, fields.styles or "", catalogue, fields.model)
     sent = await rows_of_images(request, service, images, catalogue, fields.model)
     return read_options(fields, accept, catalogue, GivenRows(kept, sent))

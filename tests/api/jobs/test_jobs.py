@@ -253,6 +253,24 @@ def test_stylize_as_a_job_refuses_what_the_fast_path_refuses(client, photo, work
     assert worker.ledger.get(webp.json()["id"]).params["format"] == "webp"
 
 
+def test_a_job_may_be_larger_than_an_answer_and_the_answer_says_so(connect, photo):
+    client = connect(edge_pixels=64, network_edge_pixels=64, large_edge_pixels=128, large_megapixels=0.01)
+    asked, later = {"styles": "great_wave", "size": "120"}, {"Prefer": "respond-async"}
+    refused = problem(client.post("/v1/stylize", params=asked, content=photo), 422, "invalid-option")
+    assert refused["detail"] == (
+        "`size` is at most 64 pixels here. A job's may be larger: send `Prefer: respond-async`."
+    )
+    made = client.post("/v1/stylize", params=asked, content=photo, headers=later)
+    assert made.status_code == 202
+    for size, why in ((129, "`size` is at most 128 pixels here."), (128, "at most 0.01 are painted")):
+        more = client.post("/v1/stylize", params=asked | {"size": size}, content=photo, headers=later)
+        found = problem(more, 422, "invalid-option")["detail"]
+        assert why in found
+        assert "respond-async" not in found
+    halved = client.post("/v1/stylize", params=asked | {"stroke": "0.5"}, content=photo, headers=later)
+    assert "at most 64 pixels here with a `stroke` of 0.5." in problem(halved, 422, "invalid-option")["detail"]
+
+
 def test_a_running_job_tells_where_it_is(client, photo, painting, worker):
     made = make(client, photo, painting)
     second = make(client, photo, painting)
