@@ -146,7 +146,7 @@ def stylize(
         plan = [] if clip else plan_pictures(photos, output, format)
         refuse_terminal(plan)
         settings = load_settings()
-        check_size(size, chosen, settings)
+        check_size(size, chosen, settings, "EDGE_PIXELS" if clip else "LARGE_EDGE_PIXELS")
         check_one_of(styles, style_image)
         check_end(styles_end, changes=clip is not None and not style_image)
         if mask and clip:
@@ -191,11 +191,13 @@ def refuse_terminal(plan: list[PlannedPicture]) -> None:
         raise UnusablePlan("Standard output is a terminal: name a file, or pipe into another program.")
 
 
-def check_size(size: int | None, stroke: Stroke, settings: Settings) -> None:
-    most = largest_edge(stroke, settings.large_edge, settings.large_edge)
+def check_size(size: int | None, stroke: Stroke, settings: Settings, limit: str) -> None:
+    """Args: limit: the setting that it is, of a photo or a clip."""
+    edges = settings.edges if limit == "EDGE_PIXELS" else (settings.large_edge, settings.large_edge)
+    most = largest_edge(stroke, *edges)
     if size is not None and size > most:
-        why = f" with a stroke of {stroke:g}" if most < settings.large_edge else ""
-        raise InvalidOption(f"--size is {most} at most{why}; PASTICHE_LARGE_EDGE_PIXELS sets that limit.")
+        why = f" with a stroke of {stroke:g}" if most < edges[0] else ""
+        raise InvalidOption(f"--size is {most} at most{why}; PASTICHE_{limit} sets that limit.")
 
 
 def read_mask_file(path: Path) -> bytes:
