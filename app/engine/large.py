@@ -176,7 +176,7 @@ def assembled(
         part = np.ascontiguousarray(enlarged.region(*place))
         seen = np.ascontiguousarray(photos.region(*place)) if photo else part
         rows = slice(top, top + place[2])
-        rgb[rows] = composed(Picture(seen), part, masks and masks.region(*place)).rgb
+        rgb[rows] = composed(Picture(seen), part, masks.region(*place) if masks else None).rgb
         if alpha is not None and covers is not None:
             alpha[rows] = covers.region(*place)
     return Picture(rgb, alpha)

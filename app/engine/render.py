@@ -75,10 +75,8 @@ class Rendering:
     def _large(self, data: bytes, header: Header, size: tuple[int, int], large: Large) -> Picture:
         settings = self.settings
         check_size(*size, large.format)
-        wanted = size
-        if header.format == "jpeg" and not shows_photo(
-            self.color, self.strength, masked=bool(self.mask)
-        ):  # it has no alpha
+        wanted, shown = size, shows_photo(self.color, self.strength, masked=bool(self.mask))
+        if header.format == "jpeg" and not shown:  # it has no alpha
             wanted = painted_size(*size, self.stroke, settings.network_edge_pixels)
         edge = reading_edge(header, max(wanted), settings.decode_bytes)
         content = decode(data, settings.largest_megapixels, edge, max_bytes=settings.decode_bytes)
