@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from app.imaging import palette
 from benchmarks.markdown_table import table
 from benchmarks.quality.curves import STARTS, Curves, Start, add_curve_options
 from benchmarks.quality.judge import Judge, Photo, add_judge_options
@@ -37,39 +38,15 @@ Distance = tuple[float, float]  # of means and of covariances, in hundredths
 GATYS: dict[Start, str] = {"photo": "Gatys from the photo", "noise": "Gatys from noise"}
 SOURCES = ("photo", "model", *GATYS.values())
 
-# https://bottosson.github.io/posts/oklab: linear sRGB to cone responses, and their cube roots to L, a, b.
-TO_CONES = np.array(
-    [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
-)
-TO_LAB = np.array(
-    [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ]
-)
-
 
 def oklab(picture: Tensor) -> Array:
     """(1, 3, H, W) sRGB in 0..1 -> (H W, 3)."""
-    encoded = picture[0].flatten(1).T.cpu().double().numpy()
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    return np.asarray(np.cbrt(linear @ TO_CONES.T) @ TO_LAB.T)
-
-
-def root(matrix: Array) -> Array:
-    """Of a symmetric matrix without negative eigenvalues, but for rounding."""
-    values, vectors = np.linalg.eigh(matrix)
-    return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T)
+    return palette.oklab(255 * picture[0].flatten(1).T.cpu().double().numpy())
 
 
 def bures(one: Array, other: Array) -> float:
-    half = root(one)
-    squared = np.trace(one) + np.trace(other) - 2 * np.trace(root(half @ other @ half))
+    half = palette.root(one)
+    squared = np.trace(one) + np.trace(other) - 2 * np.trace(palette.root(half @ other @ half))
     return float(np.sqrt(max(squared, 0.0)))
 
 
