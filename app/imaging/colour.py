@@ -25,7 +25,7 @@ BAND_PIXELS = 16_384
 def keep_colour(content: Pixels, painted: Pixels, matching: tuple[np.float32, np.float32] | None = None) -> Pixels:
     """The stylized image's luma with the photo's chroma ("luminance-only transfer").
 
-    The luma first gets the photo's mean and standard deviation (equation 10 there), so that a bright sky stays bright
+    The luma first gets the photo's mean and standard deviation, as section 5 has it, so that a bright sky stays bright
     in a dark style. With I and Q of the photo kept, the transfer adds the same difference of luma to R, G and B. Where
     that leaves the gamut, chroma is scaled down just far enough, so that luma is as wanted everywhere, up to 8-bit
     rounding.
