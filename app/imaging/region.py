@@ -28,7 +28,7 @@ class Source(Protocol):
 
 
 class Enlargement:
-    """A small picture at a larger size, as `resize` would make it: a region is enlarged when it is asked for.
+    """A small picture at a larger size (Lanczos, as `resize`): a region is enlarged when it is asked for.
 
     Args:
         pixels: (H, W, 3), or (H, W) of one channel.
@@ -47,15 +47,14 @@ class Enlargement:
         rows, down = needed(top, height, self._pixels.shape[0], self.height)
         columns, across = needed(left, width, self._pixels.shape[1], self.width)
         image = Image.fromarray(np.ascontiguousarray(self._pixels[rows, columns]))
-        box = (across[0], down[0], across[1], down[1])
-        return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS, box))
+        # One after the other: left to itself, Pillow chooses their order by the region's size, and what is clipped
+        # between them differs.
+        wide = image.resize((width, image.height), Image.Resampling.LANCZOS, (across[0], 0, across[1], image.height))
+        return np.asarray(wide.resize((width, height), Image.Resampling.LANCZOS, (0, down[0], width, down[1])))
 
 
 def needed(start: int, count: int, edge: int, larger: int) -> tuple[slice, tuple[float, float]]:
-    """Along an edge: the pixels that `count` enlarged ones are made of, and which part of these they show.
-
-    No more than these are given to Pillow, which would choose another order of its two passes for a small region.
-    """
+    """Along an edge: the pixels that `count` enlarged ones are made of, and which part of these they show."""
     scale = edge / larger
     first, last = start * scale, min((start + count) * scale, edge)
     begins, ends = max(0, int(first) - LANCZOS_REACH), min(edge, math.ceil(last) + LANCZOS_REACH)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from app.errors import LedgerUnavailable
 from app.jobs.context import DIGEST_BYTES
 from app.jobs.dispatch import Dispatch
 from app.jobs.job import EventKind, Job, JobStatus, NewJob, new_job_id
@@ -84,6 +85,16 @@ class JobHouse:
         self.workers.append(worker)
         self.wait_for(lambda: worker.events("worker_ready"))
         return worker
+
+    def freeze(self, worker: WorkerProcess) -> None:
+        """Stop it between two transactions: in one of SQLite it would hold the lock that all others write with."""
+        while True:
+            worker.signal(signal.SIGSTOP)
+            try:
+                with self.database.write():
+                    return
+            except LedgerUnavailable:
+                worker.signal(signal.SIGCONT)
 
     def submit(self, *, priority: int = 0, max_attempts: int = 3, **params: Any) -> Job:
         new = NewJob(new_job_id(), "count", {"to": 40, "seconds": 0.05} | params, "", priority, max_attempts)

@@ -55,7 +55,7 @@ def test_a_worker_that_was_frozen_past_its_lease_cannot_write(build: Build, back
     frozen = house.worker()
     job = house.submit()
     house.wait_until_checkpointed(job)
-    frozen.signal(signal.SIGSTOP)
+    house.freeze(frozen)
     house.worker()
     done = house.check_done(job)
     frozen.signal(signal.SIGCONT)
