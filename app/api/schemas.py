@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, field_validator
 
+from app.imaging.compose import Colour
 from app.imaging.encode import FORMATS, format_named
 from app.imaging.stroke import AUTO, AUTO_EDGE, MAX_STROKE, MIN_STROKE, Stroke, read_stroke
 
@@ -55,7 +56,7 @@ class PaintingFields(BaseModel):
         "fewer. With 0 it paints once; with more it takes twice as long.",
         examples=[0.5],
     )
-    color: Literal["style", "keep", "match"] = Field(
+    color: Colour = Field(
         "style",
         description="`style` takes the style's colours; `keep` keeps the photo's, each in its place, and takes the "
         "style's light and shade; `match` gives the style's colours the photo's palette.",

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from app.imaging.compose import Colour
 from app.nets.descriptor import STYLE_LAYERS
 
 MIN_SIZE, MAX_SIZE = 16, 1024
@@ -48,7 +49,7 @@ class GatysOptions(BaseModel):
     # The result: longer edge in pixels; and whose colours it has: the style image's, the photo's own each in its place,
     # or the photo's palette.
     size: int = Field(512, ge=MIN_SIZE, le=MAX_SIZE)
-    color: Literal["style", "keep", "match"] = "style"
+    color: Colour = "style"
 
     # Where it starts: the photo, uniform noise of `seed`, or a given image, such as a generator's.
     start: Literal["content", "noise", "picture"] = "content"

@@ -25,8 +25,7 @@ from app.gatys.objective import GatysLosses, GatysObjective
 from app.gatys.options import GatysOptions
 from app.gatys.palette import recoloured
 from app.gatys.schedule import ScaleSchedule, Stage
-from app.imaging.colour import keep_colour
-from app.imaging.palette import match_colour
+from app.imaging.compose import recolouring
 from app.imaging.resize import fitted
 from app.nets.descriptor import Descriptor
 from app.nets.precision import supports_bfloat16
@@ -211,8 +210,8 @@ class Transfer:
         painted = pixels(crop(whole, self.size))
         if self.options.color == "style":
             return painted
-        recolour = keep_colour if self.options.color == "keep" else match_colour
-        return recolour(pixels(crop(self.photo, self.size)), painted)
+        photo = pixels(crop(self.photo, self.size))
+        return recolouring(photo, painted, self.options.color)(photo, painted)
 
     def checkpoint(self) -> GatysCheckpoint:
         """The state; call it between two iterations."""

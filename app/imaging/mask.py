@@ -8,7 +8,7 @@ from app.errors import InvalidOption
 from app.imaging.colour import luma
 from app.imaging.content import decode_at
 from app.imaging.decode import Header
-from app.imaging.picture import Picture, Pixels
+from app.imaging.picture import Pixels
 from app.imaging.resize import fitted
 
 # Pixels of the result by which a mask of the photo's shape may differ, since edges are whole numbers.
@@ -26,7 +26,7 @@ def check_shape(mask: Header, width: int, height: int) -> None:
 
 def read_mask(data: bytes, width: int, height: int, max_megapixels: float, max_bytes: int) -> Pixels:
     """(H, W) shares, 0 to 255: the mask's luma, and nothing where it is transparent. Raises as `decode`."""
-    picture: Picture = decode_at(data, width, height, max_megapixels, max_bytes)
+    picture = decode_at(data, width, height, max_megapixels, max_bytes)
     shares = luma(picture.rgb)
     if picture.alpha is not None:
         shares *= picture.alpha.astype(np.float32) / 255

@@ -53,6 +53,12 @@ IMAGE_PROBLEMS = (
 
 REQUIRED = " Required, here or in the form, unless that has `style` images."
 PICTURE: Document = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or AVIF, one frame."}
+STYLE_IMAGES: Document = {
+    "type": "array",
+    "items": PICTURE,
+    "maxItems": MAX_STYLES,
+    "description": "Style images, in place of `styles` or beside it; may be given several times.",
+}
 REQUEST_ID: Document = {
     "description": "The request's id: the one that was sent, else a new one.",
     "schema": {"type": "string"},
@@ -136,16 +142,11 @@ def stylize_body() -> Document:
         "required": [IMAGE_FIELD],
         "properties": {
             IMAGE_FIELD: PICTURE,
-            STYLE_FIELD: {
-                "type": "array",
-                "items": PICTURE,
-                "maxItems": MAX_STYLES,
-                "description": "Style images, in place of `styles` or beside it; may be given several times.",
-            },
-            MASK_FIELD: PICTURE
-            | {
+            STYLE_FIELD: STYLE_IMAGES,
+            MASK_FIELD: {
+                **PICTURE,
                 "description": "Where the photo is stylized: white is all of `strength`, black none of it. An image of "
-                "the photo's shape, of any size."
+                "the photo's shape, of any size.",
             },
             **option_schemas(OptionFields),
         },

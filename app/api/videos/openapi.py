@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from app.api.http.openapi import PICTURE, Document, option_schemas
+from app.api.http.openapi import STYLE_IMAGES, Document, option_schemas
 from app.api.schemas import VideoFields
-from app.api.stylize.upload import MAX_STYLES, STYLE_FIELD
+from app.api.stylize.upload import STYLE_FIELD
 
 VIDEO_FIELD = "video"
 CLIP: Document = {
@@ -22,12 +22,7 @@ def video_body() -> Document:
         "required": [VIDEO_FIELD],
         "properties": {
             VIDEO_FIELD: CLIP,
-            STYLE_FIELD: {
-                "type": "array",
-                "items": PICTURE,
-                "maxItems": MAX_STYLES,
-                "description": "Style images, in place of `styles` or beside it; may be given several times.",
-            },
+            STYLE_FIELD: STYLE_IMAGES,
             **option_schemas(VideoFields),
         },
         "additionalProperties": False,
