@@ -82,6 +82,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True)
+def same_random_numbers() -> None:
+    """Weights and pictures drawn without a generator of their own are the same in every run and order of the tests."""
+    torch.manual_seed(0)
+
+
 def share_graphs() -> None:
     """Let the processes of a run, which inherit the variable, compile each network once."""
     if variable("graph_cache_dir") not in os.environ:

@@ -148,9 +148,10 @@ def test_a_published_loss_network_comes_back_and_is_no_model(trainer, tmp_path):
     made = publish_descriptor(tmp_path, "slim", slim, teachers=("a",), recipe={}, metrics={}, card="# slim\n")
     assert made.label == "slim@1"
     loaded = load_published(tmp_path, "slim")
-    picture = torch.rand(1, 3, 48, 40)
-    for layer, feature in loaded(picture, LAYERS).items():
-        torch.testing.assert_close(feature, slim(picture, LAYERS)[layer], rtol=0.02, atol=0.02)  # float16 weights
+    published = loaded.state_dict()
+    assert published.keys() == slim.state_dict().keys()
+    for name, weight in slim.state_dict().items():
+        assert torch.equal(published[name], weight.half().float()), name
     assert Repository(tmp_path).names() == []
     assert load_descriptor(loaded.state_dict()).heads.keys() == slim.heads.keys()
 
