@@ -34,7 +34,8 @@ MEDIA_TYPES = {
     ".woff2": "font/woff2",
 }
 COMPRESSED = frozenset({".css", ".html", ".js", ".json", ".svg"})
-# Nothing from another host and no inline script. `blob:` is for images that the page has fetched with its API key.
+# Nothing from another host and no inline script. `blob:` is for images and clips of the reader's own, and for what the
+# page has fetched with its API key.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -42,6 +43,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "style-src 'self'",
         "font-src 'self'",
         "img-src 'self' blob: data:",
+        "media-src blob:",
         "connect-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",

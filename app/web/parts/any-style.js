@@ -10,7 +10,7 @@ import { Stage } from "./stage.js";
 import { Trouble } from "./trouble.js";
 
 export function AnyStyle() {
-  useEffect(jobs.follow, []);
+  useEffect(() => jobs.follow("any"), []);
   useEffect(() => void readRoutes(), []);
   const problem = jobs.problem.value;
   return html`<div class="workspace any">
@@ -33,7 +33,7 @@ function JobStage() {
   const job = jobs.current.value;
   const made = jobs.picture.value;
   return html`<${Stage}
-    photo=${jobs.photoBefore.value}
+    photo=${jobs.original.value?.url ?? null}
     made=${made?.url ?? null}
     size=${made ?? { width: 384, height: 288 }}
     busy=${job !== null && !jobs.hasEnded(job)}

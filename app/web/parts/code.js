@@ -2,11 +2,10 @@
 import { key } from "../state/access.js";
 import { parameters, text } from "../state/options.js";
 import { address } from "../state/service.js";
-
-export const LANGUAGES = { curl: "curl", python: "Python", javascript: "JavaScript" };
+import { shell } from "./as-code.js";
 
 /**
- * @param {keyof typeof LANGUAGES} language @param {import("../state/options.js").Options} how
+ * @param {import("./as-code.js").Language} language @param {import("../state/options.js").Options} how
  * @param {string} file the photo's name @param {string} type its media type @returns {string}
  */
 export function codeFor(language, how, file, type) {
@@ -69,6 +68,3 @@ function javascript({ how, file, type, result }) {
     `await writeFile("${result}", Buffer.from(await answer.arrayBuffer()));`,
   ].join("\n");
 }
-
-/** @param {string} word */
-const shell = (word) => (/^[\w.-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);

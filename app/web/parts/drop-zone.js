@@ -2,8 +2,11 @@
 import { html, useRef, useState } from "../view.js";
 import { Icon } from "./icon.js";
 
-/** @param {{label: string, onFiles: (files: File[]) => void, several?: boolean, busy?: boolean, small?: boolean, children?: any}} props */
-export function DropZone({ label, onFiles, several = false, busy = false, small = false, children = null }) {
+/**
+ * @param {{label: string, onFiles: (files: File[]) => void, several?: boolean, busy?: boolean, small?: boolean,
+ *   accept?: string, children?: any}} props
+ */
+export function DropZone({ label, onFiles, several = false, busy = false, small = false, accept = "image/*", children = null }) {
   const input = useRef(/** @type {HTMLInputElement|null} */ (null));
   const [over, hover] = useState(false);
   return html`<div
@@ -29,7 +32,7 @@ export function DropZone({ label, onFiles, several = false, busy = false, small 
     <input
       ref=${input}
       type="file"
-      accept="image/*"
+      accept=${accept}
       multiple=${several}
       hidden
       onChange=${(/** @type {any} */ event) => {

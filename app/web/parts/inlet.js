@@ -1,5 +1,6 @@
 /** Getting an image into the page: dropped, pasted, picked, or taken. */
 import { Fragment, html, signal, useRef } from "../view.js";
+import { go, view } from "../state/address.js";
 import { take } from "../state/photo.js";
 import { Icon } from "./icon.js";
 import { takingPhoto } from "./camera.js";
@@ -32,12 +33,20 @@ export function takeDropsAndPastes() {
     if (!hasFiles(event)) return;
     event.preventDefault();
     const [file] = event.dataTransfer?.files ?? [];
-    if (file) take(file);
+    if (file) receive(file);
   });
   addEventListener("paste", (event) => {
     const file = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"));
     if (file) take(file, { name: "pasted" });
   });
+}
+
+/** A film is no photo, wherever it is dropped. @param {File} file */
+async function receive(file) {
+  if (view.value !== "video" && !file.type.startsWith("video/")) return take(file);
+  const { bring } = await import("../state/clip.js");
+  go("video");
+  bring(file);
 }
 
 /** @param {DragEvent} event */

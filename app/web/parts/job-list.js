@@ -1,6 +1,6 @@
 /** The reader's jobs in this browser. */
 import { html } from "../view.js";
-import { forget, gone, hasEnded, heard, known, selected } from "../state/jobs.js";
+import { forget, gone, hasEnded, heard, known, open, selected } from "../state/jobs.js";
 import { Icon } from "./icon.js";
 import { words } from "./progress.js";
 
@@ -18,8 +18,10 @@ export function JobList() {
 function Row({ about, job }) {
   const lost = gone.value.has(about.id);
   return html`<li class="job ${selected.value === about.id ? "chosen" : ""}">
-    <button class="job-open" disabled=${lost} aria-current=${selected.value === about.id ? "true" : undefined} onClick=${() => (selected.value = about.id)}>
-      <span class="job-pictures"><img src=${about.photo} alt="" /><img src=${about.style} alt="" /></span>
+    <button class="job-open" disabled=${lost} aria-current=${selected.value === about.id ? "true" : undefined} onClick=${() => open(about.id)}>
+      <span class="job-pictures">
+        ${[about.photo, about.style].map((picture) => (picture ? html`<img src=${picture} alt="" />` : html`<span class="blank"></span>`))}
+      </span>
       <span class="job-words">
         <span class="job-name">${about.name}</span>
         <span class="fine soft">${lost ? "No longer available" : job ? words(job) : "…"}</span>

@@ -10,7 +10,8 @@ import { Progress } from "./progress.js";
 export function JobPanel({ job }) {
   const about = known.value.find(({ id }) => id === job.id);
   const made = picture.value;
-  const format = made?.blob.type.replace("image/", "").replace("jpeg", "jpg") ?? "jpg";
+  const format = made?.blob.type.replace(/^\w+\//, "").replace("jpeg", "jpg") ?? "jpg";
+  const { frames, sound_left_out: lost } = job.facts;
   return html`<section class="group" aria-label="This job">
     <h1 class="job-title">${about?.name ?? job.kind}</h1>
     <${Progress} job=${job} />
@@ -19,6 +20,9 @@ export function JobPanel({ job }) {
     html`<button disabled=${job.cancel_requested} onClick=${() => cancel(job.id)}><${Icon} name="stop" />Cancel</button>`}
     ${made?.final &&
     html`<a class="button primary large" href=${made.url} download="${about?.name ?? "painting"}.${format}"><${Icon} name="download" />Download</a>
-      <p class="fine soft facts">${made.width} × ${made.height}, ${amount(made.blob.size)}</p>`}
+      <p class="fine soft facts">
+        <span>${made.width} × ${made.height}, ${frames ? `${frames} frames, ` : ""}${amount(made.blob.size)}</span>
+        ${lost && html`<span>Without its sound (${lost}), which the format cannot hold.</span>`}
+      </p>`}
   </section>`;
 }

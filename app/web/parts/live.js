@@ -4,8 +4,10 @@ import * as catalogue from "../state/catalogue.js";
 import * as live from "../state/live.js";
 import { options } from "../state/options.js";
 import { canRecord, film, finish, record, recording } from "../state/recording.js";
+import { alone } from "../state/shares.js";
 import { Icon } from "./icon.js";
-import { StylePicture } from "./style-picture.js";
+import { Range } from "./slider.js";
+import { StyleChoice, Weights } from "./style-choice.js";
 import { Trouble } from "./trouble.js";
 
 export function Live() {
@@ -18,8 +20,10 @@ export function Live() {
       live.stop();
     };
   }, []);
+  const shares = live.shares.value;
+  const choose = (/** @type {import("../state/shares.js").Share[]} */ to) => (live.shares.value = to);
   const start = () => {
-    if (!live.shares.value.length) live.choose(catalogue.styles.value[0].id);
+    if (!live.shares.value.length) choose(alone(catalogue.styles.value[0].id));
     live.start(/** @type {HTMLCanvasElement} */ (canvas.current));
   };
   const problem = live.problem.value ?? (catalogue.state.value === "failed" ? catalogue.problem.value : null);
@@ -34,9 +38,9 @@ export function Live() {
       ${film.value && html`<a class="button" href=${film.value.url} download=${film.value.name}><${Icon} name="download" />Download the recording</a>`}
     </section>
     <aside class="live-panel" aria-label="Options">
-      <${Blend} />
+      ${shares.length > 1 && html`<section class="group" aria-label="Blend"><${Weights} shares=${shares} onChange=${choose} /></section>`}
       <${Options} />
-      <${Styles} />
+      <section class="group" aria-label="Styles"><${StyleChoice} shares=${shares} onChange=${choose} /></section>
     </aside>
   </div>`;
 }
@@ -67,19 +71,11 @@ function Controls({ canvas }) {
   </div>`;
 }
 
-function Blend() {
-  const shares = live.shares.value;
-  if (shares.length < 2) return null;
-  return html`<section class="group" aria-label="Blend">
-    ${shares.map(
-      ({ id, weight }) => html`<${Range} key=${id} title=${catalogue.styleOf(id).title} value=${weight} onInput=${(/** @type {number} */ given) => live.weigh(id, given)} />`,
-    )}
-  </section>`;
-}
-
 function Options() {
+  const strength = live.strength.value;
+  const put = (/** @type {number} */ to) => (live.strength.value = to);
   return html`<section class="group" aria-label="Result">
-    <${Range} title="Strength" value=${live.strength.value} onInput=${(/** @type {number} */ given) => (live.strength.value = given)} />
+    <${Range} title="Strength" min=${0} max=${1} step=${0.01} value=${strength} said=${`${Math.round(strength * 100)} %`} onDrag=${put} onRest=${put} />
     <div class="segments" role="group" aria-label="Colours">
       <button aria-pressed=${live.color.value === "style"} onClick=${() => (live.color.value = "style")}>Of the style</button>
       <button aria-pressed=${live.color.value === "keep"} onClick=${() => (live.color.value = "keep")}>Of the camera</button>
@@ -91,49 +87,4 @@ function Options() {
       </select>
     </label>
   </section>`;
-}
-
-/** @param {{title: string, value: number, onInput: (value: number) => void}} props */
-function Range({ title, value, onInput }) {
-  const said = `${Math.round(value * 100)} %`;
-  return html`<div class="slider">
-    <span class="slider-title">${title}</span><span class="slider-value" aria-hidden="true">${said}</span>
-    <input
-      type="range"
-      min="0"
-      max="1"
-      step="0.01"
-      value=${value}
-      aria-label=${title}
-      aria-valuetext=${said}
-      style=${{ "--part": String(value) }}
-      onInput=${(/** @type {any} */ event) => onInput(Number(event.currentTarget.value))}
-    />
-  </div>`;
-}
-
-function Styles() {
-  return html`<section class="group" aria-label="Styles">
-    <ul class="live-styles" role="list">
-      ${catalogue.styles.value.map((style) => html`<${Style} key=${style.id} style=${style} />`)}
-    </ul>
-  </section>`;
-}
-
-/** @param {{style: import("../state/catalogue.js").Style}} props */
-function Style({ style }) {
-  const shares = live.shares.value;
-  const chosen = shares.some(({ id }) => id === style.id);
-  const label = chosen ? `Remove ${style.title} from the blend` : `Blend with ${style.title}`;
-  return html`<li class="live-style ${chosen ? "chosen" : ""}">
-    <button class="live-style-choose" aria-pressed=${chosen && shares.length === 1} onClick=${() => live.choose(style.id)}>
-      <${StylePicture} style=${style} />
-      <span>${style.title}</span>
-    </button>
-    ${shares.length > 0 &&
-    !(chosen && shares.length === 1) &&
-    html`<button class="quiet live-style-add" aria-label=${label} title=${label} onClick=${() => live.toggle(style.id)}>
-      <${Icon} name=${chosen ? "minus" : "plus"} />
-    </button>`}
-  </li>`;
 }

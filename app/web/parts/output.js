@@ -1,17 +1,17 @@
 /** Size and format, the download, and the request as code. */
-import { html, signal } from "../view.js";
+import { html } from "../view.js";
 import { FORMATS, options, settle, text } from "../state/options.js";
 import { busy, painting } from "../state/painter.js";
 import { photo, resultSize } from "../state/photo.js";
 import { restroked } from "../state/strokes.js";
+import { AsCode } from "./as-code.js";
+import { codeFor } from "./code.js";
 import { CopyButton } from "./copy-button.js";
 import { Icon } from "./icon.js";
-import { LANGUAGES, codeFor } from "./code.js";
 import { Slider } from "./slider.js";
 
 const SIZES = [512, 768, 1024, 1536, 2048, 3072, 4096];
 const EXTENSIONS = { jpeg: "jpg" };
-const language = signal(/** @type {keyof typeof LANGUAGES} */ ("curl"));
 
 export function Output() {
   const how = options.value;
@@ -67,18 +67,10 @@ function DownloadLink() {
 function Code() {
   if (!photo.value) return null;
   const file = fileOf();
-  const code = codeFor(language.value, options.value, file, photo.value.file.type);
-  return html`<details class="code">
-    <summary>As code</summary>
-    <div class="segments" role="group" aria-label="Language">
-      ${Object.entries(LANGUAGES).map(
-        ([name, title]) => html`<button aria-pressed=${language.value === name} onClick=${() => (language.value = /** @type {keyof typeof LANGUAGES} */ (name))}>${title}</button>`,
-      )}
-    </div>
-    <pre tabindex="0" aria-label="The request as ${LANGUAGES[language.value]}"><code>${code}</code></pre>
-    <${CopyButton} label="Copy" value=${() => code} />
-    <p class="fine soft">It reads <a href=${photo.value.url} download=${file}>${file}</a>.</p>
-  </details>`;
+  const { file: sent, url } = photo.value;
+  return html`<${AsCode} code=${(/** @type {import("./as-code.js").Language} */ language) => codeFor(language, options.value, file, sent.type)}>
+    <p class="fine soft">It reads <a href=${url} download=${file}>${file}</a>.</p>
+  <//>`;
 }
 
 /** As the code calls what the page sends: photos that are taken, pasted or reduced are no file of the reader's. */

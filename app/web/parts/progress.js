@@ -17,7 +17,8 @@ export function words(job) {
   if (job.status === "running") {
     if (job.progress === 0) return "Starting…";
     const left = job.eta_seconds === null ? "" : `, ${duration(job.eta_seconds)} left`;
-    return `${Math.round(job.progress * 100)} %${left}`;
+    const { frame, frames } = job.facts;
+    return `${frames ? `Frame ${frame} of ${frames}` : `${Math.round(job.progress * 100)} %`}${left}`;
   }
   if (job.status === "done") return `Done in ${duration((Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000)}`;
   if (job.status === "failed") return `Failed: ${job.error?.detail ?? "the reason is unknown."}`;

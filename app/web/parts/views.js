@@ -5,6 +5,7 @@ import { Paint } from "./paint.js";
 export const VIEWS = [
   { name: "paint", title: "Paint", part: Paint },
   { name: "any", title: "Any style image", load: async () => (await import("./any-style.js")).AnyStyle },
+  { name: "video", title: "Video", load: async () => (await import("./video.js")).Video, sheet: "video" },
   { name: "live", title: "Live", load: async () => (await import("./live.js")).Live, sheet: "live" },
   { name: "operator", title: "Operator", load: async () => (await import("./operator.js")).Operator, sheet: "operator" },
 ];

@@ -7,6 +7,9 @@ import { loading, photo, SAMPLES, takeSample } from "./photo.js";
 /** Name of the view that is shown. */
 export const view = signal("paint");
 
+/** Those that show a job. */
+const OF_JOBS = ["any", "video"];
+
 /** What the address asks for: `#paint?photo=cat&styles=starry_night&strength=0.8`. */
 function parts() {
   const [name, query = ""] = location.hash.slice(1).split("?");
@@ -18,7 +21,7 @@ export function open() {
   const { name, given } = parts();
   view.value = name;
   if (given.has("styles")) settle(read(given));
-  if (name === "any") selected.value = given.get("job");
+  if (OF_JOBS.includes(name)) selected.value = given.get("job");
   const sample = given.get("photo");
   const known = SAMPLES.some(({ id }) => id === sample);
   if (known && photo.value?.sample !== sample) takeSample(String(sample));
@@ -39,7 +42,7 @@ export function follow() {
     // A photo that is on its way is in the address already.
     if (dragging.value || loading.value) return;
     const query = how.styles.length ? text(how) : "";
-    const job = name === "any" && selected.value;
+    const job = OF_JOBS.includes(name) && selected.value;
     const all = [job && `job=${job}`, sample && `photo=${sample}`, query].filter(Boolean).join("&");
     const hash = `#${name}${all ? `?${all}` : ""}`;
     if (hash === location.hash) return;

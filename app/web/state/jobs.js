@@ -1,11 +1,14 @@
 /** The reader's jobs: their ids are kept in this browser, their state is polled. */
 import { computed, effect, signal } from "../view.js";
-import { keepForJob, keptForJob } from "./keep.js";
+import { go } from "./address.js";
+import { keepForJob, keptForJob, unkeepForJob } from "./keep.js";
 import { call, isAbort, json, Problem, reachable } from "./service.js";
 import { shown, thumbnail } from "./picture.js";
 
 /**
- * @typedef {{id: string, name: string, photo: string, style: string, at: number}} Known thumbnails as `data:` addresses
+ * @typedef {"any"|"video"} JobView where a job is shown
+ * @typedef {{id: string, name: string, photo: string|null, style: string|null, at: number, view?: JobView}} Known
+ *   thumbnails as `data:` addresses; without a `view`, it is kept since before there were two
  * @typedef {any} Job as `GET /v1/jobs/{id}` has it
  */
 
@@ -24,8 +27,8 @@ export const heard = signal(/** @type {Record<string, Job>} */ ({}));
 export const gone = signal(/** @type {Set<string>} */ (new Set()));
 /** The selected job's image: its result, or its newest preview. */
 export const picture = signal(/** @type {{job: string, version: string, url: string, blob: Blob, width: number, height: number, final: boolean}|null} */ (null));
-/** Address of the selected job's photo. */
-export const photoBefore = signal(/** @type {string|null} */ (null));
+/** What the selected job was given: a photo or a clip. */
+export const original = signal(/** @type {{url: string, type: string}|null} */ (null));
 export const problem = signal(/** @type {Problem|null} */ (null));
 
 export const current = computed(() => (selected.value ? heard.value[selected.value] ?? null : null));
@@ -53,21 +56,30 @@ function store(jobs) {
 }
 
 /**
- * Make a job and select it.
- * @param {FormData} form @param {{name: string, photo: Blob, style: Blob, key: string}} about
- *   `key`: the same for the same order, so that it is sent again without making two
- * @throws {Problem}
+ * Remember a job that has been made, and select it.
+ * @param {Job} made @param {{name: string, photo: Blob, poster?: Blob|null, style: Blob|null, view: JobView}} about
+ *   `photo`: what it is made of; `poster`: a picture of that, where it is none itself
  */
-export async function create(form, { name, photo, style, key }) {
-  const [made, ...thumbnails] = await Promise.all([
-    json("v1/jobs", { method: "POST", body: form, headers: { "Idempotency-Key": key } }),
-    thumbnail(photo, THUMBNAIL_EDGE),
-    thumbnail(style, THUMBNAIL_EDGE),
-  ]);
+export async function adopt(made, { name, photo, poster = photo, style, view }) {
   hear(made);
   await keepForJob(made.id, photo);
-  store([{ id: made.id, name, photo: thumbnails[0], style: thumbnails[1], at: Date.now() }, ...known.value]);
+  const pictures = await Promise.all([poster, style].map((blob) => blob && thumbnail(blob, THUMBNAIL_EDGE)));
+  store([{ id: made.id, name, photo: pictures[0], style: pictures[1], at: Date.now(), view }, ...known.value]);
   selected.value = made.id;
+}
+
+/** Where a job is shown; null while that is not known. @param {string} id @returns {JobView|null} */
+function viewOf(id) {
+  const about = known.value.find((job) => job.id === id);
+  if (about) return about.view ?? "any";
+  const job = heard.value[id];
+  return job ? (job.kind === "video" ? "video" : "any") : null;
+}
+
+/** @param {string} id */
+export function open(id) {
+  selected.value = id;
+  go(viewOf(id) ?? "any");
 }
 
 /** Cancels a job that waits or runs. @param {string} id */
@@ -86,6 +98,7 @@ export async function forget(id) {
 /** @param {string} id */
 function drop(id) {
   store(known.value.filter((job) => job.id !== id));
+  unkeepForJob(id);
   if (selected.value === id) selected.value = null;
 }
 
@@ -104,8 +117,9 @@ function hear(job) {
   heard.value = { ...heard.value, [job.id]: job };
 }
 
-/** Look after the jobs for as long as the view is open. @returns {() => void} to stop */
-export function follow() {
+/** Look after the jobs for as long as the view is open. @param {JobView} view @returns {() => void} to stop */
+export function follow(view) {
+  if (selected.value && (viewOf(selected.value) ?? view) !== view) selected.value = null;
   let over = false;
   let timer = 0;
   const look = async () => {
@@ -118,7 +132,12 @@ export function follow() {
     if (job) showPicture(job);
     else if (selected.value !== picture.peek()?.job) clearPicture();
   });
-  const stopPhotos = effect(() => showPhoto(selected.value));
+  const stopOriginals = effect(() => showOriginal(selected.value));
+  // A link may lead to a job that belongs elsewhere, which is known when the service has told what it is.
+  const stopViews = effect(() => {
+    const right = selected.value && viewOf(selected.value);
+    if (right && right !== view) go(right);
+  });
   /** @param {StorageEvent} event */
   const onStorage = (event) => event.key === STORED && (known.value = stored());
   addEventListener("storage", onStorage);
@@ -126,7 +145,8 @@ export function follow() {
     over = true;
     clearTimeout(timer);
     stopPictures();
-    stopPhotos();
+    stopOriginals();
+    stopViews();
     removeEventListener("storage", onStorage);
   };
 }
@@ -158,7 +178,7 @@ async function showPicture(job) {
   try {
     const blob = await (await call(`v1/jobs/${job.id}/${path}`)).blob();
     const url = URL.createObjectURL(blob);
-    const size = await shown(url);
+    const size = blob.type.startsWith("video/") ? { width: job.facts.width, height: job.facts.height } : await shown(url);
     const now = picture.peek();
     if (selected.peek() !== job.id || (now?.job === job.id && now.final)) return URL.revokeObjectURL(url);
     clearPicture();
@@ -176,10 +196,10 @@ function clearPicture() {
 }
 
 /** @param {string|null} id */
-async function showPhoto(id) {
-  const before = photoBefore.peek();
-  if (before) URL.revokeObjectURL(before);
-  photoBefore.value = null;
+async function showOriginal(id) {
+  const before = original.peek();
+  if (before) URL.revokeObjectURL(before.url);
+  original.value = null;
   const found = id && (await keptForJob(id));
-  if (found && selected.peek() === id) photoBefore.value = URL.createObjectURL(found.file);
+  if (found && selected.peek() === id) original.value = { url: URL.createObjectURL(found.file), type: found.file.type };
 }

@@ -43,10 +43,12 @@ async function transact(mode, act) {
 export const keep = (id, photo) => put(`${visit}/${id}`, photo);
 /** @param {string} id @returns {Promise<Kept|null>} */
 export const kept = (id) => get(`${visit}/${id}`);
-/** The photo of a job, for all tabs. @param {string} job @param {Blob} file */
+/** The photo or clip of a job, for all tabs. @param {string} job @param {Blob} file */
 export const keepForJob = (job, file) => put(`jobs/${job}`, { file, name: "", sample: null, reduced: false });
 /** @param {string} job @returns {Promise<Kept|null>} */
 export const keptForJob = (job) => get(`jobs/${job}`);
+/** @param {string} job */
+export const unkeepForJob = (job) => transact("readwrite", (store) => store.delete(`jobs/${job}`)).catch(() => {});
 
 /** @param {string} key @param {Kept} photo */
 async function put(key, photo) {

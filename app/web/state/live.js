@@ -2,7 +2,7 @@
 import { computed, effect, signal } from "../view.js";
 import { askForKey, mayAskAgain } from "./access.js";
 import { LiveSocket } from "./live-socket.js";
-import { blendText, MAX_STYLES } from "./options.js";
+import { blendText } from "./options.js";
 import { Problem } from "./service.js";
 
 /** @typedef {import("./options.js").Share} Share */
@@ -45,27 +45,6 @@ let turn = 0;
 effect(() => {
   if (wanted.value.styles) socket?.choose(wanted.value);
 });
-
-/** A style alone. @param {string} id */
-export function choose(id) {
-  shares.value = [{ id, weight: 1 }];
-}
-
-/** Adds a style to the blend, or takes it out; one is always left. @param {string} id */
-export function toggle(id) {
-  const others = shares.value.filter((share) => share.id !== id);
-  if (others.length < shares.value.length) {
-    if (others.length) shares.value = others;
-  } else if (others.length < MAX_STYLES) {
-    shares.value = [...others, { id, weight: 1 }];
-  }
-}
-
-/** @param {string} id @param {number} weight */
-export function weigh(id, weight) {
-  const changed = shares.value.map((share) => (share.id === id ? { ...share, weight } : share));
-  if (changed.some((share) => share.weight > 0)) shares.value = changed;
-}
 
 /** Open the camera and a session. @param {HTMLCanvasElement} onto where the pictures are shown */
 export async function start(onto) {

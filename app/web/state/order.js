@@ -3,9 +3,10 @@ import { signal } from "../view.js";
 import { photo, sendable } from "./photo.js";
 import { go } from "./address.js";
 import { bringOnly, styleImages } from "./chosen.js";
+import { OrderKey } from "./idempotency.js";
 import { imageOf, paintWith } from "./instant.js";
-import { create } from "./jobs.js";
-import { Problem } from "./service.js";
+import { adopt } from "./jobs.js";
+import { json, Problem } from "./service.js";
 
 /** @typedef {{size: number, color: "style"|"keep"|"match", stroke: number, content: number, seconds: number}} Order */
 
@@ -16,9 +17,7 @@ export const order = signal(/** @type {Order} */ ({ size: 384, color: "style", s
 export const sending = signal(false);
 export const problem = signal(/** @type {Problem|null} */ (null));
 
-/** The same key for the same order, so that repeating a lost request does not create a second job. */
-let key = "";
-let keyed = "";
+const key = new OrderKey();
 
 /** @param {Partial<Order>} change */
 export function change(change) {
@@ -31,8 +30,13 @@ export const paintAtOnce = () => attempt((_, [image]) => paintWith(image));
 export const send = () =>
   attempt(async (what, images) => {
     const about = { name: images.map(({ name }) => titleOf(name)).join(" + "), photo: what.live, style: images[0].file };
-    await create(await form(what, images), { ...about, key: keyFor(what, images) });
-    key = "";
+    const made = await json("v1/jobs", {
+      method: "POST",
+      body: await form(what, images),
+      headers: { "Idempotency-Key": key.for([what.id, images.map(({ id }) => id), order.value]) },
+    });
+    key.spend();
+    await adopt(made, { ...about, view: "any" });
   });
 
 /** A job with a style image that the service has, which is followed in the other view. @param {string} handle */
@@ -78,12 +82,4 @@ async function form(what, images) {
   fields.set("content_weight", (CONTENT_WEIGHT * 10 ** content).toPrecision(3));
   if (seconds) fields.set("seconds", String(seconds));
   return fields;
-}
-
-/** @param {import("./photo.js").Photo} what @param {import("./chosen.js").StyleImage[]} images */
-function keyFor(what, images) {
-  const now = JSON.stringify([what.id, images.map(({ id }) => id), order.value]);
-  if (!key || now !== keyed) key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  keyed = now;
-  return key;
 }

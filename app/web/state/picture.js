@@ -5,7 +5,7 @@
  * @param {ImageBitmap} bitmap @param {number} edge @param {number} quality 0 to 1 @returns {Promise<Blob>}
  */
 export async function shrunk(bitmap, edge, quality) {
-  const canvas = drawn(bitmap, edge);
+  const canvas = drawn(bitmap, bitmap, edge);
   return new Promise((resolve, reject) => {
     canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no JPEG"))), "image/jpeg", quality);
   });
@@ -14,7 +14,7 @@ export async function shrunk(bitmap, edge, quality) {
 /** As a `data:` address, for what is kept as text. @param {Blob} blob @param {number} edge */
 export async function thumbnail(blob, edge) {
   const bitmap = await createImageBitmap(blob);
-  const canvas = drawn(bitmap, edge);
+  const canvas = drawn(bitmap, bitmap, edge);
   bitmap.close();
   return canvas.toDataURL("image/jpeg", 0.75);
 }
@@ -25,15 +25,15 @@ export function fitted({ width, height }, edge) {
   return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
 }
 
-/** @param {ImageBitmap} bitmap @param {number} edge */
-function drawn(bitmap, edge) {
-  const canvas = Object.assign(document.createElement("canvas"), fitted(bitmap, edge));
+/** @param {CanvasImageSource} image @param {{width: number, height: number}} size its own @param {number} edge in pixels, at most */
+export function drawn(image, size, edge) {
+  const canvas = Object.assign(document.createElement("canvas"), fitted(size, edge));
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   // JPEG has no transparency, and the service shows it as white.
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  context.drawImage(image, 0, 0, canvas.width, canvas.height);
   return canvas;
 }
 

@@ -36,22 +36,25 @@ export const address = (path) => new URL(path, ROOT);
 /** Whether an error is a request that we ended ourselves. @param {unknown} error */
 export const isAbort = (error) => error instanceof DOMException && error.name === "AbortError";
 
+/** @typedef {(url: URL, request: RequestInit & {headers: Headers}) => Promise<Response>} Send rejects as `fetch` does */
+
 /**
  * The answer to a request; asks for an API key where one is needed.
  * @param {string} path
- * @param {RequestInit & {operator?: boolean}} [request] `operator`: with the operator's token in place of the key.
+ * @param {RequestInit & {operator?: boolean, send?: Send}} [request] `operator`: with the operator's token in place of the
+ *   key; `send`: in place of `fetch`
  * @returns {Promise<Response>}
  * @throws {Problem} for every response but 2xx.
  */
 export async function call(path, request = {}) {
-  const { operator = false, ...init } = request;
+  const { operator = false, send = fetch, ...init } = request;
   for (;;) {
     const secret = operator ? token.value : key.value;
     const headers = new Headers(init.headers);
     if (secret) headers.set("Authorization", `Bearer ${secret}`);
     let response;
     try {
-      response = await fetch(address(path), { ...init, headers });
+      response = await send(address(path), { ...init, headers });
     } catch (error) {
       if (isAbort(error)) throw error;
       lost();
@@ -63,7 +66,7 @@ export async function call(path, request = {}) {
   }
 }
 
-/** @param {string} path @param {RequestInit & {operator?: boolean}} [request] @returns {Promise<any>} */
+/** @param {string} path @param {Parameters<typeof call>[1]} [request] @returns {Promise<any>} */
 export async function json(path, request) {
   return (await call(path, request)).json();
 }
