@@ -19,7 +19,7 @@ pip := $(bin)/python -m pip --disable-pip-version-check
 install := $(pip) install --quiet --no-compile
 sources := pyproject.toml constraints.txt
 
-.PHONY: help serve check test lint types format fuzz soak docs clean papers
+.PHONY: help serve check test lint types format fuzz soak image-test docs clean papers
 .DEFAULT_GOAL := help
 
 help:
@@ -32,6 +32,7 @@ help:
 	@echo 'make format   rewrite the sources in the format that lint asks for'
 	@echo 'make fuzz     generated requests and mutated images, at full size: half an hour or so'
 	@echo 'make soak     the server for 15 minutes at half of its load, and the slope of its memory (SOAK_MINUTES)'
+	@echo 'make image-test  build the image and run it: five minutes, as root, with podman'
 	@echo 'make docs     write docs/configuration.md and docs/errors.md, which are made from the code'
 	@echo 'make papers   train and measure what the papers claim, 15 minutes each of the five parts (docs/papers.md)'
 	@echo 'make clean    remove the virtual environment and the caches'
@@ -82,6 +83,14 @@ SOAK_MINUTES ?= 15
 soak: $(VENV)/.installed-dev
 	@echo '==> Soak'
 	@$(bin)/python -m benchmarks.service.soak --minutes $(SOAK_MINUTES)
+
+# An image to build on, and one that is built already; deploy/image/conftest.py says more.
+BASE ?=
+IMAGE ?=
+
+image-test: $(VENV)/.installed-dev
+	@echo '==> The image'
+	@BASE='$(BASE)' IMAGE='$(IMAGE)' TORCH_INDEX='$(TORCH_INDEX)' $(bin)/python -m pytest deploy/image
 
 docs: $(VENV)/.installed
 	@$(bin)/python docs/reference.py

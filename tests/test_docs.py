@@ -135,11 +135,11 @@ BENCHMARKS = "".join(file.read_text() for file in ROOT.glob("benchmarks/**/*.py"
 
 
 def test_the_targets_of_make_exist() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     named = {
         (page.name, name)
         for page in PAGES
-        for name in re.findall(r"`make ([a-z]+)|^make ([a-z]+)", page.read_text(), flags=re.MULTILINE)
+        for name in re.findall(r"`make ([a-z-]+)|^make ([a-z-]+)", page.read_text(), flags=re.MULTILINE)
     }
     assert [(page, *names) for page, names in named if not {*names} - {""} <= targets] == []
 
