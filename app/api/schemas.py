@@ -126,10 +126,12 @@ class VideoFields(PaintingFields):
         "painted as a photo.",
         examples=[False],
     )
-    format: Literal["mp4", "webm"] = Field(
-        "mp4", description="Format of the result: H.264 in MP4, or VP9 in WebM.", examples=["webm"]
+    format: Literal["mp4", "webm", "gif", "webp"] = Field(
+        "mp4",
+        description="Format of the result: H.264 in MP4, VP9 in WebM, GIF, or animated WebP.",
+        examples=["webm"],
     )
-    quality: int = Field(90, ge=1, le=100, description="Quality of the encoder.", examples=[90])
+    quality: int = Field(90, ge=1, le=100, description="Quality of the encoder; GIF ignores it.", examples=[90])
 
 
 class Problem(BaseModel):

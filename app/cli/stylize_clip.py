@@ -106,7 +106,7 @@ def fill_clip(plan: PlannedClip, painter: FramePainter, frame_megapixels: float,
             else:
                 sound = copied_sound(plan, stack)
                 unfinished = stack.enter_context(replacing(plan.target.resolve()))
-                write_clip(unfinished, plan.format, painted, quality, sound)
+                write_clip(unfinished, plan.format, painted, quality, sound, source.plays)
     except PasticheError as error:
         complain("stylize", f"{plan.source}: {error.detail}")
     except OSError as error:

@@ -24,12 +24,13 @@ from app.jobs.stylize import Stylizers
 from app.jobs.video_bounds import bounds_of_clips, cost_of_frame
 from app.jobs.video_segments import Part, Segments
 from app.settings import Settings
+from app.video import animated_webp, gif
 from app.video.frame import Frame
 from app.video.look import Look
 from app.video.sandbox import Joined, SandboxedClip
-from app.video.segments import FORMATS, fingerprint, write_segment
+from app.video.segments import fingerprint, write_segment
 from app.video.steadiness import Steadiness
-from app.video.writing import ENCODINGS
+from app.video.writing import ANIMATIONS, ENCODERS, FORMATS
 
 KIND = "video"
 # Name for `JobContext.input`.
@@ -50,7 +51,7 @@ class VideoParams(BaseModel):
         stroke: size of the strokes, as `painted_size` takes it.
         size: longer edge in pixels, None for the clip's own up to the limit.
         steady: whether strokes stay where nothing changes.
-        format: a name in `segments.FORMATS`.
+        format: a name in `writing.FORMATS`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
@@ -83,11 +84,14 @@ class Video:
         data = context.input(CLIP)
         with SandboxedClip(data, bounds_of_clips(settings), settings.video_memory_bytes) as clip:
             look = clip.look()
-            segments = Segments.of_earlier_attempts(context, fingerprint(params.format))
+            segments = Segments.of_earlier_attempts(context, maker(params.format))
             self._paint(context, params, clip, look, segments)
             if not segments.data:
                 raise VideoError("There is no frame in the clip.")
-            joined = clip.join(params.format, segments.data, segments.lasts)
+            if params.format in ANIMATIONS:
+                joined = joined_animation(context, params.format, segments, look)
+            else:
+                joined = clip.join(params.format, segments.data, segments.lasts)
         context.check()
         return Result(joined.data, FORMATS[params.format], facts(params, segments, joined))
 
@@ -108,7 +112,7 @@ class Video:
         most = frames_of_segment(params, look, self._settings)
         while (first := next(frames, None)) is not None:
             part = Part(first, frames, most, context)
-            coded = write_segment(params.format, part, params.quality)
+            coded = coded_part(params, part)
             segments.add(context, coded, part, steadiness.state if steadiness else None)
 
     def _painter(self, params: VideoParams, steadiness: Steadiness | None) -> FramePainter:
@@ -149,6 +153,32 @@ def painted(
         yield replace(frame, picture=picture)
 
 
+def maker(format: str) -> str:
+    """What codes the segments: those of another one cannot be joined with them."""
+    return f"{format}, {animated_webp.CODER}" if format in ANIMATIONS else fingerprint(format)
+
+
+def coded_part(params: VideoParams, part: Part) -> bytes:
+    if params.format in ANIMATIONS:
+        return animated_webp.write_piece(part, None if params.format == "gif" else params.quality)
+    return write_segment(params.format, part, params.quality)
+
+
+def joined_animation(context: JobContext, format: str, segments: Segments, look: Look) -> Joined:
+    """As often to be seen as the clip is. Raises JobCancelled, LeaseLost: stop now."""
+
+    def step() -> None:
+        context.waits()
+        context.check()
+
+    width, height = animated_webp.size_of(segments.data[0])
+    if format == "gif":
+        data = gif.gif_of(segments.data, look.plays, step)
+    else:
+        data = animated_webp.join_pieces(segments.data, look.plays)
+    return Joined(data, width, height, look.sound, sound_copied=False)
+
+
 def small_jpeg(picture: Picture) -> bytes:
     edge = min(PREVIEW_EDGE, max(picture.width, picture.height))
     size = fitted(picture.width, picture.height, edge)
@@ -170,7 +200,7 @@ def facts(params: VideoParams, segments: Segments, joined: Joined) -> dict[str, 
         "width": joined.width,
         "height": joined.height,
         "frames": segments.frames,
-        "encoder": ENCODINGS[params.format].encoder,
+        "encoder": ENCODERS[params.format],
         "sound": joined.sound if joined.sound_copied else None,
         "sound_left_out": None if joined.sound_copied else joined.sound,
     }

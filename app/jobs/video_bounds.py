@@ -9,6 +9,7 @@ from app.imaging.content import working_size
 from app.imaging.stroke import Stroke, largest_edge, painted_size
 from app.settings import Settings
 from app.video.bounds import Bounds
+from app.video.writing import ANIMATIONS
 
 
 def bounds_of_clips(settings: Settings) -> Bounds:
@@ -38,8 +39,14 @@ def cost_of_frame(
     return FrameCost((1 + (boldness > 0)) * seen[0] * seen[1] / 1e6, whole[0] * whole[1] / 1e6)
 
 
-def check_cost(cost: FrameCost, frames: int, settings: Settings) -> None:
+def check_cost(cost: FrameCost, frames: int, format: str, settings: Settings) -> None:
     """Raises InvalidOption, saying what would be too much and what to change."""
+    if format in ANIMATIONS and cost.result * frames > settings.video_animation_megapixels:
+        raise InvalidOption(
+            f"The frames of the result have {cost.result * frames:,.0f} megapixels together; a {format.upper()} has at "
+            f"most {settings.video_animation_megapixels:,.0f}: ask for `format=mp4` or a smaller `size`, or send a "
+            "shorter clip."
+        )
     for what, megapixels, change in (
         ("result", cost.result, "a smaller `size`"),
         ("painting", cost.painted, "a smaller `size`, a larger `stroke` or no `boldness`"),

@@ -21,6 +21,13 @@ class VideoSettings(BaseModel):
         description="Most pixels of all frames together, as they were sent (413), as they are painted and as they are "
         "in the result (422).",
     )
+    video_animation_megapixels: float = Field(
+        64,
+        gt=0,
+        le=4000,
+        description="Most pixels of all frames of a GIF or an animated WebP that is a result (422). They are held in "
+        "memory, at two to three bytes a pixel.",
+    )
     video_memory_megabytes: float = Field(
         1024,
         gt=0,

@@ -25,6 +25,9 @@ OPENERS = {"gif": GifImagePlugin.GifImageFile, "webp": WebPImagePlugin.WebPImage
 class Animation:
     """A file whose `kind` is `gif` or `webp` while it is read; a still one has a single frame.
 
+    Attributes:
+        plays: how often it is shown, 0 for ever.
+
     Raises:
         VideoError: damaged.
         VideoTooLarge: by its header.
@@ -43,12 +46,20 @@ class Animation:
             # A GIF tells their number only when all are read; a WebP's header is taken at its word here and no further.
             self.expected_frames = int(self._image.n_frames) if kind == "webp" else None  # type: ignore[attr-defined]
             bounds.check_length(self.width, self.height, self.expected_frames or 1, 0)
+            self.plays = self._plays(kind)
         except BaseException:
             self._image.close()
             raise
 
     def close(self) -> None:
         self._image.close()
+
+    def _plays(self, kind: str) -> int:
+        times = self._image.info.get("loop")
+        if kind == "webp":
+            return int(times or 0)
+        # A GIF says how often it is shown again, 0 for ever, and nothing where it is not.
+        return 1 if times is None else int(times) and int(times) + 1
 
     def count(self) -> int:
         """The frames in the file; those of a GIF are looked for, without being decoded. Raises VideoError."""

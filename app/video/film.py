@@ -50,6 +50,8 @@ class Film:
         VideoTooLarge: by its header, before a frame is decoded.
     """
 
+    plays = 0  # as an animation: for ever
+
     def __init__(self, path: Path, kind: str, bounds: Bounds) -> None:
         bounds.check_file(path.stat().st_size)
         self._bounds = bounds

@@ -27,6 +27,8 @@ class FrameFolder:
         OSError, PictureError: the first cannot be read.
     """
 
+    plays = 0  # as an animation: for ever
+
     def __init__(self, paths: Sequence[Path], rate: Fraction, bounds: Bounds) -> None:
         self._paths = paths
         self._rate = rate

@@ -39,5 +39,9 @@ class Source(Protocol):
     def expected_frames(self) -> int | None:
         """As the file promises, None where it does not say."""
 
+    @property
+    def plays(self) -> int:
+        """How often it is to be shown, 0 for ever; of an animation."""
+
     def frames(self) -> Iterator[Frame]:
         """All frames, one decoded at a time; may be asked for once. Raises VideoError, VideoTooLarge, OutOfMemory."""

@@ -23,6 +23,7 @@ class Look:
         frames: counted in the file, not promised by its header; a damaged one may give fewer.
         shown: the times of the first and the last frame in seconds; None where only decoding would tell.
         sound: the codec of its sound track; None where it has none that is known.
+        plays: how often it is shown, 0 for ever; of an animation.
     """
 
     width: int
@@ -30,6 +31,7 @@ class Look:
     frames: int
     shown: tuple[float, float] | None
     sound: str | None
+    plays: int = 0
 
     def passed(self, number: int, seconds: float) -> float:
         """How much of the clip has passed at a frame, 0..1: by its time where that is known, else by its number.
@@ -48,7 +50,7 @@ def look_at(path: Path, bounds: Bounds) -> Look:
     with closing(open_clip(path, bounds)) as clip:
         frames, shown = (clip.count(), None) if isinstance(clip, Animation) else counted(path, clip, bounds)
         bounds.check_length(clip.width, clip.height, frames, 0.0)
-        return Look(clip.width, clip.height, frames, shown, codec_of_sound(path))
+        return Look(clip.width, clip.height, frames, shown, codec_of_sound(path), clip.plays)
 
 
 def counted(path: Path, film: Film, bounds: Bounds) -> tuple[int, tuple[float, float]]:

@@ -126,7 +126,7 @@ class SandboxedClip:
         """The segments as one clip, with the sound of this one where the format can hold it.
 
         Args:
-            format: a name in `segments.FORMATS`.
+            format: a name in `writing.ENCODINGS`.
             lasts: as `join_segments` takes it.
 
         Raises:

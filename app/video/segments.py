@@ -1,4 +1,7 @@
-"""A clip written in pieces: each is complete by itself, and all are joined by copying their packets."""
+"""A film written in pieces: each is complete by itself, and all are joined by copying their packets.
+
+Animations are written so in `app.video.animated_webp`.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,13 @@ from app.video.writing import ENCODINGS, coded, copy_sound, tag_colours, video_s
 
 # Of a segment. NUT keeps any codec, and times of any base exactly.
 CONTAINER = "nut"
-# Formats whose packets can be joined, with their media types.
-FORMATS = {"mp4": "video/mp4", "webm": "video/webm"}
 
 
 def write_segment(format: str, frames: Iterable[Frame], quality: int) -> bytes:
     """The frames, one at least, coded as `write_clip` does, from a key frame on.
 
     Args:
-        format: a name in FORMATS.
+        format: a name in ENCODINGS.
         quality: 1 to 100.
     """
     source = iter(frames)

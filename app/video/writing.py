@@ -1,11 +1,8 @@
-"""Frames to a file: H.264 in MP4, VP9 in WebM, animated WebP, and GIF.
-
-FFmpeg writes them but for GIF, for which it has one palette for all frames where Pillow has one for each.
-"""
+"""Frames to a file: H.264 in MP4 and VP9 in WebM, both by FFmpeg, animated WebP, and GIF."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -14,12 +11,12 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from app.errors import VideoError
 from app.imaging.encode import on_white
 from app.imaging.picture import Picture, Pixels
 from app.imaging.stroke import at_size
+from app.video import animated_webp, gif
 from app.video.frame import Frame
 from app.video.pyav import pyav
 from app.video.sound import Sound
@@ -32,20 +29,28 @@ FORMATS: Mapping[str, str] = MappingProxyType(
 TIME_BASE = Fraction(1, 90_000)
 # ITU-R BT.709 in FFmpeg's numbers, for primaries and matrix, and its 13 for sRGB's transfer.
 BT709, SRGB_TRANSFER, LIMITED_RANGE = 1, 13, 1
+PIXEL_FORMAT = "yuv420p"
 THREADS = 2
 
+# Name -> what makes a clip of pieces, and of how often it is shown.
+ANIMATIONS: Mapping[str, Callable[[Sequence[bytes], int], bytes]] = MappingProxyType(
+    {"webp": animated_webp.join_pieces, "gif": gif.gif_of}
+)
 
-def write_clip(path: Path, format: str, frames: Iterable[Frame], quality: int, sound: Sound | None = None) -> None:
+
+def write_clip(
+    path: Path, format: str, frames: Iterable[Frame], quality: int, sound: Sound | None = None, plays: int = 0
+) -> None:
     """Write all frames, as they come, at their times and of the first one's size.
 
     MP4 and WebM have even edges, as their coding of colours wants it: an odd one loses a pixel. They show transparency
-    as white. The last frame of an animated WebP lasts as long as the average one. All frames of a GIF are held until
-    its end, at a byte a pixel.
+    as white. A WebP is held in memory until its end, and a GIF likewise, at two bytes a pixel.
 
     Args:
         format: a name in FORMATS.
         quality: 1 to 100; GIF ignores it.
         sound: copied; the format must hold it.
+        plays: how often an animation is shown, 0 for ever.
 
     Raises:
         VideoError: there is no frame.
@@ -55,8 +60,9 @@ def write_clip(path: Path, format: str, frames: Iterable[Frame], quality: int, s
     first = next(source, None)
     if first is None:
         raise VideoError("There is no frame in the clip.")
-    if format == "gif":
-        write_gif(path, chain([first], source))
+    if format in ANIMATIONS:
+        piece = animated_webp.write_piece(chain([first], source), None if format == "gif" else quality)
+        path.write_bytes(ANIMATIONS[format]([piece], plays))
     else:
         write_coded(path, format, first, source, quality, sound)
 
@@ -94,7 +100,6 @@ class Encoding:
     muxer: str
     muxer_options: Mapping[str, str]
     encoder: str
-    pixel_format: str
     options: Callable[[int], dict[str, str]]
 
 
@@ -113,29 +118,28 @@ def vp9(quality: int) -> dict[str, str]:
     return {"crf": str(crf), "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}
 
 
-def webp(quality: int) -> dict[str, str]:
-    return {"quality": str(quality), "compression_level": "2"}
-
-
 ENCODINGS: Mapping[str, Encoding] = {
-    "mp4": Encoding("mp4", {"movflags": "+faststart"}, "libx264", "yuv420p", h264),
-    "webm": Encoding("webm", {}, "libvpx-vp9", "yuv420p", vp9),
-    "webp": Encoding("webp", {"loop": "0"}, "libwebp_anim", "bgra", webp),
+    "mp4": Encoding("mp4", {"movflags": "+faststart"}, "libx264", h264),
+    "webm": Encoding("webm", {}, "libvpx-vp9", vp9),
 }
+
+
+# Name -> who codes its pictures.
+ENCODERS: Mapping[str, str] = MappingProxyType(
+    {name: encoding.encoder for name, encoding in ENCODINGS.items()} | {"webp": animated_webp.CODER, "gif": gif.CODER}
+)
 
 
 def video_stream(container: Any, encoding: Encoding, picture: Picture, quality: int) -> Any:
     stream = container.add_stream(encoding.encoder, options=encoding.options(quality))
-    films = encoding.pixel_format == "yuv420p"
-    stream.width, stream.height = (even(edge) if films else edge for edge in (picture.width, picture.height))
-    stream.pix_fmt = encoding.pixel_format
+    stream.width, stream.height = even(picture.width), even(picture.height)
+    stream.pix_fmt = PIXEL_FORMAT
     context = stream.codec_context
     context.time_base = TIME_BASE
     context.thread_count = THREADS
     # The encoder's own guess, from a rate that it does not have, would be the last frame's duration.
     context.flags |= pyav().codec.context.Flags.frame_duration.value
-    if films:
-        tag_colours(context)
+    tag_colours(context)
     return stream
 
 
@@ -151,13 +155,10 @@ def even(edge: int) -> int:
 
 def coded(frame: Frame, stream: Any) -> Any:
     """A frame as the encoder of `stream` takes it."""
-    if stream.pix_fmt == "yuv420p":
-        pixels = opaque(frame.picture)[: stream.height, : stream.width]
-        rgb = np.ascontiguousarray(at_size(np.ascontiguousarray(pixels), stream.width, stream.height))
-        image = pyav().VideoFrame.from_ndarray(rgb, format="rgb24")
-        image = image.reformat(format="yuv420p", dst_colorspace="ITU709")
-    else:
-        image = pyav().VideoFrame.from_ndarray(rgba(frame.picture), format="rgba").reformat(format=stream.pix_fmt)
+    pixels = opaque(frame.picture)[: stream.height, : stream.width]
+    rgb = np.ascontiguousarray(at_size(np.ascontiguousarray(pixels), stream.width, stream.height))
+    image = pyav().VideoFrame.from_ndarray(rgb, format="rgb24")
+    image = image.reformat(format=PIXEL_FORMAT, dst_colorspace="ITU709")
     image.pts, image.time_base = round(frame.seconds / TIME_BASE), TIME_BASE
     image.duration = max(1, round(frame.duration / TIME_BASE))
     return image
@@ -165,32 +166,3 @@ def coded(frame: Frame, stream: Any) -> Any:
 
 def opaque(picture: Picture) -> Pixels:
     return picture.rgb if picture.alpha is None else on_white(picture.rgb, picture.alpha)
-
-
-def rgba(picture: Picture) -> Pixels:
-    alpha = np.full(picture.rgb.shape[:2], 255, np.uint8) if picture.alpha is None else picture.alpha
-    return np.dstack([picture.rgb, alpha])
-
-
-def write_gif(path: Path, frames: Iterator[Frame]) -> None:
-    images = Images(frames)
-    first = next(images)
-    first.save(path, "gif", save_all=True, append_images=images, loop=0, duration=images.durations)
-
-
-class Images(Iterator[Image.Image]):
-    """Frames as Pillow takes them, one at a time.
-
-    Attributes:
-        durations: of those given so far, in milliseconds, the rounding of each made good by the next.
-    """
-
-    def __init__(self, frames: Iterable[Frame]) -> None:
-        self._frames = iter(frames)
-        self.durations: list[int] = []
-
-    def __next__(self) -> Image.Image:
-        frame = next(self._frames)
-        ends = round((frame.seconds + frame.duration) * 1000)
-        self.durations.append(max(1, ends - round(frame.seconds * 1000)))
-        return Image.fromarray(frame.picture.rgb if frame.picture.alpha is None else rgba(frame.picture))

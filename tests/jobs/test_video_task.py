@@ -28,6 +28,7 @@ from app.settings import Settings
 from app.storage.folder import Folder
 from app.video.bounds import Bounds
 from app.video.frame import Frame
+from app.video.look import look_at
 from app.video.reading import open_clip
 from app.video.writing import write_clip
 
@@ -142,6 +143,27 @@ def test_every_kind_of_clip_becomes_webm(settings, start, tmp_path: Path, astron
     assert len(times) == 10
 
 
+@pytest.mark.parametrize(("format", "encoder"), [("gif", "Pillow"), ("webp", "libwebp")])
+def test_a_clip_becomes_an_animation(settings, start, tmp_path: Path, clip: bytes, format: str, encoder: str) -> None:
+    result = run(settings, start(with_tone(clip, tmp_path), format=format))
+    assert result.media_type == f"image/{format}"
+    facts = {"width": 64, "height": 48, "frames": 10, "encoder": encoder, "sound": None, "sound_left_out": "aac"}
+    assert result.facts == {"model": "compact@1", **facts}
+    times = [frame.seconds for frame in read(result.data, tmp_path)]
+    assert [float(time) for time in times] == pytest.approx(list(map(float, TIMES)), abs=0.006)
+
+
+def test_an_animation_is_shown_as_often_as_it_was(settings, start, tmp_path: Path, astronaut) -> None:
+    path = tmp_path / "thrice.gif"
+    frames = [
+        Frame(Picture(np.ascontiguousarray(astronaut[n : n + 48, :64])), Fraction(n, 10), Fraction(1, 10))
+        for n in range(3)
+    ]
+    write_clip(path, "gif", frames, 90, plays=3)
+    (tmp_path / "made").write_bytes(run(settings, start(path.read_bytes(), format="webp")).data)
+    assert look_at(tmp_path / "made", Bounds()).plays == 3
+
+
 def test_the_sound_is_copied_packet_by_packet(settings, start, tmp_path: Path, clip: bytes) -> None:
     loud = with_tone(clip, tmp_path)
     result = run(settings, start(loud))
@@ -214,14 +236,15 @@ def test_size_is_the_longer_edge_and_even(settings, start) -> None:
 
 
 @pytest.mark.usefixtures("short_segments")
+@pytest.mark.parametrize("format", ["mp4", "gif", "webp"])
 def test_another_worker_goes_on_behind_the_last_segment(
-    settings, start, storage, embedded_desk, tmp_path: Path, painted_frames: list[float], monkeypatch
+    settings, start, storage, embedded_desk, painted_frames: list[float], monkeypatch, format: str
 ) -> None:
-    whole = run(settings, start())
+    whole = run(settings, start(format=format))
     assert len(painted_frames) == 10
     painted_frames.clear()
 
-    first = start()
+    first = start(format=format)
     report = first.report_frame
 
     def die_at_the_eighth(frame: int, frames: int) -> None:

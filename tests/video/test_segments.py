@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 from app.video.bounds import Bounds
 from app.video.frame import Frame
 from app.video.reading import open_clip
-from app.video.segments import FORMATS, join_segments, write_segment
+from app.video.segments import join_segments, write_segment
 from app.video.sound import sound_of
+from app.video.writing import ENCODINGS
 
 # No two intervals are equal; whole milliseconds, as WebM has them.
 TIMES = [Fraction(n * 40 + n * n, 1000) for n in range(20)]
 CUTS = [(0, 7), (7, 8), (8, 20)]
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", ENCODINGS)
 def test_joined_segments_have_every_frame_at_its_time(
     format: str, tmp_path: Path, astronaut: NDArray[np.uint8]
 ) -> None:

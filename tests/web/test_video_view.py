@@ -153,8 +153,9 @@ def test_a_key_is_asked_for_and_used_for_the_clip_too(visit, guarded, clip_file)
     page.get_by_role("textbox", name="API key").fill(KEY)
     page.get_by_role("button", name="Use this key").click()
     choose(page, clip_file("gif"))
+    page.get_by_label("Format").select_option("webp")
     paint(page)
-    expect(page.get_by_label("The painted clip")).to_be_visible()
+    expect(page.get_by_alt_text("The painted clip")).to_be_visible()
     expect(page.get_by_alt_text("The original clip")).to_be_visible()
 
 

@@ -28,7 +28,7 @@ from app.errors import (
 from app.imaging.encode import FORMATS
 from app.jobs.job import Job, JobStatus
 from app.storage.blobs import BlobNotFound
-from app.video.segments import FORMATS as VIDEO_FORMATS
+from app.video.writing import FORMATS as VIDEO_FORMATS
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -67,7 +67,7 @@ PROBLEMS = problems(NotFound, NoResult, ResultExpired, PictureDamaged, LedgerUna
     },
 )
 async def get_job_result(request: Request, job_id: JobId) -> Response:
-    """The result of the job, once it is done; of a clip, a video file. `Range` asks for a part of it."""
+    """The result of the job, once it is done: an image, or a clip. `Range` asks for a part of it."""
     job = await find(request, job_id)
     if job.status is not JobStatus.DONE or job.result_key is None:
         raise none_of(job, "result")

@@ -85,7 +85,7 @@ async def check(service: Service, clip: Clip) -> None:
         boldness=params.boldness,
         settings=service.settings,
     )
-    check_cost(cost, look.frames, service.settings)
+    check_cost(cost, look.frames, params.format, service.settings)
 
 
 def asked_for(clip: Clip) -> dict[str, object]:

@@ -17,7 +17,7 @@ import { uploading } from "./upload.js";
  */
 
 export const ACCEPTED = "video/*,.mkv,.mov,image/gif,image/webp";
-export const FORMATS = { mp4: "MP4 (H.264)", webm: "WebM (VP9)" };
+export const FORMATS = { mp4: "MP4 (H.264)", webm: "WebM (VP9)", gif: "GIF", webp: "Animated WebP" };
 export const SIZES = [384, 512, 640, 854, 1280, 1920];
 const CURRENT = "pastiche-clip";
 const POSTER_EDGE = 640;

@@ -151,7 +151,7 @@ def test_a_clip_has_the_options_alike_in_the_query_and_in_the_form(document):
     form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert form["required"] == ["video"]
     assert set(form["properties"]) == {"video", "style", *names}
-    assert form["properties"]["format"]["enum"] == ["mp4", "webm"]
+    assert form["properties"]["format"]["enum"] == ["mp4", "webm", "gif", "webp"]
     assert {"video/mp4", "video/webm", "image/gif", "multipart/form-data"} < set(operation["requestBody"]["content"])
     assert {"202", "413", "415", "422", "429", "503"} < set(operation["responses"])
 

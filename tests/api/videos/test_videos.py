@@ -122,6 +122,16 @@ def test_the_job_tells_its_frames_and_its_result_comes_in_parts(client, settings
     assert part.headers["content-range"] == f"bytes 4-11/{len(result.data)}"
 
 
+@pytest.mark.parametrize("format", ["gif", "webp"])
+def test_an_animation_as_a_result_has_a_bound_of_its_own(connect_once, clip, tmp_path, format):
+    client = connect_once(data_dir=tmp_path, wait=False, video_animation_megapixels=0.01)
+    asked = {"styles": "great_wave", "format": format}
+    refused = problem(client.post(ROUTE, params=asked, content=clip), 422, "invalid-option")
+    assert "ask for `format=mp4` or a smaller `size`" in refused["detail"]
+    for options in ({"size": "32"}, {"format": "mp4"}):
+        assert client.post(ROUTE, params=asked | options, content=clip).status_code == 202
+
+
 @pytest.mark.parametrize(
     ("data", "status", "slug"),
     [
@@ -170,7 +180,7 @@ def test_a_clip_that_would_be_too_much_work_becomes_no_job(connect_once, clip, t
         ({"styles": "grate_wave"}, "unknown-style"),
         ({"styles": "great_wave", "styles_end": "grate_wave"}, "unknown-style"),
         ({"styles": "great_wave", "styles_end": "style:" + 32 * "0"}, "no-style-encoder"),
-        ({"styles": "great_wave", "format": "gif"}, "invalid-option"),
+        ({"styles": "great_wave", "format": "avi"}, "invalid-option"),
         ({"styles": "great_wave", "steady": "perhaps"}, "invalid-option"),
         ({"styles": "great_wave", "size": "257"}, "invalid-option"),
         ({"styles": "great_wave", "weights": "1"}, "invalid-option"),
