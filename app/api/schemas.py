@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, field_validator
 
+from app.engine.region import MAX_CHARACTERS, MAX_POINTS, MAX_REGIONS, RegionFields
 from app.imaging.compose import Colour
 from app.imaging.encode import FORMATS, format_named
 from app.imaging.stroke import AUTO, AUTO_EDGE, MAX_STROKE, MIN_STROKE, Stroke, read_stroke
 
+# A query and a form have text only.
+REGIONS_SCHEMA: dict[str, Any] = {
+    "contentMediaType": "application/json",
+    "contentSchema": {"type": "array", "maxItems": MAX_REGIONS, "items": RegionFields.model_json_schema()},
+}
 STROKE_SCHEMA = {
     "anyOf": [
         {"type": "string", "enum": [AUTO]},
@@ -89,6 +95,16 @@ class PaintingFields(BaseModel):
 class OptionFields(PaintingFields):
     """The options of `POST /v1/stylize`."""
 
+    regions: str | None = Field(
+        None,
+        description=f"A JSON array of up to {MAX_REGIONS} regions that are painted in another way than the rest, each "
+        f"over those before it: `polygon` (up to {MAX_POINTS} corners, x and y in fractions of the picture's width and "
+        "height) with `feather`, or `mask` (the file name of a `region_mask` of the form); and `styles`, `strength` "
+        "and `color`, where they are not the request's own.",
+        examples=['[{"polygon": [[0, 0], [1, 0], [1, 0.4], [0, 0.5]], "styles": "great_wave", "strength": 0.8}]'],
+        max_length=MAX_CHARACTERS,
+        json_schema_extra=REGIONS_SCHEMA,
+    )
     format: str | None = Field(
         None,
         description="Format of the result. Without it, the one that `Accept` prefers, else JPEG. JPEG shows "

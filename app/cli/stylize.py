@@ -16,11 +16,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from app.cli.failure import FAILED, INTERRUPTED, MISUSED, complain, console, give_up
 from app.cli.fleet import served
 from app.cli.io_plan import STREAM, PlannedPicture, UnusablePlan, plan_pictures
+from app.cli.regions import NO_REGIONS, read_part, read_regions_file
 from app.cli.style_images import UnreadableStyleImage, read_style_images
 from app.cli.stylize_clip import fill_clip, plan_clip
 from app.engine.blend import parse_blend
 from app.engine.device import device_of
 from app.engine.frame_painter import FramePainter
+from app.engine.region import Manner
 from app.engine.render import Large, Rendering
 from app.engine.stylizer import Stylizer
 from app.engine.tiled_painter import Report
@@ -100,6 +102,12 @@ def stylize(
         Path | None,
         typer.Option(help="An image of the photo's shape that says where it is stylized: white is all, black none."),
     ] = None,
+    regions: Annotated[
+        Path | None,
+        typer.Option(
+            help="A JSON file of regions with styles of their own, as docs/api.md has it; masks are paths from there."
+        ),
+    ] = None,
     stroke: Annotated[
         str,
         typer.Option(
@@ -149,8 +157,9 @@ def stylize(
         check_size(size, chosen, settings, "EDGE_PIXELS" if clip else "LARGE_EDGE_PIXELS")
         check_one_of(styles, style_image)
         check_end(styles_end, changes=clip is not None and not style_image)
-        if mask and clip:
-            raise InvalidOption("--mask goes with photos, not with a clip.")
+        if (mask or regions) and clip:
+            raise InvalidOption("--mask and --regions go with photos, not with a clip.")
+        given = read_regions_file(regions) if regions else NO_REGIONS
         loaded = load_model(settings, model or settings.models[0])
         device = device_of(settings, settings.engine_threads)
         if style_image:
@@ -170,7 +179,9 @@ def stylize(
             boldness,
             enlarges=clip is None,
             steady=steadiness,
-            mask=read_mask_file(mask) if mask else b"",
+            mask=read_part("--mask", mask) if mask else b"",
+            regions=given.regions(Manner(blend, strength, color), stylizer.style_ids),
+            region_masks=given.masks,
         )
         if clip:
             end = parse_blend(styles_end, stylizer.style_ids) if styles_end else None
@@ -198,14 +209,6 @@ def check_size(size: int | None, stroke: Stroke, settings: Settings, limit: str)
     if size is not None and size > most:
         why = f" with a stroke of {stroke:g}" if most < edges[0] else ""
         raise InvalidOption(f"--size is {most} at most{why}; PASTICHE_{limit} sets that limit.")
-
-
-def read_mask_file(path: Path) -> bytes:
-    """Raises InvalidOption."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidOption(f"--mask {path}: {error.strerror or error}") from error
 
 
 def check_one_of(styles: str | None, style_images: list[Path] | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -132,17 +132,39 @@ class Engine:
                 self._scheduler.seed(min(speeds))
 
     def admit(self, megapixels: float, deadline: float, spare: float = 0, *, live: bool = False) -> Ticket:
-        """Reserve room for a picture of that size once resized, before it is decoded.
+        """As `admit_passes`, for one."""
+        [ticket] = self.admit_passes(1, megapixels, deadline, spare, live=live)
+        return ticket
 
-        `spare` and `live` are as in `Scheduler.admit`.
+    def admit_passes(
+        self, passes: int, megapixels: float, deadline: float, spare: float = 0, *, live: bool = False
+    ) -> tuple[Ticket, ...]:
+        """Reserve room for so many passes over a picture of that size once resized, before it is decoded.
+
+        `spare` and `live` are as in `Scheduler.admit_passes`.
 
         Raises:
-            Overloaded, DeadlineExceeded: as `Scheduler.admit`.
+            Overloaded, DeadlineExceeded: as `Scheduler.admit_passes`.
             ModelUnavailable: if the engine does not run or has no model.
         """
         with self._wake:
             self._check_running()
-            return self._scheduler.admit(self._clock(), megapixels, deadline, spare, live=live)
+            return self._scheduler.admit_passes(self._clock(), passes, megapixels, deadline, spare, live=live)
+
+    def submit_passes(
+        self,
+        tickets: Sequence[Ticket],
+        stylizer: Stylizer,
+        pixels: Pixels,
+        blends: Sequence[Blend],
+        repainting: Repainting = ONCE,
+    ) -> list[Future[Pixels]]:
+        """As `submit`, for a picture in several blends, a ticket for each: one batch, as far as they fit into one."""
+        with self._wake:  # before the thread can take the first of them
+            return [
+                self.submit(ticket, stylizer, pixels, blend, repainting)
+                for ticket, blend in zip(tickets, blends, strict=True)
+            ]
 
     def submit(
         self,

@@ -10,18 +10,19 @@ With a number as the stroke the network works at the size which that says, in ti
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageFilter
 
+from app.engine.layer import Layer
 from app.engine.recovery import paint_one
+from app.engine.region import Area, Manner, Region
 from app.engine.repainting import Repainting, mixed
 from app.engine.stylizer import Blend, Stylizer
 from app.engine.tiled_painter import Finish, Report, TiledPainter
 from app.errors import InvalidOption
-from app.imaging.compose import Colour, compose, recolouring, shows_photo
 from app.imaging.picture import Picture, Pixels
 from app.imaging.region import Enlargement
 from app.imaging.resize import fitted
@@ -36,8 +37,11 @@ MOST_ENLARGED = 4.0
 DETAIL = 0.5
 # Pixels around a tile: see `tiled_painter.OVERLAP`; only half of a difference at fine frequencies is left here.
 DETAIL_OVERLAP = 64
-# Rows of the result that are enlarged and composed at a time.
-STRIP_ROWS = 256
+
+
+def no_shares(area: Area) -> Pixels:
+    """Where there are no regions."""
+    raise ValueError(f"nothing says where {area} is")
 
 
 @dataclass(frozen=True)
@@ -47,18 +51,19 @@ class LargeRendering:
     Attributes:
         network_pixels: longest edge of what the network sees in one pass.
         progress: is told the share that is done, 0..1; what it raises ends the painting.
-        mask: (H, W) at the photo's size, the share of `strength` that each pixel has, of 255.
+        mask: (H, W) at the photo's size, the share of the strength of `rest` that each pixel has, of 255.
+        shares: of an area, (H, W) at the photo's size, how much of each pixel is within it, of 255.
     """
 
     stylizer: Stylizer
-    blend: Blend
+    rest: Manner
     stroke: Stroke
-    color: Colour
-    strength: float
     boldness: float
     network_pixels: int
     progress: Report
     mask: Pixels | None = None
+    regions: Sequence[Region] = ()
+    shares: Callable[[Area], Pixels] = no_shares
 
     def of(self, content: Picture, size: tuple[int, int]) -> Picture:
         """The stylized image at width x height.
@@ -69,42 +74,52 @@ class LargeRendering:
         Raises:
             PasticheError: and InvalidOption below it, for a model that cannot paint in tiles.
         """
-        if self.strength == 0:
-            return assembled(content, content.rgb, size, lambda photo, _part, _mask: photo)
-        painted = self._by_steps(content, size) if self.stroke == AUTO else self._at_stroke(content, size)
-        recoloured = recolouring(content.rgb, painted, self.color)
+        # Named nowhere else: a painting is 130 MB, which the next one wants.
+        paintings = self._paintings(content, size)
+        result = Layer(content, next(paintings), self.rest).assembled(size, self.mask)
+        for region in self.regions:
+            Layer(content, next(paintings), region.manner).lay_over(result.rgb, self.shares(region.area))
+        return result
 
-        def composed(photo: Picture, part: Pixels, mask: Pixels | None) -> Picture:
-            return compose(photo, recoloured(photo.rgb, part), "style", self.strength, mask)
+    def _paintings(self, content: Picture, size: tuple[int, int]) -> Iterator[Pixels]:
+        """The network's output for the rest and then for each region; the photo where there is no strength."""
+        blend, painted = None, content.rgb
+        for place, manner in enumerate((self.rest, *(region.manner for region in self.regions))):
+            if manner.strength > 0 and manner.blend != blend:
+                painted = content.rgb
+                progress = part_of(self.progress, place, 1 + len(self.regions))
+                blend, painted = manner.blend, self._painted(content, size, manner.blend, progress)
+            yield painted if manner.strength > 0 else content.rgb
 
-        seen = shows_photo(self.color, self.strength, masked=self.mask is not None)
-        return assembled(content, painted, size, composed, self.mask, photo=seen)
+    def _painted(self, content: Picture, size: tuple[int, int], blend: Blend, progress: Report) -> Pixels:
+        painted = self._by_steps if self.stroke == AUTO else self._at_stroke
+        return painted(content, size, blend, progress)
 
-    def _by_steps(self, content: Picture, size: tuple[int, int]) -> Pixels:
+    def _by_steps(self, content: Picture, size: tuple[int, int], blend: Blend, progress: Report) -> Pixels:
         first = painted_size(*size, AUTO, self.network_pixels)
         repainting = Repainting(self.boldness, repainted_size(*size, AUTO, self.network_pixels))
-        painted = paint_one(self.stylizer, whole(content, first), self.blend, repainting)
+        painted = paint_one(self.stylizer, whole(content, first), blend, repainting)
         sizes = steps((painted.shape[1], painted.shape[0]), size)
-        painter = self._painter()
-        for step, progress in zip(sizes, shares(sizes, self.progress), strict=True):
+        painter = self._painter(blend)
+        for step, report in zip(sizes, shares(sizes, progress), strict=True):
             enlarged = max(step) / max(painted.shape)
-            painted = painter.paint(Enlargement(painted, *step), progress, detailed(enlarged), DETAIL_OVERLAP)
+            painted = painter.paint(Enlargement(painted, *step), report, detailed(enlarged), DETAIL_OVERLAP)
         return painted
 
-    def _at_stroke(self, content: Picture, size: tuple[int, int]) -> Pixels:
+    def _at_stroke(self, content: Picture, size: tuple[int, int], blend: Blend, progress: Report) -> Pixels:
         seen = painted_size(*size, self.stroke, max(size))
         if max(seen) <= self.network_pixels:
-            return paint_one(self.stylizer, whole(content, seen), self.blend, Repainting(self.boldness))
-        painter = self._painter()
-        passes = shares([seen] * (1 + (self.boldness > 0)), self.progress)
+            return paint_one(self.stylizer, whole(content, seen), blend, Repainting(self.boldness))
+        painter = self._painter(blend)
+        passes = shares([seen] * (1 + (self.boldness > 0)), progress)
         photo = whole(content, seen) if content.width > seen[0] else content.rgb
         painted = painter.paint(Enlargement(photo, *seen), passes[0])
         if self.boldness:
             painted = painter.paint(Enlargement(painted, *seen), passes[1], bold(self.boldness))
         return painted
 
-    def _painter(self) -> TiledPainter:
-        generator, *rows = self.stylizer.network(self.blend)
+    def _painter(self, blend: Blend) -> TiledPainter:
+        generator, *rows = self.stylizer.network(blend)
         if not isinstance(generator, Trunk):
             raise InvalidOption("This model paints no picture as large as that: ask for a smaller `size`.")
         return TiledPainter(generator, self.stylizer.device, *rows)
@@ -151,32 +166,6 @@ def whole(content: Picture, size: tuple[int, int]) -> Pixels:
     return Enlargement(content.rgb, *size).region(0, 0, size[1], size[0])
 
 
-def assembled(
-    content: Picture,
-    painted: Pixels,
-    size: tuple[int, int],
-    composed: Callable[[Picture, Pixels, Pixels | None], Picture],
-    mask: Pixels | None = None,
-    *,
-    photo: bool = True,
-) -> Picture:
-    """The result at width x height, made in strips of both pictures at its size.
-
-    Args:
-        photo: whether `composed` looks at the photo's colours.
-    """
-    width, height = size
-    rgb = np.empty((height, width, 3), np.uint8)
-    alpha = None if content.alpha is None else np.empty((height, width), np.uint8)
-    enlarged, photos = Enlargement(painted, *size), Enlargement(content.rgb, *size)
-    covers = None if content.alpha is None else Enlargement(content.alpha, *size)
-    masks = None if mask is None else Enlargement(mask, *size)
-    for top in range(0, height, STRIP_ROWS):
-        place = (top, 0, min(STRIP_ROWS, height - top), width)
-        part = np.ascontiguousarray(enlarged.region(*place))
-        seen = np.ascontiguousarray(photos.region(*place)) if photo else part
-        rows = slice(top, top + place[2])
-        rgb[rows] = composed(Picture(seen), part, masks.region(*place) if masks else None).rgb
-        if alpha is not None and covers is not None:
-            alpha[rows] = covers.region(*place)
-    return Picture(rgb, alpha)
+def part_of(progress: Report, done: int, count: int) -> Report:
+    """Of the whole work, for one of `count` equal parts, when so many are done."""
+    return lambda share: progress((done + share) / count)

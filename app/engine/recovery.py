@@ -74,10 +74,20 @@ def explaining() -> Iterator[None]:
 
 def paint_one(stylizer: Stylizer, pixels: Pixels, blend: Blend, repainting: Repainting = ONCE) -> Pixels:
     """The network's output for pixels (H, W, 3), of their size or repainted. Raises PasticheError if it fails."""
-    [painted] = paint_or_explain(stylizer, [pixels], [blend], repainting)
-    if isinstance(painted, PasticheError):
-        raise painted
+    [painted] = paint_in_each(stylizer, pixels, [blend], repainting)
     return painted
+
+
+def paint_in_each(
+    stylizer: Stylizer, pixels: Pixels, blends: Sequence[Blend], repainting: Repainting = ONCE
+) -> list[Pixels]:
+    """As `paint_one`, in each of several blends: one batch."""
+    paintings = []
+    for painted in paint_or_explain(stylizer, [pixels] * len(blends), blends, repainting):
+        if isinstance(painted, PasticheError):
+            raise painted
+        paintings.append(painted)
+    return paintings
 
 
 def out_of_memory() -> OutOfMemory:

@@ -2,7 +2,7 @@
 
 The life of a ticket: `admit` -> (the picture is decoded) -> `submit` -> `next_batch` -> `finish`. `cancel`
 ends it at any stage before the batch, `expire` while it waits, and `drain` ends all that waits. A ticket ends
-exactly once, and its megapixels are free from then on.
+exactly once, and its megapixels are free from then on. A picture in several styles has a ticket for each.
 
 Frames of live sessions have a queue of their own. While pictures wait as well, live frames get their share of the
 engine and no more; otherwise they may use all of it.
@@ -130,12 +130,20 @@ class Scheduler(Generic[Payload]):
             self._painted_pixels, self._painted_seconds = megapixels_per_second * 1e6, 1.0
 
     def admit(self, now: float, megapixels: float, deadline: float, spare: float = 0, *, live: bool = False) -> Ticket:
-        """Reserve room for a picture, before it is decoded.
+        """As `admit_passes`, for one."""
+        [ticket] = self.admit_passes(now, 1, megapixels, deadline, spare, live=live)
+        return ticket
+
+    def admit_passes(
+        self, now: float, passes: int, megapixels: float, deadline: float, spare: float = 0, *, live: bool = False
+    ) -> tuple[Ticket, ...]:
+        """Reserve room for a picture, before it is decoded: a ticket for each pass of the network over it.
 
         An empty queue takes any picture, even one that is larger than the bound or looks too slow for its
         deadline: a speed estimate that had become too low could otherwise never correct itself.
 
         Args:
+            megapixels: of each pass.
             spare: seconds before the deadline by which it must be predicted to be done, since predictions err.
             live: whether it is a frame of a live session. Those are few, and were admitted with their session.
 
@@ -146,25 +154,26 @@ class Scheduler(Generic[Payload]):
         """
         if deadline <= now:
             raise DeadlineExceeded("The time for this request was over before its picture arrived.")
-        ticket = Ticket(max(MIN_PIXELS, math.ceil(megapixels * 1e6)), deadline, live)
+        each = max(MIN_PIXELS, math.ceil(megapixels * 1e6))
         if not live and self._pixels[False] > 0:
-            self._refuse_beyond_bound(now, ticket)
-            self._refuse_too_late(now, ticket, spare)
-        self._decoding.add(ticket)
-        self._pixels[live] += ticket.pixels
-        return ticket
+            self._refuse_beyond_bound(now, passes * each)
+            self._refuse_too_late(now, passes * each, deadline, spare)
+        tickets = tuple(Ticket(each, deadline, live) for _ in range(passes))
+        self._decoding.update(tickets)
+        self._pixels[live] += passes * each
+        return tickets
 
-    def _refuse_beyond_bound(self, now: float, ticket: Ticket) -> None:
+    def _refuse_beyond_bound(self, now: float, pixels: int) -> None:
         queued = self._pixels[False]
-        excess = queued + ticket.pixels - self._bound
+        excess = queued + pixels - self._bound
         if excess > 0:
             # A picture larger than the bound waits for an empty queue, so never for more than what is in it.
             seconds = self._seconds_beside_live(min(excess, queued)) - self._seconds_done(now)
             raise Overloaded("The queue is full.", retry_after_seconds=whole_seconds(seconds))
 
-    def _refuse_too_late(self, now: float, ticket: Ticket, spare: float) -> None:
-        painted = now + self._seconds_beside_live(self._pixels[False] + ticket.pixels) - self._seconds_done(now)
-        late = painted + spare - ticket.deadline
+    def _refuse_too_late(self, now: float, pixels: int, deadline: float, spare: float) -> None:
+        painted = now + self._seconds_beside_live(self._pixels[False] + pixels) - self._seconds_done(now)
+        late = painted + spare - deadline
         if late > 0:
             raise Overloaded(
                 "The queue is too long to finish this image in time.",

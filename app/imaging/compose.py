@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+import numpy as np
+
 from app.imaging.colour import keep_colour, lay_over, matching_luma
 from app.imaging.palette import mapped, match_colour, palette_table
 from app.imaging.picture import Picture, Pixels
 from app.imaging.stroke import at_size
+
+# Rows that are laid over others at a time: parts of rows are copied.
+PART_ROWS = 64
 
 Colour = Literal["style", "keep", "match"]
 
@@ -40,6 +45,23 @@ def compose(content: Picture, painted: Pixels, color: Colour, strength: float, m
     if strength == 1 and mask is None:
         return Picture(pixels, content.alpha)
     return Picture(lay_over(content.rgb, pixels, strength, mask), content.alpha)
+
+
+def lay_part(below: Pixels, above: Callable[[], Pixels], shares: Pixels) -> None:
+    """Lay another picture over `below`, in place and in linear light.
+
+    Args:
+        below: (H, W, 3).
+        above: gives (H, W, 3); not called if there is nothing of it to see.
+        shares: (H, W), how much of each pixel is covered, of 255.
+    """
+    rows, columns = (np.flatnonzero(shares.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return
+    pixels = above()
+    for top in range(rows[0], rows[-1] + 1, PART_ROWS):
+        part = slice(top, min(top + PART_ROWS, rows[-1] + 1)), slice(columns[0], columns[-1] + 1)
+        below[part] = lay_over(below[part], pixels[part], 1.0, shares[part])
 
 
 def recolouring(content: Pixels, painted: Pixels, color: Colour) -> Callable[[Pixels, Pixels], Pixels]:

@@ -25,6 +25,8 @@ MIN_SECONDS = 0.001
 JPEG_SECONDS, PNG_SECONDS, WEBP_SECONDS, AVIF_SECONDS = 5e-9, 60e-9, 30e-9, 50e-9
 RESIZE_SECONDS, KEEP_COLOUR_SECONDS, LAY_OVER_SECONDS = 9e-9, 9e-9, 20e-9
 MASK_SECONDS = 50e-9
+# Drawing and softening a polygon; small ones are drawn large.
+POLYGON_SECONDS, LEAST_POLYGON_SECONDS = 20e-9, 0.015
 # Of any picture: its colours are sampled, and mapped by a table while it is small.
 MATCHING_SECONDS = 0.02
 # Bytes a pixel while it is encoded, the file included; measured at 4 megapixels.
@@ -74,6 +76,11 @@ def colour_cost(pixels: int, color: Colour, strength: float, *, masked: bool = F
     over = MASK_SECONDS if masked else LAY_OVER_SECONDS * (0 < strength < 1)
     rate = KEEP_COLOUR_SECONDS * (color == "keep") + over
     return Cost(0, MATCHING_SECONDS * (color == "match") + rate * pixels)
+
+
+def polygon_cost(pixels: int) -> Cost:
+    """Cost of drawing a polygon in a picture of so many pixels."""
+    return Cost(0, LEAST_POLYGON_SECONDS + POLYGON_SECONDS * pixels)
 
 
 def encoding_cost(format: str, pixels: int, quality: int) -> Cost:

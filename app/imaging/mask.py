@@ -15,12 +15,17 @@ from app.imaging.resize import fitted
 ROUNDING = 2
 
 
-def check_shape(mask: Header, width: int, height: int) -> None:
-    """Raise InvalidOption unless the mask has the shape of the result, width x height; its size does not matter."""
+def check_shape(mask: Header, width: int, height: int, name: str = "mask") -> None:
+    """Raise InvalidOption unless the mask has the shape of the result, width x height; its size does not matter.
+
+    Args:
+        name: what the client calls it.
+    """
     found = fitted(mask.width, mask.height, max(width, height))
     if max(abs(found[0] - width), abs(found[1] - height)) > ROUNDING:
         raise InvalidOption(
-            f"The mask is {mask.width} x {mask.height} pixels, which is not the shape of the photo: {width} x {height}."
+            f"The {name} is {mask.width} x {mask.height} pixels, which is not the shape of the photo: {width} x"
+            f" {height}."
         )
 
 

@@ -9,13 +9,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from app.engine.device import device_of
+from app.engine.region import Manner, Region
 from app.engine.render import Large, Rendering
 from app.engine.stylizer import Stylizer
 from app.errors import ModelUnavailable
 from app.imaging.compose import Colour
 from app.imaging.encode import FORMATS, encode
+from app.imaging.polygon import Polygon
 from app.imaging.stroke import AUTO, Stroke
-from app.jobs.blend_params import unpacked
+from app.jobs.blend_params import packed, unpacked
 from app.jobs.context import HandedOver, JobContext
 from app.jobs.job import Result
 from app.model_store.loading import load_stylizer
@@ -23,10 +25,44 @@ from app.model_store.store import open_model_store
 from app.registry.error import InvalidModel
 from app.settings import Settings
 
-# Names for `JobContext.input`.
+# Names for `JobContext.input`; a mask of a region has its own.
 PHOTO, MASK = "photo", "mask"
 # Loaded at once: jobs come for several models, and memory is the web server's too.
 MODELS = 2
+
+
+class RegionParams(BaseModel):
+    """A region.
+
+    Attributes:
+        polygon: as in `Polygon`, None where there is a mask; so is `feather`.
+        mask: name of the input that it is.
+        blend, rows: as in `packed`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    polygon: list[tuple[float, float]] | None = None
+    feather: float = 0.0
+    mask: str | None = None
+    blend: dict[str, float]
+    rows: dict[str, str] = {}
+    strength: float
+    color: Colour
+
+    @classmethod
+    def of(cls, region: Region) -> RegionParams:
+        area, manner = region.area, region.manner
+        params = cls(**packed(manner.blend), strength=manner.strength, color=manner.color)
+        if isinstance(area, Polygon):
+            return params.model_copy(update={"polygon": list(area.points), "feather": area.feather})
+        return params.model_copy(update={"mask": area})
+
+    @property
+    def region(self) -> Region:
+        area = Polygon(tuple(self.polygon), self.feather) if self.polygon is not None else self.mask
+        assert area is not None, "a region has an area"
+        return Region(area, Manner(unpacked(self.blend, self.rows), self.strength, self.color))
 
 
 class StylizeParams(BaseModel):
@@ -53,6 +89,7 @@ class StylizeParams(BaseModel):
     format: str = "jpeg"
     quality: int = 90
     masked: bool = False
+    regions: tuple[RegionParams, ...] = ()
 
 
 class Stylizers:
@@ -85,6 +122,8 @@ class Stylize:
 
     def __call__(self, context: JobContext) -> Result:
         params = StylizeParams.model_validate(context.params)
+        regions = tuple(each.region for each in params.regions)
+        masks = {region.area for region in regions if isinstance(region.area, str)}
         settings = self._settings
         rendering = Rendering(
             self._stylizers.get(params.model),
@@ -96,6 +135,8 @@ class Stylize:
             strength=params.strength,
             boldness=params.boldness,
             mask=context.input(MASK) if params.masked else b"",
+            regions=regions,
+            region_masks={name: context.input(name) for name in masks},
         )
         stylized = rendering.of_photo(context.input(PHOTO), Large(params.format, partial(painted, context)))
         context.check()

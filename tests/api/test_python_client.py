@@ -1,9 +1,12 @@
 """The client of clients/python against the service."""
 
 import asyncio
+import json
 
+import numpy as np
 import pytest
 from pastiche_client import AsyncClient, Client, Conflict, InvalidRequest
+from picture_bytes import encoded
 
 
 @pytest.fixture
@@ -19,6 +22,19 @@ def test_a_photo_is_stylized(pastiche, client, photo):
     assert (image.data, image.media_type) == (expected.content, "image/png")
     assert image.model == "compact@1"
     assert "great_wave" in [style.id for style in pastiche.styles()]
+
+
+def test_regions_have_styles_of_their_own(pastiche, client, photo, tmp_path):
+    mask = np.zeros((32, 48, 3), np.uint8)
+    mask[:, :16] = 255
+    (tmp_path / "left.png").write_bytes(encoded(mask))
+    corner = {"polygon": [(0.5, 0), (1, 0), (1, 1)], "strength": 0.3}
+    regions = [{"mask": tmp_path / "left.png", "styles": "the_scream"}, corner]
+    image = pastiche.stylize(photo, "great_wave", regions=regions, format="png")
+    sent = json.dumps([{"mask": "m", "styles": "the_scream"}, corner])
+    files = [("image", photo), ("region_mask", ("m", encoded(mask)))]
+    expected = client.post("/v1/stylize", data={"styles": "great_wave", "regions": sent, "format": "png"}, files=files)
+    assert (expected.status_code, image.data) == (200, expected.content)
 
 
 def test_an_error_says_what_the_service_says(pastiche, photo):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -122,6 +123,46 @@ def test_a_mask_says_where(pastiche: Pastiche, photo: Path) -> None:
         assert said in " ".join(refused.stderr.split())
     Path("text.png").write_bytes(b"no picture")
     assert "The mask cannot be read" in pastiche(photo, *STYLE, "-o", "no.png", "--mask", "text.png").stderr
+    assert not Path("no.png").exists()
+
+
+def test_regions_have_styles_of_their_own(pastiche: Pastiche, photo: Path) -> None:
+    original = pixels(photo)
+    mask = np.zeros((*original.shape[:2], 3), np.uint8)
+    mask[:, : mask.shape[1] // 3] = 255
+    Path("parts").mkdir()
+    Image.fromarray(mask).save("parts/left.png")
+    right = {"polygon": [[2 / 3, 0], [1, 0], [1, 1], [2 / 3, 1]], "feather": 0, "strength": 0}
+    regions = [{"mask": "left.png", "styles": "the_scream"}, right]
+    Path("parts/regions.json").write_text(json.dumps(regions))
+    for name, styles in (("rest", STYLE), ("other", ("-s", "the_scream"))):
+        assert pastiche(photo, *styles, "-o", f"{name}.png").exit_code == 0
+    assert pastiche(photo, *STYLE, "-o", "out.png", "--regions", "parts/regions.json").exit_code == 0
+    result = pixels(Path("out.png"))
+    third = original.shape[1] // 3
+    middle = slice(third, 2 * third - 1)
+    # Two passes at once may round otherwise than each alone.
+    np.testing.assert_allclose(result[:, :third].astype(int), pixels(Path("other.png"))[:, :third], atol=1)
+    np.testing.assert_allclose(result[:, middle].astype(int), pixels(Path("rest.png"))[:, middle], atol=1)
+    np.testing.assert_array_equal(result[:, 2 * third + 1 :], original[:, 2 * third + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("regions", "said"),
+    [
+        (None, "No such file"),
+        ("[{}]", "`regions[0]` has a `polygon` or a `mask`"),
+        ('[{"mask": "nowhere.png"}]', "No such file"),
+        ('[{"mask": "regions.json"}]', "The regions.json cannot be read"),
+        ('[{"polygon": [[0, 0], [1, 0], [1, 1]], "styles": "greet_wave"}]', "There is no style 'greet_wave'"),
+    ],
+)
+def test_regions_that_are_wrong_are_explained(pastiche: Pastiche, photo: Path, regions: str | None, said: str) -> None:
+    if regions is not None:
+        Path("regions.json").write_text(regions)
+    refused = pastiche(photo, *STYLE, "-o", "no.png", "--regions", "regions.json")
+    assert refused.exit_code != 0
+    assert said in " ".join(refused.stderr.split())
     assert not Path("no.png").exists()
 
 

@@ -544,3 +544,14 @@ def test_the_first_model_is_warm_from_the_start_and_the_others_while_it_works(st
     assert stylizers["second"].megapixels_per_second is None
     engine.warm_others(lambda: False)
     assert stylizers["second"].megapixels_per_second == 1000.0
+
+
+def test_the_passes_over_a_picture_are_one_batch_in_their_styles(start):
+    stylizer = ScriptedStylizer()
+    engine = start({"model": stylizer})
+    styles = [{"plain": 1.0}, {"plain": 1.0}, {"plain": 1.0}]
+    tickets = engine.admit_passes(3, 0.1, math.inf)
+    futures = engine.submit_passes(tickets, stylizer, picture(5), styles)
+    assert [future.result(SECONDS)[0, 0, 0] for future in futures] == [send(engine, 5).result(SECONDS)[0, 0, 0]] * 3
+    assert [len(batch) for batch in stylizer.batches] == [3, 1]
+    assert engine.load.queued_megapixels == 0

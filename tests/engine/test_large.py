@@ -14,11 +14,13 @@ from PIL import Image
 from app.engine import tiled_painter
 from app.engine.device import Device, can_compile
 from app.engine.large import FINEST, MOST_ENLARGED, detailed, shares, steps
+from app.engine.region import Manner, Region
 from app.engine.render import Large, Rendering
 from app.engine.stylizer import Stylizer
 from app.errors import InvalidOption, PictureTooLarge
 from app.imaging.encode import MAX_MEGAPIXELS
 from app.imaging.picture import Picture
+from app.imaging.polygon import Polygon
 from app.imaging.resize import resize
 from app.registry.repository import Repository
 from app.settings import SHIPPED_MODELS, Settings
@@ -186,3 +188,30 @@ def test_what_the_progress_raises_ends_it(stylizer, photo):
 
     with pytest.raises(StopError):
         rendering(stylizer).of_photo(coded(photo), large(told=stop))
+
+
+def test_regions_lie_over_the_rest_in_their_own_style_and_colours(stylizer, photo):
+    """One that is painted, one that leaves the photo, and one by a mask, of a photo painted in tiles."""
+    left, right = (Polygon(((x, 0), (x + 0.25, 0), (x + 0.25, 1), (x, 1)), 0.0) for x in (0.0, 0.75))
+    below = np.zeros((240, 320), np.uint8)
+    below[200:] = 255
+    other = Manner({"udnie": 1.0}, 0.7, "keep")
+    regions = (Region(left, other), Region(right, Manner(STYLE, 0.0, "style")), Region("below", other))
+    told = []
+    plain = rendering(stylizer)
+    parted = replace(plain, regions=regions, region_masks={"below": coded(below)})
+    result = parted.of_photo(coded(photo), large(told=told.append)).rgb
+    painted = {
+        "rest": plain.of_photo(coded(photo), large()).rgb,
+        "other": rendering(stylizer, color="keep", strength=0.7, blend=other.blend).of_photo(coded(photo), large()).rgb,
+        "photo": rendering(stylizer, strength=0.0).of_photo(coded(photo), large()).rgb,
+    }
+    for name, rows, columns in (
+        # Masks are enlarged, too, and have edges of some pixels then.
+        ("rest", slice(0, 585), slice(255, 705)),
+        ("other", slice(0, 720), slice(0, 225)),
+        ("photo", slice(0, 585), slice(735, 960)),
+        ("other", slice(615, 720), slice(0, 960)),
+    ):
+        np.testing.assert_array_equal(result[rows, columns], painted[name][rows, columns])
+    assert told == sorted(told)

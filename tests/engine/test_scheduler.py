@@ -431,3 +431,25 @@ class Clients(RuleBasedStateMachine):
 
 TestClients = Clients.TestCase
 TestClients.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+def test_passes_are_admitted_together_or_not_at_all():
+    scheduler = make(10, speed=1)
+    scheduler.admit(0, 1, NEVER)
+    with pytest.raises(Overloaded) as caught:
+        scheduler.admit_passes(0, 5, 2, NEVER)
+    assert caught.value.retry_after_seconds == 1
+    with pytest.raises(Overloaded):
+        scheduler.admit_passes(0, 4, 2, 8.5)
+    assert scheduler.queued_megapixels == 1
+    tickets = scheduler.admit_passes(0, 4, 2, NEVER)
+    assert [ticket.megapixels for ticket in tickets] == [2, 2, 2, 2]
+    assert scheduler.queued_megapixels == 9
+    for ticket in tickets:
+        assert scheduler.submit(ticket, "key", ticket)
+    scheduler.cancel(tickets[1])
+    assert scheduler.queued_megapixels == 7
+
+
+def test_an_empty_queue_takes_any_number_of_passes():
+    assert len(make(10).admit_passes(0, 9, 5, NEVER)) == 9

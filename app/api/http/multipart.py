@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from python_multipart.exceptions import FormParserError
@@ -23,22 +24,39 @@ def is_form(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() == FORM
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What a form had.
+
+    Attributes:
+        pictures: by the name of their part, in order.
+        filenames: of the pictures, empty where there is none.
+        fields: name and value of the other parts, in order.
+    """
+
+    pictures: dict[str, list[bytes]]
+    filenames: dict[str, list[str]]
+    fields: list[tuple[str, str]]
+
+
 class Form:
     """Collects the parts that the parser announces.
 
     Args:
         pictures: name of each part that is a picture -> how many of them there may be.
+        texts: name of each field that may be longer than the others -> how many bytes it may have.
 
     Attributes:
-        pictures: by the name of their part, in order.
-        fields: name and value of the other parts, in order.
+        pictures, filenames, fields: as in `Parts`.
         ended: whether the closing boundary came.
     """
 
-    def __init__(self, pictures: Mapping[str, int]) -> None:
+    def __init__(self, pictures: Mapping[str, int], texts: Mapping[str, int] = NONE) -> None:
         self.fields: list[tuple[str, str]] = []
+        self.filenames: dict[str, list[str]] = {name: [] for name in pictures}
         self.ended = False
         self._most = pictures
+        self._texts = texts
         self._chunks: dict[str, list[list[bytes]]] = {name: [] for name in pictures}
         self._header = b""
         self._value = b""
@@ -66,7 +84,7 @@ class Form:
         self._header = self._value = b""
 
     def on_headers_finished(self) -> None:
-        self._name = name_of_part(self._disposition)
+        self._name, filename = names_of_part(self._disposition)
         if self._name not in self._most:
             if len(self.fields) == FIELDS:
                 raise MalformedBody(f"The form has more than {FIELDS} fields.")
@@ -75,14 +93,15 @@ class Form:
         if len(self._chunks[self._name]) == most:
             raise MalformedBody(f"The form has more than {'one' if most == 1 else most} `{self._name}`.")
         self._chunks[self._name].append([])
+        self.filenames[self._name].append(filename)
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._name in self._most:
             self._chunks[self._name][-1].append(data[start:end])
             return
         self._text += data[start:end]
-        if len(self._text) > FIELD_BYTES:
-            raise MalformedBody(f"The field {self._name[:40]!a} has more than {FIELD_BYTES} bytes.")
+        if len(self._text) > (most := self._texts.get(self._name, FIELD_BYTES)):
+            raise MalformedBody(f"The field {self._name[:40]!a} has more than {most} bytes.")
 
     def on_part_end(self) -> None:
         if self._name not in self._most:
@@ -95,11 +114,13 @@ class Form:
         self.ended = True
 
 
-def name_of_part(disposition: bytes) -> str:
+def names_of_part(disposition: bytes) -> tuple[str, str]:
+    """Of the part, and of the file in it. Raises MalformedBody."""
     kind, parameters = parse_options_header(disposition)
     if kind != b"form-data" or b"name" not in parameters:
         raise MalformedBody('A part of the form lacks `Content-Disposition: form-data; name="…"`.')
-    return parameters[b"name"].decode("utf-8", "replace")
+    name, filename = (parameters.get(key, b"").decode("utf-8", "replace") for key in (b"name", b"filename"))
+    return name, filename
 
 
 async def parse_form(
@@ -107,15 +128,30 @@ async def parse_form(
 ) -> tuple[dict[str, list[bytes]], list[tuple[str, str]]]:
     """The pictures by the name of their part, and the other fields.
 
+    Arguments and errors are those of `read_form`.
+    """
+    parts = await read_form(content_type, chunks, pictures, optional)
+    return parts.pictures, parts.fields
+
+
+async def read_form(
+    content_type: str,
+    chunks: AsyncIterator[bytes],
+    pictures: Mapping[str, int],
+    optional: Mapping[str, int] = NONE,
+    texts: Mapping[str, int] = NONE,
+) -> Parts:
+    """
     Args:
         pictures: name of each part that is a picture -> how many of them there may be; one at least.
         optional: of further ones, which need not be there.
+        texts: as in `Form`.
 
     Raises:
         MalformedBody: not multipart, cut off, without a picture or with too many, or with endless fields.
         Whatever reading `chunks` raises.
     """
-    form = Form({**pictures, **optional})
+    form = Form({**pictures, **optional}, texts)
     boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
     if not boundary:
         raise MalformedBody("The Content-Type has no `boundary`.")
@@ -142,8 +178,7 @@ async def parse_form(
         raise MalformedBody("The form cannot be parsed: the boundary that its Content-Type names is not in it.")
     if not form.ended:
         raise MalformedBody("The form ends before its closing boundary.")
-    found = form.pictures
-    for name, parts in found.items():
-        if not parts and name in pictures:
+    for name, filenames in form.filenames.items():
+        if not filenames and name in pictures:
             raise MalformedBody(f"The form has no `{name}`.")
-    return found, form.fields
+    return Parts(form.pictures, form.filenames, form.fields)

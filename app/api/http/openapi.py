@@ -11,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from app.api.schemas import OptionFields, PaintingFields, Problem
-from app.api.stylize.upload import IMAGE_FIELD, MASK_FIELD, MAX_STYLES, STYLE_FIELD
+from app.api.stylize.masks import MASK_FIELD, REGION_MASK_FIELD
+from app.api.stylize.upload import IMAGE_FIELD, MAX_STYLES, STYLE_FIELD
+from app.engine.region import MAX_REGIONS
 from app.errors import (
     AnimatedPicture,
     BodyTooLarge,
@@ -147,6 +149,12 @@ def stylize_body() -> Document:
                 **PICTURE,
                 "description": "Where the photo is stylized: white is all of `strength`, black none of it. An image of "
                 "the photo's shape, of any size.",
+            },
+            REGION_MASK_FIELD: {
+                "type": "array",
+                "items": PICTURE,
+                "maxItems": MAX_REGIONS,
+                "description": "Masks of `regions`, which name them by their file names: white is within the region.",
             },
             **option_schemas(OptionFields),
         },

@@ -46,7 +46,7 @@ from app.imaging.stroke import largest_edge
 from app.jobs.blend_params import packed
 from app.jobs.gatys import CONTENT, STYLE, check_descriptor
 from app.jobs.job import NewJob, new_job_id
-from app.jobs.stylize import MASK, PHOTO, StylizeParams
+from app.jobs.stylize import MASK, PHOTO, RegionParams, StylizeParams
 from app.serving.catalogue import quoted
 from app.settings import Settings
 
@@ -120,11 +120,11 @@ async def stylize_later(request: Request) -> Response:
         photo, options = await receive_photo(request, service, accept, later=True)
     try:
         async with finished_by(deadline):
-            named = {PHOTO: photo.data} | ({MASK: photo.mask} if photo.mask else {})
+            named = {PHOTO: photo.data, **photo.masks}
             headers = await read_headers(service, named, deadline)
             size, edge = size_of_result(headers[PHOTO], options, service.settings)
-            if photo.mask:
-                check_shape(headers[MASK], *size)
+            for name in photo.masks:
+                check_shape(headers[name], *size, name)
             await check_pictures(service, named, headers, dict.fromkeys(named, edge), deadline)
         params = StylizeParams(
             model=options.model,
@@ -136,7 +136,8 @@ async def stylize_later(request: Request) -> Response:
             size=options.size,
             format=options.format,
             quality=options.quality,
-            masked=bool(photo.mask),
+            masked=MASK in photo.masks,
+            regions=tuple(map(RegionParams.of, options.regions)),
         )
         given = params.model_dump(mode="json")
         asked = without_rows(given) | {"model": options.asked_model}
@@ -161,7 +162,8 @@ def size_of_result(header: Header, options: Options, settings: Settings) -> tupl
 
 def without_rows(params: Mapping[str, Any]) -> dict[str, Any]:
     """What was asked for: a handle's row may be a better one when the same request comes again."""
-    return {name: value for name, value in params.items() if name != "rows"}
+    asked = {name: value for name, value in params.items() if name != "rows"}
+    return asked | {"regions": [without_rows(region) for region in asked["regions"]]} if "regions" in asked else asked
 
 
 def prefers_later(request: Request) -> bool:

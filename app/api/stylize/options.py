@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from app.api.http.negotiation import negotiate
 from app.api.schemas import OptionFields, PaintingFields
 from app.engine.blend import normalised, parse_weight, parse_weights
+from app.engine.region import Manner, Region, RegionFields, read_regions
 from app.engine.row import Row
 from app.engine.stylizer import Blend, Stylizer
 from app.errors import InvalidOption
@@ -40,6 +41,7 @@ class Options:
         format: a name in imaging's FORMATS.
         quality: 1 to 100.
         boldness: from 0 to 1, as `Repainting` has it.
+        regions: parts that are painted in another way.
         asked_model: the option as it was sent.
         stylizer: the model's when the request came; a later swap does not affect the request.
     """
@@ -54,7 +56,21 @@ class Options:
     quality: int
     stylizer: Stylizer = field(compare=False, repr=False)
     boldness: float = 0.0
+    regions: tuple[Region, ...] = ()
     asked_model: str | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def rest(self) -> Manner:
+        """How the photo is painted where no region is."""
+        return Manner(self.blend, self.strength, self.color)
+
+
+@dataclass(frozen=True)
+class GivenRegions:
+    """What was sent of regions, and the names of the masks by those of their files."""
+
+    fields: Sequence[RegionFields] = ()
+    masks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,6 +82,7 @@ class GivenRows:
 
 
 NO_ROWS = GivenRows()
+NO_REGIONS = GivenRegions()
 # As pydantic would report it.
 MISSING_STYLES: Mapping[str, Any] = MappingProxyType({"type": "missing", "loc": ("styles",)})
 
@@ -104,7 +121,13 @@ def read_fields(
     return fields
 
 
-def read_options(fields: OptionFields, accept: str, catalogue: Catalogue, rows: GivenRows = NO_ROWS) -> Options:
+def read_options(
+    fields: OptionFields,
+    accept: str,
+    catalogue: Catalogue,
+    rows: GivenRows = NO_ROWS,
+    regions: GivenRegions = NO_REGIONS,
+) -> Options:
     """The options of one request.
 
     Args:
@@ -116,9 +139,15 @@ def read_options(fields: OptionFields, accept: str, catalogue: Catalogue, rows: 
         NotAcceptable: no `format`, and `accept` allows none that can be written.
     """
     manifest = catalogue.model(fields.model)
+    blend = MappingProxyType(whole_blend(fields, manifest, rows))
+    rest = Manner(blend, fields.strength, fields.color)
+
+    def blend_of(styles: str) -> Blend:
+        return MappingProxyType(normalised(blend_weights(styles, manifest, rows.kept)))
+
     return Options(
         model=manifest.label,
-        blend=MappingProxyType(whole_blend(fields, manifest, rows)),
+        blend=blend,
         strength=fields.strength,
         boldness=fields.boldness,
         color=fields.color,
@@ -126,6 +155,7 @@ def read_options(fields: OptionFields, accept: str, catalogue: Catalogue, rows: 
         size=fields.size,
         format=fields.format or negotiate(accept, FORMATS),
         quality=fields.quality,
+        regions=read_regions(regions.fields, rest, blend_of, regions.masks),
         asked_model=fields.model,
         stylizer=catalogue.stylizer(manifest),
     )

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from app.api.service import Service
 from app.api.stages import Stages
+from app.api.stylize.masks import MASK_FIELD
 from app.api.stylize.options import Options
 from app.api.stylize.result_cache import StylizedImage
-from app.api.stylize.upload import MASK_FIELD, Photo, naming
+from app.api.stylize.upload import Photo, naming
+from app.engine.region import Area, Paintings, Region, blends_of
 from app.engine.repainting import Repainting
-from app.imaging.compose import compose, shows_photo
+from app.imaging.compose import shows_photo
 from app.imaging.content import decode_at, working_size
-from app.imaging.cost import Cost, colour_cost, encoding_cost, resizing_cost
+from app.imaging.cost import Cost, colour_cost, encoding_cost, polygon_cost, resizing_cost
 from app.imaging.decode import Header
 from app.imaging.encode import encode
 from app.imaging.mask import check_shape, read_mask
 from app.imaging.picture import Picture, Pixels
+from app.imaging.polygon import Polygon
 from app.imaging.stroke import at_size, largest_edge, painted_size, repainted_size
 
 # Shares of a request's time. What the network begins within the first one of the end would be encoded for nobody; what
 # is predicted to end within the other might come too late, so it is refused at once.
 FINISHING = 0.03
 SPARE = 0.1
+
+NO_HEADERS: Mapping[str, Header] = MappingProxyType({})
 
 
 async def paint(service: Service, photo: Photo, options: Options, deadline: float, stages: Stages) -> StylizedImage:
@@ -38,12 +45,12 @@ async def paint(service: Service, photo: Photo, options: Options, deadline: floa
     """
     most = service.settings.picture_megapixels
     header = await service.codecs.probe(photo.data, most, deadline, stages)
-    mask = None
-    if photo.mask:
-        with naming(MASK_FIELD):
-            mask = await service.codecs.probe(photo.mask, most, deadline, stages)
+    masks = {}
+    for name, data in photo.masks.items():
+        with naming(name):
+            masks[name] = await service.codecs.probe(data, most, deadline, stages)
     seconds = service.settings.deadline_seconds
-    return await paint_probed(service, photo, header, options, deadline, stages, seconds, mask=mask)
+    return await paint_probed(service, photo, header, options, deadline, stages, seconds, masks=masks)
 
 
 async def paint_probed(
@@ -56,49 +63,57 @@ async def paint_probed(
     seconds: float,
     *,
     live: bool = False,
-    mask: Header | None = None,
+    masks: Mapping[str, Header] = NO_HEADERS,
 ) -> StylizedImage:
     """As `paint`, for a photo whose header is known.
 
     Args:
         seconds: that there were until the deadline in all.
         live: whether it is a frame of a live session.
-        mask: header of the photo's mask, if it has one.
+        masks: headers of the photo's masks by their names.
     """
     settings = service.settings
     size = working_size(header.width, header.height, options.size, largest_edge(options.stroke, *settings.edges))
     network_size = painted_size(*size, options.stroke, settings.network_edge_pixels)
-    if options.strength == 0:
+    blends = blends_of(options.rest, options.regions)
+    if not blends:
         network_size = size
     enlarged = None if live else repainted_size(*size, options.stroke, settings.network_edge_pixels)
     repainting = Repainting(options.boldness, enlarged)
-    reading, finishing = costs(header, size, network_size, options, mask)
-    for decoding in decodings(header, size, network_size, options, mask):
+    reading, finishing = costs(header, size, network_size, options, masks)
+    for decoding in decodings(header, size, network_size, options, masks):
         decoding.check(settings.decode_bytes)
-    if mask is not None:
-        check_shape(mask, *size)
-    if options.strength == 0:
+    for name, mask in masks.items():
+        check_shape(mask, *size, name)
+    if not blends:
         with service.codecs.admit([reading + finishing], deadline) as work:
             return await work.run(stages, unpainted, service, photo.data, size, options, stages)
     # Both before a pixel is decoded: what is refused should cost nothing.
     with service.codecs.admit([reading, finishing], deadline) as work:
-        ticket = service.engine.admit(
-            repainting.megapixels(*network_size), deadline - FINISHING * seconds, SPARE * seconds, live=live
-        )
+        ends, spare = deadline - FINISHING * seconds, SPARE * seconds
+        megapixels = repainting.megapixels(*network_size)
+        tickets = service.engine.admit_passes(len(blends), megapixels, ends, spare, live=live)
         try:
             seen = await work.run(stages, read, service, photo.data, network_size, stages)
             # At the result's size it is decoded after the network: many that wait for that would fill the memory.
-            shown = shows_photo(options.color, options.strength, masked=mask is not None)
-            if network_size == size or not (shown or seen.alpha is not None):
+            if network_size == size or not (whole_photo(options, masks) or seen.alpha is not None):
                 photo.data = b""
-            if not (photo.data or photo.mask):
+            if not (photo.data or photo.masks):
                 photo.drop()
             with stages.measure("engine"):
-                future = service.engine.submit(ticket, options.stylizer, seen.rgb, options.blend, repainting)
-                painted = await asyncio.wrap_future(future)
+                futures = service.engine.submit_passes(tickets, options.stylizer, seen.rgb, blends, repainting)
+                painted = await asyncio.gather(*map(asyncio.wrap_future, futures))
         finally:
-            service.engine.cancel(ticket)
-        return await work.run(stages, finish, service, photo, seen, painted, size, options, stages)
+            for ticket in tickets:
+                service.engine.cancel(ticket)
+        paintings = Paintings(blends, painted)
+        return await work.run(stages, finish, service, photo, seen, paintings, size, options, stages)
+
+
+def whole_photo(options: Options, masks: Mapping[str, Header]) -> bool:
+    """Whether something of the photo is shown at the result's size."""
+    masked = MASK_FIELD in masks or bool(options.regions)
+    return shows_photo(options.color, options.strength, masked=masked)
 
 
 def costs(
@@ -106,16 +121,22 @@ def costs(
     size: tuple[int, int],
     network_size: tuple[int, int],
     options: Options,
-    mask: Header | None = None,
+    masks: Mapping[str, Header] = NO_HEADERS,
 ) -> tuple[Cost, Cost]:
     """The costs before and after the network, at these widths and heights."""
     pixels = size[0] * size[1]
-    reading, *again = decodings(header, size, network_size, options, mask)
-    finishing = sum(again, Cost(0, 0))
-    if network_size != size:
-        finishing += resizing_cost(max(pixels, network_size[0] * network_size[1]))
-    colours = colour_cost(pixels, options.color, options.strength, masked=mask is not None)
-    return reading, finishing + colours + encoding_cost(options.format, pixels, options.quality)
+    reading, *again = decodings(header, size, network_size, options, masks)
+    resizing = resizing_cost(max(pixels, network_size[0] * network_size[1]) if network_size != size else 0)
+    colours = colour_cost(pixels, options.color, options.strength, masked=MASK_FIELD in masks)
+    regions = [resizing + region_cost(pixels, region) for region in options.regions]
+    encoding = encoding_cost(options.format, pixels, options.quality)
+    return reading, sum([*again, resizing, colours, *regions], encoding)
+
+
+def region_cost(pixels: int, region: Region) -> Cost:
+    """Of its colours, and of laying it over a result of so many pixels, beside the decoding of its mask."""
+    drawing = polygon_cost(pixels) if isinstance(region.area, Polygon) else Cost(0, 0)
+    return drawing + colour_cost(pixels, region.manner.color, region.manner.strength, masked=True)
 
 
 def decodings(
@@ -123,18 +144,16 @@ def decodings(
     size: tuple[int, int],
     network_size: tuple[int, int],
     options: Options,
-    mask: Header | None = None,
+    masks: Mapping[str, Header] = NO_HEADERS,
 ) -> list[Cost]:
     """The costs of decoding the photo for the network and, where that differs and is wanted, at the result's size; and
-    of decoding the mask.
+    of decoding the masks.
     """
     decoded = [(header, network_size)]
-    shown = shows_photo(options.color, options.strength, masked=mask is not None)
     # Of a JPEG it is known that it has no alpha.
-    if network_size != size and (header.format != "jpeg" or shown):
+    if network_size != size and (header.format != "jpeg" or whole_photo(options, masks)):
         decoded.append((header, size))
-    if mask is not None:
-        decoded.append((mask, size))
+    decoded += [(mask, size) for mask in masks.values()]
     return [decoding_cost(picture, each) for picture, each in decoded]
 
 
@@ -160,7 +179,7 @@ def finish(
     service: Service,
     photo: Photo,
     seen: Picture,
-    painted: Pixels,
+    paintings: Paintings,
     size: tuple[int, int],
     options: Options,
     stages: Stages,
@@ -168,23 +187,27 @@ def finish(
     """Size, colours, strength, and the encoder. Runs in a codec thread.
 
     Args:
-        photo: its bytes, where more of it is wanted than was `seen`, and its mask; each empty else.
+        photo: its bytes, where more of it is wanted than was `seen`, else empty; and its masks.
     """
     content = read(service, photo.data, size, stages) if photo.data else seen
-    mask = masked(service, photo.mask, size, stages) if photo.mask else None
+
+    def shares(area: Area) -> Pixels:
+        return area.shares(*size) if isinstance(area, Polygon) else masked(service, photo, area, size)
+
     with stages.measure("colour"):
         if (content.width, content.height) == size:
-            stylized = compose(content, painted, options.color, options.strength, mask)
+            mask = shares(MASK_FIELD) if MASK_FIELD in photo.masks else None
+            stylized = paintings.composed(content, options.rest, options.regions, shares, mask)
         else:
-            stylized = Picture(at_size(painted, *size))
+            stylized = Picture(at_size(paintings.in_blend(options.blend), *size))
     return encoded(stylized, options, stages)
 
 
-def masked(service: Service, data: bytes, size: tuple[int, int], stages: Stages) -> Pixels:
-    """The mask's shares at width x height. Raises PictureError."""
+def masked(service: Service, photo: Photo, name: str, size: tuple[int, int]) -> Pixels:
+    """The shares of the mask with that name at width x height. Raises PictureError."""
     settings = service.settings
-    with stages.measure("decode"), naming(MASK_FIELD):
-        return read_mask(data, *size, settings.picture_megapixels, settings.decode_bytes)
+    with naming(name):
+        return read_mask(photo.masks[name], *size, settings.picture_megapixels, settings.decode_bytes)
 
 
 def encoded(picture: Picture, options: Options, stages: Stages) -> StylizedImage:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from app import __version__
+from app.api.stylize.masks import MASK_FIELD, NO_NAMES
 from app.api.stylize.options import Options
+from app.engine.region import Region
+from app.imaging.polygon import Polygon
 from app.imaging.stroke import REPAINTED
 
 # Their rounding is in the bytes, besides the device's: another version may compute or encode a last bit differently.
@@ -41,7 +44,12 @@ async def digest(picture: bytes) -> str:
     return hashlib.sha256(picture).hexdigest()
 
 
-def result_key(photo_digest: str, options: Options, edges: tuple[int, int], mask_digest: str = "") -> str:
+async def digests(pictures: Mapping[str, bytes]) -> dict[str, str]:
+    """Of each picture by its name."""
+    return {name: await digest(data) for name, data in pictures.items()}
+
+
+def result_key(photo_digest: str, options: Options, edges: tuple[int, int], masks: Mapping[str, str] = NO_NAMES) -> str:
     """32 hex digits of a SHA-256 over the photo, the weights that are used, and every option that changes the result.
 
     The weights are the generator and the rows of the requested styles, so a version that only adds a style leaves the
@@ -52,10 +60,11 @@ def result_key(photo_digest: str, options: Options, edges: tuple[int, int], mask
 
     Args:
         edges: the limits of the result and of what the network sees, which a large photo reaches.
+        masks: digests by the masks' names.
     """
     made_of = {
         "photo": photo_digest,
-        "mask": mask_digest,
+        "mask": masks.get(MASK_FIELD),
         "device": repr(options.stylizer.device),
         "painted_with": options.stylizer.fingerprint(options.blend),
         "strength": options.strength,
@@ -64,9 +73,16 @@ def result_key(photo_digest: str, options: Options, edges: tuple[int, int], mask
         "stroke": [options.stroke, REPAINTED],
         "size": [options.size, *edges],
         "format": [options.format, None if options.format == "png" else options.quality],
+        "regions": [made_of_region(region, options, masks) for region in options.regions],
         "makers": MAKERS,
     }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def made_of_region(region: Region, options: Options, masks: Mapping[str, str]) -> list[object]:
+    area, manner = region.area, region.manner
+    where = [area.points, area.feather] if isinstance(area, Polygon) else masks[area]
+    return [where, options.stylizer.fingerprint(manner.blend), manner.strength, manner.color]
 
 
 def etag_of(key: str, options: Options) -> str:

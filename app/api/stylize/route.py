@@ -24,7 +24,7 @@ from app.api.stages import Stages
 from app.api.stylize.options import Options
 from app.api.stylize.pipeline import paint
 from app.api.stylize.result_cache import Source, StylizedImage
-from app.api.stylize.result_key import digest, etag_of, result_key
+from app.api.stylize.result_key import digest, digests, etag_of, result_key
 from app.api.stylize.upload import Photo, receive_photo
 from app.errors import (
     EngineFailed,
@@ -95,8 +95,8 @@ async def stylize(request: Request) -> Response:
             accept = ", ".join(request.headers.getlist("accept"))
             photo, options = await receive_photo(request, service, accept)
         try:
-            mask = await digest(photo.mask) if photo.mask else ""
-            key = result_key(await digest(photo.data), options, service.settings.edges, mask)
+            masks = await digests(photo.masks)
+            key = result_key(await digest(photo.data), options, service.settings.edges, masks)
             headers = headers_of(key, options)
             if known(request, f'"{key}"'):
                 service.metrics.count_result("unchanged")

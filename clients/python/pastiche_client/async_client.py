@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import sleep
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -67,9 +67,16 @@ class AsyncClient:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def stylize(self, photo: Picture, styles: str, **options: Any) -> Image:
-        """The photo in a style, or in a blend such as `starry_night:0.7,great_wave:0.3`."""
-        return image_of(await self._send(stylize_call(photo, styles, options)))
+    async def stylize(
+        self, photo: Picture, styles: str, *, regions: Sequence[Mapping[str, Any]] | None = None, **options: Any
+    ) -> Image:
+        """The photo in a style, or in a blend such as `starry_night:0.7,great_wave:0.3`.
+
+        Args:
+            regions: parts that are painted in another way: objects as the service takes them, but with the picture
+                itself as `mask`.
+        """
+        return image_of(await self._send(stylize_call(photo, styles, regions, options)))
 
     async def styles(self, **options: Any) -> list[Style]:
         """The styles of the default model; `model`, `all` and `search` choose others."""

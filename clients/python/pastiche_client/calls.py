@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,10 +36,26 @@ def headers_of(api_key: str | None) -> dict[str, str]:
     return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
 
 
-def stylize_call(photo: Picture, styles: str, options: Mapping[str, Any]) -> Call:
+def stylize_call(
+    photo: Picture, styles: str, regions: Sequence[Mapping[str, Any]] | None, options: Mapping[str, Any]
+) -> Call:
+    if regions is not None:
+        return stylize_regions_call(photo, styles, regions, options)
     headers = {"Content-Type": "application/octet-stream"}
     params = {"styles": styles} | text_of(options)
     return Call("POST", "/v1/stylize", arguments={"params": params, "content": read(photo), "headers": headers})
+
+
+def stylize_regions_call(
+    photo: Picture, styles: str, regions: Sequence[Mapping[str, Any]], options: Mapping[str, Any]
+) -> Call:
+    """A form, since masks are files of it: each is called by its region's number."""
+    masks = {place: read(region["mask"]) for place, region in enumerate(regions) if region.get("mask") is not None}
+    named = [{**region, "mask": str(place)} if place in masks else region for place, region in enumerate(regions)]
+    files = [("image", ("image", read(photo)))]
+    files += [("region_mask", (str(place), mask)) for place, mask in masks.items()]
+    data = {"styles": styles, "regions": json.dumps(named)} | text_of(options)
+    return Call("POST", "/v1/stylize", arguments={"files": files, "data": data})
 
 
 def styles_call(options: Mapping[str, Any]) -> Call:

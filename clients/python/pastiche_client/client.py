@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from time import sleep
 from typing import Any
 
@@ -67,9 +67,16 @@ class Client:
     def close(self) -> None:
         self._http.close()
 
-    def stylize(self, photo: Picture, styles: str, **options: Any) -> Image:
-        """The photo in a style, or in a blend such as `starry_night:0.7,great_wave:0.3`."""
-        return image_of(self._send(stylize_call(photo, styles, options)))
+    def stylize(
+        self, photo: Picture, styles: str, *, regions: Sequence[Mapping[str, Any]] | None = None, **options: Any
+    ) -> Image:
+        """The photo in a style, or in a blend such as `starry_night:0.7,great_wave:0.3`.
+
+        Args:
+            regions: parts that are painted in another way: objects as the service takes them, but with the picture
+                itself as `mask`.
+        """
+        return image_of(self._send(stylize_call(photo, styles, regions, options)))
 
     def styles(self, **options: Any) -> list[Style]:
         """The styles of the default model; `model`, `all` and `search` choose others."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.api.http.multipart import FIELD_BYTES, FIELDS, parse_form
+from app.api.http.multipart import FIELD_BYTES, FIELDS, parse_form, read_form
 from app.errors import MalformedBody
 
 TYPE = "multipart/form-data; boundary=cut"
@@ -114,3 +114,18 @@ def test_what_stands_before_the_first_boundary_means_nothing(preamble, step):
 def test_a_form_without_its_boundary_is_malformed():
     with pytest.raises(MalformedBody, match="boundary that its Content-Type names"):
         parse(b"no boundary " * 1000)
+
+
+def test_files_have_names_and_a_field_may_be_allowed_to_be_long():
+    async def chunks(text):
+        yield IMAGE + part("mask", b"m", '; filename="sky \xc3\xa9.png"'.encode("latin-1").decode("utf-8"))
+        yield part("mask", b"n") + part("regions", text) + END
+
+    def read(text):
+        return asyncio.run(read_form(TYPE, chunks(text), {"image": 1}, {"mask": 2}, {"regions": 5000}))
+
+    parts = read(b"r" * 5000)
+    assert parts.filenames == {"image": ["a.png"], "mask": ["sky \u00e9.png", ""]}
+    assert parts.fields == [("regions", "r" * 5000)]
+    with pytest.raises(MalformedBody, match="more than 5000 bytes"):
+        read(b"r" * 5001)

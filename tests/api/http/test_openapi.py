@@ -122,13 +122,15 @@ def test_errors_are_problems_with_an_example_of_each_kind(document):
 def test_stylize_has_the_options_alike_in_the_query_and_in_the_form(document):
     operation = document["paths"]["/v1/stylize"]["post"]
     parameters = {found["name"]: found for found in operation["parameters"] if found["in"] == "query"}
-    names = ["styles", "weights", "strength", "boldness", "color", "stroke", "size", "model", "format", "quality"]
-    assert list(parameters) == names
+    names = ["styles", "weights", "strength", "boldness", "color", "stroke", "size", "model"]
+    assert list(parameters) == [*names, "regions", "format", "quality"]
     assert parameters["strength"]["schema"] == {"type": "number", "minimum": 0, "maximum": 1, "default": 1.0}
     assert parameters["format"]["schema"]["enum"] == ["jpeg", "png", "webp", "avif"]
     form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert form["required"] == ["image"]
-    assert set(form["properties"]) == {"image", "style", "mask", *parameters}
+    assert set(form["properties"]) == {"image", "style", "mask", "region_mask", *parameters}
+    region = form["properties"]["regions"]["contentSchema"]["items"]["properties"]
+    assert set(region) == {"polygon", "feather", "mask", "styles", "strength", "color"}
 
 
 def test_stylize_takes_and_gives_pictures(document):

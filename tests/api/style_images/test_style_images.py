@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 
+import numpy as np
 import pytest
 from job_requests import problem
 from picture_bytes import encoded, pixels, waves
@@ -12,6 +14,9 @@ from pydantic import SecretStr
 from random_encoder import publish_random_encoder
 from sqlalchemy import update
 
+from app.engine.row import Row
+from app.imaging.polygon import Polygon
+from app.jobs.stylize import StylizeParams
 from app.sql.database import Database
 from app.sql.migration import migrate
 from app.sql.schema import style_images
@@ -278,3 +283,25 @@ def test_it_is_the_same_on_postgresql(connect, encoded_models, tmp_path, image, 
     assert pixels(client.get(made["image"]["thumbnail"]).content).shape == (80, 77, 3)
     assert [style["id"] for style in client.get(f"{ROUTE}?own=true").json()["styles"]] == [made["id"]]
     assert client.delete(f"{ROUTE}/{made['id']}").status_code == 204
+
+
+def test_a_region_may_have_the_style_of_an_image_and_so_may_a_job(studio, photo, image):
+    handle = send(studio, image(40))["id"]
+    right = {"polygon": [[0.5, 0], [1, 0], [1, 1], [0.5, 1]], "feather": 0, "styles": f"{handle}:2,starry_night"}
+    regions = json.dumps([right])
+    result = painted(studio, photo, "starry_night", regions=regions)
+    np.testing.assert_array_equal(result[:, 26:], painted(studio, photo, right["styles"])[:, 26:])
+    np.testing.assert_array_equal(result[:, :23], painted(studio, photo, "starry_night")[:, :23])
+    missing = json.dumps([right | {"styles": "style:" + 32 * "0"}])
+    problem(stylize(studio, photo, "starry_night", regions=missing), 422, "unknown-style-image")
+
+    once = {"Prefer": "respond-async", "Idempotency-Key": "a region with the style of an image"}
+    first, again = (stylize(studio, photo, "starry_night", once, regions=regions) for _ in range(2))
+    assert (first.status_code, again.status_code, again.json()["id"]) == (202, 202, first.json()["id"])
+    job = studio.service.jobs.ledger.get(first.json()["id"])
+    [region] = StylizeParams.model_validate(job.params).regions
+    area, manner = region.region.area, region.region.manner
+    assert area == Polygon(((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0)), 0.0)
+    row = next(style for style in manner.blend if isinstance(style, Row))
+    assert manner.blend == {row: pytest.approx(2 / 3), "starry_night": pytest.approx(1 / 3)}
+    assert row.name == handle

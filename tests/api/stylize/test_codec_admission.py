@@ -20,10 +20,12 @@ from app.api.codecs.queue import Line
 from app.api.stylize import pipeline
 from app.api.stylize.options import Options
 from app.api.stylize.pipeline import costs
+from app.engine.region import Region
 from app.imaging import cost
 from app.imaging.cost import Cost
 from app.imaging.decode import Header, probe
 from app.imaging.encode import encode
+from app.imaging.polygon import Polygon
 
 ROUTE = "/v1/stylize"
 # The work of codecs alone, and the most of it that one request may ask for.
@@ -178,8 +180,12 @@ def test_everything_that_is_asked_for_is_in_the_cost():
     matched = costs(header, size, size, options(color="match"))[1]
     assert matched.seconds - finishing.seconds == pytest.approx(0.02)
     mask = Header("png", 2000, 1000)
-    masked = costs(header, size, size, options(), mask)[1]
+    masked = costs(header, size, size, options(), {"mask": mask})[1]
     assert masked.seconds - finishing.seconds == pytest.approx(0.5 * 0.05 + mask.cost(1000).seconds)
+    regions = tuple(Region(area, options().rest) for area in (Polygon(((0, 0), (1, 0), (1, 1)), 0.0), "region_mask-0"))
+    in_parts = costs(header, size, size, options(regions=regions), {"region_mask-0": mask})[1]
+    drawn = 0.015 + 0.5 * 0.02
+    assert in_parts.seconds - finishing.seconds == pytest.approx(2 * 0.5 * 0.05 + drawn + mask.cost(1000).seconds)
     # Enlarged in reading alone; painted at twice the size, made larger before and smaller after.
     assert costs(header, (2000, 1000), (2000, 1000), options())[0].seconds == pytest.approx(0.001 + 2 * 0.009)
     reading, larger = costs(header, size, (2000, 1000), options())

@@ -269,9 +269,9 @@ def test_the_network_never_paints_past_the_limit_and_what_it_paints_is_admitted(
 ):
     assert settings.edge_pixels == 256
     shapes, admitted = [], []
-    original, admit = Stylizer.paint, Scheduler.admit
+    original, admit = Stylizer.paint, Scheduler.admit_passes
     monkeypatch.setattr(Stylizer, "paint", lambda *a: shapes.extend(p.shape[:2] for p in a[1]) or original(*a))
-    monkeypatch.setattr(Scheduler, "admit", lambda *a, **k: admitted.append(a[2]) or admit(*a, **k))
+    monkeypatch.setattr(Scheduler, "admit_passes", lambda *a, **k: admitted.append(a[3]) or admit(*a, **k))
     painting = paint(client, encoded(astronaut[: sent[0], : sent[1]]), PNG | {"stroke": stroke})
     assert pixels(painting.content).shape[:2] == answered
     assert shapes == [seen]
