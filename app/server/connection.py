@@ -51,6 +51,7 @@ class BoundedConnection(h11.Connection):
                 return event
             self._chunks = self._chunk_bytes = 0
             self._skipped = False
+            check_framing(event)
             return as_to_a_server(event)
         except h11.RemoteProtocolError as error:
             self.error = problem_of(error)
@@ -80,6 +81,13 @@ class BoundedConnection(h11.Connection):
             raise TooManyChunks(
                 f"The body comes in too many chunks: send at least {MIN_CHUNK_BYTES} bytes in one on average."
             )
+
+
+def check_framing(request: h11.Request) -> None:
+    """Refuse a body of two lengths: what stands in front may have read the other one (RFC 9112, section 6.3)."""
+    names = {name for name, _ in request.headers}
+    if {b"content-length", b"transfer-encoding"} <= names:
+        raise h11.RemoteProtocolError("both Content-Length and Transfer-Encoding")
 
 
 def as_to_a_server(request: h11.Request) -> h11.Request:

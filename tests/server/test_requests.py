@@ -118,6 +118,16 @@ def test_requests_that_cannot_be_understood_are_problems(serve):
         assert (found["type"], found["status"]) == ("/problems/bad-request", 400)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_body_with_two_lengths_is_refused_and_nothing_after_it_is_read(serve, order):
+    lengths = (b"Content-Length: 4\r\n", b"Transfer-Encoding: chunked\r\n")[::order]
+    sent = (
+        b"POST /echo HTTP/1.1\r\nHost: x\r\n" + b"".join(lengths) + b"\r\n5\r\nhello\r\n0\r\n\r\n" + ECHO + b"\r\nhello"
+    )
+    answer = serve().ask(sent)
+    assert (answer.count(b"HTTP/1.1 4"), answer.count(b"HTTP/1.1 2")) == (1, 0)
+
+
 def test_a_chunk_that_cannot_be_understood_ends_the_request(serve):
     head = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert problem(serve().ask(head + b"5\r\nhello\r\nnonsense\r\n"))["status"] == 400

@@ -62,6 +62,7 @@ class Form:
         self._value = b""
         self._disposition = b""
         self._name = ""
+        self._filename = ""
         self._text = bytearray()
 
     @property
@@ -84,7 +85,7 @@ class Form:
         self._header = self._value = b""
 
     def on_headers_finished(self) -> None:
-        self._name, filename = names_of_part(self._disposition)
+        self._name, self._filename = names_of_part(self._disposition)
         if self._name not in self._most:
             if len(self.fields) == FIELDS:
                 raise MalformedBody(f"The form has more than {FIELDS} fields.")
@@ -93,7 +94,7 @@ class Form:
         if len(self._chunks[self._name]) == most:
             raise MalformedBody(f"The form has more than {'one' if most == 1 else most} `{self._name}`.")
         self._chunks[self._name].append([])
-        self.filenames[self._name].append(filename)
+        self.filenames[self._name].append(self._filename)
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._name in self._most:
@@ -101,14 +102,20 @@ class Form:
             return
         self._text += data[start:end]
         if len(self._text) > (most := self._texts.get(self._name, FIELD_BYTES)):
-            raise MalformedBody(f"The field {self._name[:40]!a} has more than {most} bytes.")
+            raise self._no_field(f"has more than {most} bytes")
 
     def on_part_end(self) -> None:
         if self._name not in self._most:
             try:
                 self.fields.append((self._name, self._text.decode()))
             except UnicodeDecodeError:
-                raise MalformedBody("A field of the form is not UTF-8 text.") from None
+                raise self._no_field("is not UTF-8 text") from None
+
+    def _no_field(self, why: str) -> MalformedBody:
+        """What to say of a part that is no picture and cannot be a field: mostly a picture under another name."""
+        if self._filename:
+            why = f"is a file, which only {' or '.join(f'`{name}`' for name in self._most)} may be"
+        return MalformedBody(f"The field {self._name[:40]!a} {why}.")
 
     def on_end(self) -> None:
         self.ended = True
