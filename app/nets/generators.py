@@ -165,7 +165,7 @@ class Hourglass(nn.Module):
 
     @property
     def factor(self) -> int:
-        """By how much the lowest resolution is lower than the trunk's."""
+        """The trunk's resolution divided by the lowest one."""
         return 1 << len(self.down)
 
     def sees(self, first: int, last: int) -> Places:
@@ -292,7 +292,7 @@ class Trunk(Generator):
 
     Attributes:
         deep: an `Hourglass`, or nothing.
-        folded: by how much the first layer's resolution is lower than the picture's.
+        folded: the picture's resolution divided by the first layer's.
     """
 
     folded = 1

@@ -1,4 +1,4 @@
-"""Which kind of clip a file is, by how it begins, and what of FFmpeg is let near it.
+"""The kind of a clip, by its first bytes, and which of FFmpeg's demuxers and decoders may read it.
 
 FFmpeg would guess among some 400 formats. Playlists among them name other files and hosts to read, and old game formats
 are where its faults are found: a file is opened as what it is here, or not at all.

@@ -1,4 +1,4 @@
-"""What a clip is, told without decoding more than a frame of it."""
+"""A clip's size, length and sound track, without decoding more than one frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the process that reads a clip and the one that asked it to tell each other: JSON, and bytes behind it."""
+"""Messages between the process that reads a clip and the one that started it: JSON, followed by bytes."""
 
 from __future__ import annotations
 
