@@ -32,7 +32,7 @@ help:
 	@echo 'make format   rewrite the sources in the format that lint asks for'
 	@echo 'make fuzz     generated requests and mutated images, at full size: half an hour or so'
 	@echo 'make soak     the server for 15 minutes at half of its load, and the slope of its memory (SOAK_MINUTES)'
-	@echo 'make image-test  build the image and run it: five minutes, as root, with podman'
+	@echo 'make image-test  build the image, run it, and the pods of deploy/helm: six minutes, as root, with podman'
 	@echo 'make docs     write docs/configuration.md and docs/errors.md, which are made from the code'
 	@echo 'make papers   train and measure what the papers claim, 15 minutes each of the five parts (docs/papers.md)'
 	@echo 'make clean    remove the virtual environment and the caches'

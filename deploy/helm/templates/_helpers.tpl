@@ -152,6 +152,7 @@ volumes:
   - name: secrets
     secret:
       secretName: {{ $root.Values.secret.name }}
+      optional: false
       items: {{- include "pastiche.secretFiles" $root | trim | nindent 8 }}
   {{- with $root.Values.storage.claim }}
   - name: blobs
