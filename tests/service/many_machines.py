@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,34 @@ def compose(name: str = "docker-compose.yml") -> dict[str, Any]:
     return services
 
 
+def configured(listen: str, servers: Sequence[str], environment: Mapping[str, str]) -> str:
+    """deploy/nginx.conf with the variables that compose gives it, and addresses in the place of the servers' name.
+
+    Debian's nginx is older than `resolve`.
+    """
+    [server] = re.findall(r"^server api:8000 resolve (.*;)$", environment["NGINX_SERVERS"])
+    variables = environment | {
+        "NGINX_LISTEN": listen,
+        "NGINX_SERVERS": " ".join(f"server {address} {server}" for address in servers),
+    }
+    text = (REPOSITORY / "deploy" / "nginx.conf").read_text()
+    return re.sub(r"\$\{(\w+)\}", lambda found: variables[found[1]], text)
+
+
+def nginx_command(folder: Path, configuration: str) -> list[str]:
+    """For that configuration in a main file of the test's own, as the image has one around it."""
+    (folder / "default.conf").write_text(configuration)
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+    user = "user root;" if os.geteuid() == 0 else ""
+    main = folder / "nginx.conf"
+    main.write_text(
+        f"{user} daemon off; pid {folder}/nginx.pid; error_log stderr;\nevents {{}}\n"
+        f"http {{ access_log off; {temporary} include {folder}/default.conf; }}\n"
+    )
+    return ["nginx", "-c", str(main), "-p", str(folder), "-e", "stderr"]
+
+
 class ManyMachines:
     """Started by `start`, ended by `stop`.
 
@@ -50,7 +78,8 @@ class ManyMachines:
     def __init__(self, folder: Path, addresses: Mapping[str, str], settings: Mapping[str, str]) -> None:
         self.folder = folder
         self.services = compose()
-        self.ports = {name: free_port() for name in ("nginx", "api-1", "api-2")}
+        self.port = free_port()
+        self.api_ports = [free_port() for _ in range(self._replicas("api"))]
         self.processes: dict[str, list[subprocess.Popen[bytes]]] = {}
         self._addresses = addresses
         self._settings = settings
@@ -58,10 +87,10 @@ class ManyMachines:
     @property
     def url(self) -> str:
         """Of nginx."""
-        return f"http://127.0.0.1:{self.ports['nginx']}"
+        return f"http://127.0.0.1:{self.port}"
 
-    def api_url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.ports[name]}"
+    def api_url(self, index: int) -> str:
+        return f"http://127.0.0.1:{self.api_ports[index]}"
 
     def start(self) -> None:
         for name in self.services:
@@ -77,53 +106,41 @@ class ManyMachines:
             if other not in GIVEN:
                 self._wait(other, wanted["condition"])
         command = self._nginx() if name == "nginx" else service["command"]
-        replicas = service.get("deploy", {}).get("replicas", 1)
-        self.processes[name] = [self._launch(name, command, service) for _ in range(replicas)]
+        self.processes[name] = [self._launch(name, index, command, service) for index in range(self._replicas(name))]
 
-    def _launch(self, name: str, command: list[str], service: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+    def _replicas(self, name: str) -> int:
+        return int(self.services[name].get("deploy", {}).get("replicas", 1))
+
+    def _launch(self, name: str, index: int, command: list[str], service: Mapping[str, Any]) -> subprocess.Popen[bytes]:
         environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         for key, given in service["environment"].items():
-            value = given or ""  # a variable without a default is empty
+            value = str(given or "")  # a variable without a default is empty
             for there, here in self._addresses.items():
                 value = value.replace(there, here)
             environment[key] = value
-        if name in self.ports:
-            environment["PASTICHE_PORT"] = str(self.ports[name])
+        if name == "api":
+            environment["PASTICHE_PORT"] = str(self.api_ports[index])
         environment |= self._settings
         with (self.folder / f"{name}.log").open("ab") as log:
             return subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=self.folder)
 
     def _nginx(self) -> list[str]:
-        """The shipped configuration in a main file of the test's own, as the image has one around it."""
-        variables = {"NGINX_LISTEN": f"127.0.0.1:{self.ports['nginx']}"}
-        variables |= {f"NGINX_API_{n}": f"127.0.0.1:{self.ports[f'api-{n}']}" for n in (1, 2)}
-        assert variables.keys() == self.services["nginx"]["environment"].keys()
-        shipped = (REPOSITORY / "deploy" / "nginx.conf").read_text()
-        for variable, value in variables.items():
-            shipped = shipped.replace(f"${{{variable}}}", value)
-        (self.folder / "default.conf").write_text(shipped)
-        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        temporary = "\n".join(f"{kind}_temp_path {self.folder}/{kind};" for kind in kinds)
-        user = "user root;" if os.geteuid() == 0 else ""
-        main = self.folder / "nginx.conf"
-        main.write_text(
-            f"{user} daemon off; pid {self.folder}/nginx.pid; error_log stderr;\nevents {{}}\n"
-            f"http {{ access_log off; {temporary} include {self.folder}/default.conf; }}\n"
-        )
-        return ["nginx", "-c", str(main), "-p", str(self.folder), "-e", "stderr"]
+        servers = [f"127.0.0.1:{port}" for port in self.api_ports]
+        configuration = configured(f"127.0.0.1:{self.port}", servers, self.services["nginx"]["environment"])
+        return nginx_command(self.folder, configuration)
 
     def _wait(self, name: str, condition: str) -> None:
-        [process] = self.processes[name]
-        if condition == "service_completed_successfully":
-            assert process.wait(PATIENCE_SECONDS) == 0, self.log(name)
-        else:
-            self._until_healthy(name, process)
+        for index, process in enumerate(self.processes[name]):
+            if condition == "service_completed_successfully":
+                assert process.wait(PATIENCE_SECONDS) == 0, self.log(name)
+            else:
+                self._until_healthy(name, self.api_ports[index], process)
 
-    def _until_healthy(self, name: str, process: subprocess.Popen[bytes]) -> None:
+    def _until_healthy(self, name: str, port: int, process: subprocess.Popen[bytes]) -> None:
         """By the image's own check."""
         [check] = re.findall(r"^HEALTHCHECK.*\\\n\s+CMD (.*)$", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE)
         command = [sys.executable, *json.loads(check)[1:]]
-        environment = os.environ | {"PASTICHE_PORT": str(self.ports[name])}
+        environment = os.environ | {"PASTICHE_PORT": str(port)}
         end = time.monotonic() + PATIENCE_SECONDS
         while subprocess.run(command, env=environment, capture_output=True, check=False).returncode:
             assert process.poll() is None, self.log(name)

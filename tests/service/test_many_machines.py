@@ -143,7 +143,7 @@ def test_the_readmes_lines_make_a_picture_here_too(machines: ManyMachines, photo
 def test_two_hundred_jobs_at_once_all_end_exactly_once(
     machines: ManyMachines, ledger: Ledger, small_photo: bytes
 ) -> None:
-    urls = [machines.url, machines.api_url("api-1"), machines.api_url("api-2")]
+    urls = [machines.url, machines.api_url(0), machines.api_url(1)]
 
     def submit(client: int) -> list[str]:
         with httpx.Client(base_url=urls[client % len(urls)], timeout=600) as connection:
@@ -192,7 +192,7 @@ def test_nginx_says_who_the_client_is_and_hides_what_is_not_for_it(
     assert job is not None
     assert job.principal == "address-127.0.0.1"
     assert httpx.get(f"{machines.url}/metrics", timeout=600).status_code == 404
-    assert "pastiche_jobs_done" in httpx.get(f"{machines.api_url('api-1')}/metrics", timeout=600).text
+    assert "pastiche_jobs_done" in httpx.get(f"{machines.api_url(0)}/metrics", timeout=600).text
 
 
 def test_a_body_too_large_is_told_by_the_service(machines: ManyMachines) -> None:
@@ -204,10 +204,10 @@ def test_a_server_that_stops_ends_its_streams_and_the_other_one_goes_on(machines
     files = {"content": (photos / "chelsea.png").read_bytes(), "style": (photos / "coffee.png").read_bytes()}
     fields = SLOW | {"size": "256", "iterations": "9000"}
     path = httpx.post(f"{machines.url}/v1/jobs", data=fields, files=files, timeout=600).headers["location"]
-    with httpx.stream("GET", f"{machines.api_url('api-1')}{path}/events", timeout=600) as stream:
+    with httpx.stream("GET", f"{machines.api_url(0)}{path}/events", timeout=600) as stream:
         lines = stream.iter_lines()
         next(lines)
-        [process] = machines.processes["api-1"]
+        process = machines.processes["api"][0]
         process.send_signal(signal.SIGTERM)
         ids = [int(line.removeprefix("id: ")) for line in lines if line.startswith("id: ")]
     assert process.wait(60) in (0, -signal.SIGTERM)
