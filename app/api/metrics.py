@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sized
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily
@@ -11,8 +11,9 @@ from prometheus_client.registry import Collector
 
 from app.api.codecs.threads import CodecThreads
 from app.api.http.body import UploadBudget
+from app.api.http.problem_pages import kinds
 from app.api.jobs.metrics import JobCollector
-from app.api.stages import Stages
+from app.api.stages import Stage, Stages
 from app.api.stylize.result_cache import ResultCache, Source
 from app.engine.engine import Engine
 from app.errors import PasticheError
@@ -39,7 +40,11 @@ class EndedConnections(Collector):
 
 
 class Metrics:
-    """Counters and histograms, updated as requests are handled."""
+    """Counters and histograms, updated as requests are handled.
+
+    Where the values of a label are known, each has its series from the start: a rate counts the first event only if it
+    has seen the 0 before.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -58,6 +63,8 @@ class Metrics:
             registry=self.registry,
         )
         self._problems = Counter("pastiche_problems", "Problem responses, by slug.", ["slug"], registry=self.registry)
+        for kind in kinds():
+            self._problems.labels(kind.slug)
         self._stage_seconds = Histogram(
             "pastiche_stage_seconds",
             "Seconds of each stage of stylizing an image.",
@@ -65,6 +72,8 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        for stage in get_args(Stage):
+            self._stage_seconds.labels(stage)
         self._megapixels = Counter(
             "pastiche_painted_megapixels",
             "Megapixels of stylized images that were finished.",
@@ -78,6 +87,8 @@ class Metrics:
             ["source"],
             registry=self.registry,
         )
+        for source in (*get_args(Source), "unchanged"):
+            self._results.labels(source)
 
         self._style_images = Counter(
             "pastiche_style_images",
@@ -85,6 +96,8 @@ class Metrics:
             ["source"],
             registry=self.registry,
         )
+        for source in ("read", "known"):
+            self._style_images.labels(source)
 
         self.live_frames = Counter(
             "pastiche_live_frames",
@@ -109,6 +122,11 @@ class Metrics:
 
     def count_problem(self, error: PasticheError) -> None:
         self._problems.labels(error.slug).inc()
+
+    def expect(self, models: Iterable[str]) -> None:
+        """Args: models: labels of those that are served from now on."""
+        for model in models:
+            self._megapixels.labels(model)
 
     def count_painting(self, model: str, megapixels: float, stages: Stages) -> None:
         self._megapixels.labels(model).inc(megapixels)

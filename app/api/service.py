@@ -69,6 +69,7 @@ class Service:
         """Warm the engine up in the background; health probes are answered meanwhile, and requests from the first model
         on."""
         self._began = time.monotonic()
+        self.metrics.expect(self.catalogue.labels)
         self.model_watcher.start(self.engine, self._show)
         self._warming = asyncio.create_task(self._warm())
 
@@ -95,6 +96,7 @@ class Service:
             await asyncio.wait({self._warming})
 
     def _show(self, catalogue: Catalogue) -> None:
+        self.metrics.expect(catalogue.labels)
         self.catalogue = catalogue
 
     async def stop(self) -> None:

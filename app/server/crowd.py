@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import structlog
 
@@ -15,6 +15,18 @@ from app.server.limits import Limits
 MAX_REFUSED = 32
 # Seconds between log lines about too many connections.
 LOG_SECONDS = 10
+
+# Why the server closes a connection, by the limit.
+Reason = Literal[
+    "answer_unread",
+    "body_endless",
+    "body_slow",
+    "connections",
+    "headers",
+    "headers_late",
+    "messages",
+    "unsent",
+]
 
 _log = structlog.get_logger(__name__)
 
@@ -36,7 +48,7 @@ class Member(Protocol):
     def look(self, now: float) -> None:
         """Close the connection if it takes too long."""
 
-    def cut_off(self, reason: str) -> None:
+    def cut_off(self, reason: Reason) -> None:
         """Close the connection without a response."""
 
 
@@ -52,7 +64,7 @@ class Crowd:
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
-        self.ended: Counter[str] = Counter()
+        self.ended: Counter[str] = Counter(dict.fromkeys(get_args(Reason), 0))
         self._clock = clock
         # Idle connections, the one that has been idle for longest first.
         self._waiting: dict[Member, None] = {}

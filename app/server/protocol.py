@@ -13,7 +13,7 @@ from uvicorn.server import ServerState
 
 from app.errors import Overloaded, PasticheError, RequestTimeout
 from app.server.connection import BoundedConnection
-from app.server.crowd import MAX_REFUSED
+from app.server.crowd import MAX_REFUSED, Reason
 from app.server.pace import Pace
 from app.server.refusal import refusal
 from app.server.transport import ClientTransport
@@ -161,7 +161,7 @@ class BoundedProtocol(H11Protocol):
                 "body_slow", RequestTimeout(f"The body arrived too slowly: send at least {rate:g} bytes a second.")
             )
 
-    def cut_off(self, reason: str) -> None:
+    def cut_off(self, reason: Reason) -> None:
         self.crowd.ended[reason] += 1
         _log.info("connection_ended", reason=reason, client=self.client and self.client[0])
         self._leave()
@@ -193,7 +193,7 @@ class BoundedProtocol(H11Protocol):
 
     # Ending a connection.
 
-    def _refuse(self, reason: str, problem: PasticheError) -> None:
+    def _refuse(self, reason: Reason, problem: PasticheError) -> None:
         """Respond with the problem if no response has begun, and close."""
         if self.transport.is_closing():
             return

@@ -13,6 +13,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.server import ServerProtocol
 
+from app.server.crowd import Reason
 from app.server.pace import Pace
 from app.server.transport import ClientTransport
 
@@ -101,7 +102,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         elif self._answer_pace.too_slow(now, sent):
             self.cut_off("answer_unread")
 
-    def cut_off(self, reason: str) -> None:
+    def cut_off(self, reason: Reason) -> None:
         self.config.crowd.ended[reason] += 1
         _log.info("connection_ended", reason=reason, client=self.client and self.client[0])
         self.transport.abort()

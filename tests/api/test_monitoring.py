@@ -11,6 +11,9 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.api.metrics import Metrics
+from app.server.crowd import Crowd
+from app.server.limits import limits_of
+from app.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus"
@@ -52,6 +55,24 @@ def test_alerts_and_dashboard_name_metrics_that_the_service_has(client, photo):
     named = {name for text in expressions() for name in NAME.findall(text)}
     assert len(named) > 30
     assert named <= known
+
+
+def test_every_metric_has_a_series_before_the_first_request_and_the_first_job():
+    measured = Metrics()
+    measured.watch_connections(lambda: 0, Crowd(limits_of(Settings())).ended)
+    measured.watch_live([])
+    measured.expect(["compact@1"])
+    families = text_string_to_metric_families(generate_latest(measured.registry).decode())
+    empty = {family.name for family in families if not family.samples}
+    # Routes are many, and only those that are asked for are told of; nothing runs that has a speed.
+    assert empty == {"pastiche_requests", "pastiche_request_seconds", "pastiche_jobs_seconds_per_iteration"}
+
+
+def test_autoscalers_find_the_queue_of_every_kind_of_job_before_the_first_one():
+    text = generate_latest(Metrics().registry).decode()
+    for kind in ("gatys", "refinement", "stylize", "training", "video"):
+        for figure in ("waiting", "running", "oldest_waiting_seconds"):
+            assert f'pastiche_jobs_{figure}{{kind="{kind}"}} 0.0' in text
 
 
 def test_the_latency_objective_is_the_bound_of_a_bucket(client):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from app.errors import PasticheError
 from app.jobs.statistics import KindStatistics, Statistics
 
 # Each has series before its first job and worker, for alerts.
@@ -51,7 +52,8 @@ class JobCollector(Collector):
             "pastiche_jobs_failed", "Failed jobs since the ledger was created.", labels=["kind", "slug"]
         )
         for statistics in kinds:
-            for slug, number in statistics.failures.items():
+            # Of every kind one, so that their sum is 0 before the first failure.
+            for slug, number in ({PasticheError.slug: 0} | statistics.failures).items():
                 failed.add_metric((statistics.kind, slug), number)
         yield failed
         yield from self._workers()
