@@ -181,7 +181,9 @@ def test_pods_with_gpus_ask_for_nodes_with_gpus() -> None:
         assert found[part]["nodeSelector"] == {"nvidia.com/gpu.present": "true"} | own
         assert found[part]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 1
         assert "nvidia.com/gpu" in [toleration["key"] for toleration in found[part]["tolerations"]]
+        assert found[part]["containers"][0]["image"] == "registry.example.org/pastiche:0.1.0-cuda"
     assert "nodeSelector" not in found["api"]
+    assert "@sha256:" in found["api"]["containers"][0]["image"]
 
 
 def test_the_ingress_lets_through_what_clients_ask_for_and_nothing_else() -> None:

@@ -3,9 +3,11 @@
 {{- if contains .Chart.Name $name }}{{ $name }}{{ else }}{{ printf "%s-%s" $name .Chart.Name }}{{ end -}}
 {{- end }}
 
+{{/* A list of the root and whether it is for a pod with a GPU. */}}
 {{- define "pastiche.image" -}}
-{{- $image := .Values.image -}}
-{{ $image.repository }}{{ if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default .Chart.AppVersion }}{{ end }}
+{{- $root := index . 0 -}}
+{{- $image := ternary $root.Values.gpu.image $root.Values.image (and (index . 1) (ne $root.Values.gpu.image.repository "")) -}}
+{{ $image.repository }}{{ if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ end }}
 {{- end }}
 
 {{/* Of all objects of one part: a list of the root and its name. */}}
@@ -96,7 +98,7 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 containers:
   - name: {{ .part }}
-    image: {{ include "pastiche.image" $root }}
+    image: {{ include "pastiche.image" (list $root (gt $gpus 0)) }}
     imagePullPolicy: {{ $root.Values.image.pullPolicy }}
     command: {{ toJson .command }}
     {{- if eq .part "migration" }}
