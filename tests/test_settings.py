@@ -179,6 +179,7 @@ def test_a_secret_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         "admin_token": f"{TOKEN}\n",
         "database_url": "postgres://u:p@h/d\r\n",
         "redis_url": "redis://:p@h/0\n",
+        "webhook_key": f"whsec_{'A' * 32}\n",
     }
     assert contents.keys() == set(Settings.in_files())
     for name, content in contents.items():
@@ -188,6 +189,7 @@ def test_a_secret_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert [key.get_secret_value() for key in settings.api_keys] == ["first-key", "second-key"]
     assert settings.admin_token == SecretStr(TOKEN)
     assert (settings.database_url, settings.redis_url) == ("postgresql://u:p@h/d", "redis://:p@h/0")
+    assert settings.webhook_key == SecretStr(f"whsec_{'A' * 32}")
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe", None])

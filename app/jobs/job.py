@@ -47,6 +47,7 @@ class NewJob:
         priority: higher ones are run first.
         body_hash: SHA-256 in hex of the request, to tell a repetition from another request.
         inputs: keys of the images by name.
+        webhook_url: where its end is reported; None: nowhere.
     """
 
     id: str
@@ -58,6 +59,7 @@ class NewJob:
     idempotency_key: str | None = None
     body_hash: str | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
+    webhook_url: str | None = None
 
 
 @dataclass(frozen=True)

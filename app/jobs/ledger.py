@@ -26,7 +26,7 @@ from app.jobs.events import apply, record
 from app.jobs.job import ENDED, Event, EventKind, Job, JobStatus, NewJob
 from app.jobs.sharing import line
 from app.sql.database import Database
-from app.sql.schema import job_events, jobs, now_ms
+from app.sql.schema import job_events, jobs, now_ms, webhooks
 
 # Any number: it names the lock under which jobs are counted and created.
 CREATE_LOCK = 0x70617374
@@ -231,7 +231,7 @@ def _check_quota(connection: Connection, principal: str, quota: Quota) -> None:
 
 def _insert(connection: Connection, new: NewJob) -> Job:
     values = {
-        **vars(new),
+        **{name: value for name, value in vars(new).items() if name in jobs.c},
         "params": dict(new.params),
         "inputs": dict(new.inputs),
         "fruitless": 0,
@@ -248,4 +248,7 @@ def _insert(connection: Connection, new: NewJob) -> Job:
     row = connection.execute(insert(jobs).values(values).returning(jobs)).mappings().one()
     job = Job.from_row(dict(row))
     record(connection, job, EventKind.STATUS)
+    if new.webhook_url is not None:
+        report = {"job": job.id, "url": new.webhook_url, "attempts": 0, "due_at": now_ms()}
+        connection.execute(insert(webhooks).values(report))
     return job

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from types import FrameType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -26,12 +26,17 @@ from app.jobs.leases import LeaseLost, Leases
 from app.jobs.leftovers import discard_leftovers
 from app.jobs.presence import Presence
 from app.jobs.reaper import Reaper, ReaperThread
+from app.jobs.webhooks import Webhooks
 from app.model_store.version_rows import VersionRows
 from app.settings import Settings
+from app.settings.webhooks import key_of
 from app.sql.database import Database
 from app.sql.migration import prepare
 from app.storage.blobs import Blobs, open_storage
 from app.storage.seal import sealed
+
+if TYPE_CHECKING:
+    from app.jobs.webhook_thread import WebhookThread
 
 Task = Callable[[JobContext], Result]
 T = TypeVar("T")
@@ -69,9 +74,15 @@ class Worker:
         self._reaper = ReaperThread(
             reaper, versions, self._dispatch, self._storage, settings.job_sweep_seconds, tuple(tasks)
         )
+        self._webhooks = webhook_thread(settings, self._database)
         self._faults = 0
-        self._presence = Presence(self._database, self.name, tuple(tasks), lambda: self._faults + self._reaper.faults)
+        self._presence = Presence(self._database, self.name, tuple(tasks), lambda: self.faults)
         self._stopping = threading.Event()
+
+    @property
+    def faults(self) -> int:
+        """Errors of ours that its threads have survived."""
+        return self._faults + self._reaper.faults + (self._webhooks.faults if self._webhooks else 0)
 
     def stop(self) -> None:
         """Hand the running job over at its next checkpoint, and return from `run`. Safe in a signal handler."""
@@ -83,9 +94,13 @@ class Worker:
             prepare(self._database)
             self._reaper.start()
             self._presence.start()
+            if self._webhooks:
+                self._webhooks.start()
             _log.info("worker_ready", worker=self.name, kinds=sorted(self._tasks))
             while not self._stopping.is_set():
                 self._once()
+            if self._webhooks:
+                self._webhooks.stop()
             self._presence.stop()
             self._reaper.stop()
         _log.info("worker_stopped", worker=self.name)
@@ -211,6 +226,15 @@ class Worker:
                         raise
                 context.waits()
                 time.sleep(OUTAGE_SECONDS)
+
+
+def webhook_thread(settings: Settings, database: Database) -> WebhookThread | None:
+    """None where the operator allows no webhooks."""
+    if not settings.webhook_origins or settings.webhook_key is None:
+        return None
+    from app.jobs.webhook_thread import WebhookThread  # here, for its HTTP client takes a tenth of a second to import
+
+    return WebhookThread(Webhooks(database), key_of(settings.webhook_key), settings.root_path)
 
 
 def as_failure(error: Exception) -> PasticheError:

@@ -25,6 +25,7 @@ from app.settings.storage import StorageSettings
 from app.settings.style_images import StyleImageSettings
 from app.settings.training import TrainingSettings
 from app.settings.videos import VideoSettings
+from app.settings.webhooks import WebhookSettings
 
 
 # pydantic takes the fields of the last base first, which gives the order of the documentation.
@@ -32,6 +33,7 @@ class Settings(
     TrainingSettings,
     StyleImageSettings,
     VideoSettings,
+    WebhookSettings,
     JobSettings,
     LiveSettings,
     StorageSettings,

@@ -102,6 +102,17 @@ job_events = Table(
     Column("at", BigInteger, nullable=False),
 )
 
+# Where a job's end is still to be reported, and when that may be tried next.
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("job", String(36), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("url", String(2000), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Index(None, "due_at"),
+)
+
 # Principals, whose jobs take turns, and when one of their jobs was started last.
 principals = Table(
     "principals",

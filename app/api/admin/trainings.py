@@ -18,7 +18,7 @@ from app.api.http.auth import fingerprint_of
 from app.api.http.json_body import receive_json
 from app.api.http.openapi import REQUEST_ID, problems
 from app.api.jobs.creation import MAKING, accepted, admit, make_job
-from app.api.jobs.openapi import accepted_response, idempotency_parameter
+from app.api.jobs.openapi import accepted_response, idempotency_parameter, webhook_parameter
 from app.api.jobs.schemas import JobEntry
 from app.api.service import Service, service_of
 from app.errors import (
@@ -71,7 +71,7 @@ PROBLEMS = (
         202: accepted_response(),
         **problems(*PROBLEMS),
     },
-    openapi_extra={"parameters": [idempotency_parameter()], "requestBody": training_body()},
+    openapi_extra={"parameters": [idempotency_parameter(), webhook_parameter()], "requestBody": training_body()},
 )
 async def create_training(request: Request) -> Response:
     """`add` trains new styles for a model that otherwise stays as it is, in about a minute; `full` trains a model.

@@ -19,7 +19,7 @@ from app.api.http.multipart import FORM, is_form, parse_form
 from app.api.http.openapi import IMAGE_PROBLEMS, problems
 from app.api.jobs.bounds import check_bounds, check_priority, own_size
 from app.api.jobs.form import CONTENT_FIELD, read_job_form
-from app.api.jobs.openapi import accepted_response, creation_body, idempotency_parameter
+from app.api.jobs.openapi import accepted_response, creation_body, idempotency_parameter, webhook_parameter
 from app.api.jobs.routes import described
 from app.api.jobs.schemas import JobEntry
 from app.api.service import Service, service_of
@@ -47,6 +47,7 @@ from app.jobs.blend_params import packed
 from app.jobs.gatys import CONTENT, STYLE, check_descriptor
 from app.jobs.job import NewJob, new_job_id
 from app.jobs.stylize import MASK, PHOTO, RegionParams, StylizeParams
+from app.jobs.webhook_url import is_allowed
 from app.serving.catalogue import quoted
 from app.settings import Settings
 
@@ -54,6 +55,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 KEY_CHARACTERS = 255
+WEBHOOK_URL = "Pastiche-Webhook-Url"
 # Problems of every way to create a job.
 MAKING = (IdempotencyConflict, TooManyRequests, TooManyJobs, LedgerUnavailable, StorageUnavailable)
 PROBLEMS = (*IMAGE_PROBLEMS, UnknownStyle, DescriptorUnavailable, *MAKING)
@@ -65,7 +67,7 @@ PROBLEMS = (*IMAGE_PROBLEMS, UnknownStyle, DescriptorUnavailable, *MAKING)
     status_code=202,
     response_class=JSONResponse,
     responses={202: accepted_response(), **problems(*PROBLEMS)},
-    openapi_extra={"parameters": [idempotency_parameter()], "requestBody": creation_body()},
+    openapi_extra={"parameters": [idempotency_parameter(), webhook_parameter()], "requestBody": creation_body()},
 )
 async def create_job(request: Request) -> Response:
     """Send a photo and any style image; a job optimises the photo until it has the image's style.
@@ -175,6 +177,7 @@ def prefers_later(request: Request) -> bool:
 async def admit(request: Request) -> None:
     """Before an upload is read. Raises InvalidOption, TooManyRequests, TooManyJobs, LedgerUnavailable."""
     key = idempotency_key(request)
+    webhook_url(request)  # an invalid one is reported before the upload is read
     await service_of(request).jobs.admit(principal_of(request), repeatable=key is not None)
 
 
@@ -227,6 +230,7 @@ async def make_job(
             when the same request comes again.
     """
     service = service_of(request)
+    url = webhook_url(request)
     new = NewJob(
         id=new_job_id(),
         kind=kind,
@@ -235,7 +239,8 @@ async def make_job(
         priority=priority,
         max_attempts=service.settings.job_attempts,
         idempotency_key=idempotency_key(request),
-        body_hash=await asyncio.to_thread(hash_of, kind, asked, pictures, priority),
+        body_hash=await asyncio.to_thread(hash_of, kind, [asked, url] if url else asked, pictures, priority),
+        webhook_url=url,
     )
     job, made = await service.jobs.create(new, pictures)
     return await described(request, job), made
@@ -261,3 +266,16 @@ def idempotency_key(request: Request) -> str | None:
     if key is not None and not (0 < len(key) <= KEY_CHARACTERS and key.isascii() and key.isprintable()):
         raise InvalidOption(f"`{IDEMPOTENCY_KEY}` must have 1 to {KEY_CHARACTERS} printable ASCII characters.")
     return key
+
+
+def webhook_url(request: Request) -> str | None:
+    """Where the job's end is to be reported. Raises InvalidOption unless the operator allows it."""
+    url = request.headers.get(WEBHOOK_URL)
+    if url is None:
+        return None
+    origins = service_of(request).settings.webhook_origins
+    if not origins:
+        raise InvalidOption(f"This service sends no webhooks: leave `{WEBHOOK_URL}` out.")
+    if not is_allowed(url, origins):
+        raise InvalidOption(f"`{WEBHOOK_URL}` must be a URL of an origin that is allowed here, without a user or #.")
+    return url

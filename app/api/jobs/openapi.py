@@ -10,6 +10,7 @@ from app.api.jobs.form import CONTENT_FIELD, LAYERS, JobFields
 from app.api.jobs.schemas import EXAMPLE_ID, JobEntry
 from app.api.stylize.upload import MAX_STYLES, STYLE_FIELD
 from app.gatys.options import GatysOptions
+from app.jobs.webhook_url import MAX_URL_CHARACTERS
 
 # The description of each option of the method, and an example.
 GATYS_OPTIONS: dict[str, tuple[str, Any]] = {
@@ -90,6 +91,17 @@ def idempotency_parameter() -> Document:
         "description": "Any text of yours: the same key with the same contents gets the job that it created before.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255},
         "examples": {"a UUID": {"value": "8e03978e-40d5-43dd-bc93-6894a57f9324"}},
+    }
+
+
+def webhook_parameter() -> Document:
+    return {
+        "name": "Pastiche-Webhook-Url",
+        "in": "header",
+        "required": False,
+        "description": "Where a signed POST reports the end of the job, at an origin that the operator allows.",
+        "schema": {"type": "string", "format": "uri", "maxLength": MAX_URL_CHARACTERS},
+        "examples": {"a receiver": {"value": "https://hooks.example.org/pastiche"}},
     }
 
 

@@ -17,7 +17,7 @@ from app.api.http.disconnect import while_connected
 from app.api.http.etag import if_none_match, matches
 from app.api.http.openapi import IMAGE_PROBLEMS, option_parameters, problems, stylize_body, stylized_image_response
 from app.api.jobs.creation import MAKING, idempotency_key, prefers_later, stylize_later
-from app.api.jobs.openapi import accepted_response, idempotency_parameter, prefer_parameter
+from app.api.jobs.openapi import accepted_response, idempotency_parameter, prefer_parameter, webhook_parameter
 from app.api.schemas import OptionFields
 from app.api.service import Service, service_of
 from app.api.stages import Stages
@@ -70,7 +70,12 @@ PROBLEMS = (
         **problems(*PROBLEMS),
     },
     openapi_extra={
-        "parameters": [*option_parameters(OptionFields), prefer_parameter(), idempotency_parameter()],
+        "parameters": [
+            *option_parameters(OptionFields),
+            prefer_parameter(),
+            idempotency_parameter(),
+            webhook_parameter(),
+        ],
         "requestBody": stylize_body(),
     },
 )

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from app.api.http.deadline import finished_by
 from app.api.http.openapi import IMAGE_PROBLEMS, option_parameters, problems
 from app.api.jobs.creation import MAKING, accepted, admit, make_job
-from app.api.jobs.openapi import accepted_response, idempotency_parameter
+from app.api.jobs.openapi import accepted_response, idempotency_parameter, webhook_parameter
 from app.api.schemas import VideoFields
 from app.api.service import Service, service_of
 from app.api.videos.openapi import video_body
@@ -46,7 +46,7 @@ PROBLEMS = (
     response_class=JSONResponse,
     responses={202: accepted_response(), **problems(*PROBLEMS)},
     openapi_extra={
-        "parameters": [*option_parameters(VideoFields), idempotency_parameter()],
+        "parameters": [*option_parameters(VideoFields), idempotency_parameter(), webhook_parameter()],
         "requestBody": video_body(),
     },
 )

@@ -63,17 +63,28 @@ def styles_call(options: Mapping[str, Any]) -> Call:
 
 
 def create_job_call(
-    content: Picture, styles: Sequence[Picture], idempotency_key: str | None, options: Mapping[str, Any]
+    content: Picture,
+    styles: Sequence[Picture],
+    idempotency_key: str | None,
+    webhook_url: str | None,
+    options: Mapping[str, Any],
 ) -> Call:
     files = [("content", ("content", read(content))), *(("style", ("style", read(style))) for style in styles)]
-    headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+    headers = job_headers(idempotency_key, webhook_url)
     return Call("POST", "/v1/jobs", arguments={"files": files, "data": text_of(options), "headers": headers})
 
 
-def create_video_call(clip: Picture, styles: str, idempotency_key: str | None, options: Mapping[str, Any]) -> Call:
-    headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+def create_video_call(
+    clip: Picture, styles: str, idempotency_key: str | None, webhook_url: str | None, options: Mapping[str, Any]
+) -> Call:
+    headers = {"Content-Type": "application/octet-stream"} | job_headers(idempotency_key, webhook_url)
     params = {"styles": styles} | text_of(options)
     return Call("POST", "/v1/videos", arguments={"params": params, "content": read(clip), "headers": headers})
+
+
+def job_headers(idempotency_key: str | None, webhook_url: str | None) -> dict[str, str]:
+    headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+    return headers if webhook_url is None else headers | {"Pastiche-Webhook-Url": webhook_url}
 
 
 def job_call(job_id: str) -> Call:

@@ -83,22 +83,38 @@ class Client:
         return styles_of(self._send(styles_call(options)))
 
     def create_job(
-        self, content: Picture, styles: Sequence[Picture], *, idempotency_key: str | None = None, **options: Any
+        self,
+        content: Picture,
+        styles: Sequence[Picture],
+        *,
+        idempotency_key: str | None = None,
+        webhook_url: str | None = None,
+        **options: Any,
     ) -> Job:
         """A job that optimises the photo until it has the style of the images.
 
         Args:
             idempotency_key: the same key gets the same job; by default, a new one.
+            webhook_url: where the service reports the job's end, if its operator allows that.
         """
-        return job_of(self._send(create_job_call(content, styles, idempotency_key, options)))
+        return job_of(self._send(create_job_call(content, styles, idempotency_key, webhook_url, options)))
 
-    def create_video(self, clip: Picture, styles: str, *, idempotency_key: str | None = None, **options: Any) -> Job:
+    def create_video(
+        self,
+        clip: Picture,
+        styles: str,
+        *,
+        idempotency_key: str | None = None,
+        webhook_url: str | None = None,
+        **options: Any,
+    ) -> Job:
         """A job that paints a clip in a style or blend; `styles_end` is the one that it becomes.
 
         Args:
             idempotency_key: the same key gets the same job; by default, a new one.
+            webhook_url: where the service reports the job's end, if its operator allows that.
         """
-        return job_of(self._send(create_video_call(clip, styles, idempotency_key, options)))
+        return job_of(self._send(create_video_call(clip, styles, idempotency_key, webhook_url, options)))
 
     def job(self, job_id: str) -> Job:
         return job_of(self._send(job_call(job_id)))
