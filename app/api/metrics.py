@@ -16,7 +16,7 @@ from app.api.jobs.metrics import JobCollector
 from app.api.stages import Stage, Stages
 from app.api.stylize.result_cache import ResultCache, Source
 from app.engine.engine import Engine
-from app.errors import PasticheError
+from app.errors import ModelUnavailable, Overloaded, PasticheError, TooManyRequests, Unauthorized
 from app.serving.model_watcher import ModelWatcher
 
 # From a cached health probe to the default deadline, in steps of about two.
@@ -107,6 +107,14 @@ class Metrics:
         )
         for outcome in ("answered", "dropped", "failed"):
             self.live_frames.labels(outcome)
+        self._live_refusals = Counter(
+            "pastiche_live_refusals",
+            "Live sessions that were not opened, by the problem that they were told.",
+            ["problem"],
+            registry=self.registry,
+        )
+        for refusal in (Overloaded, TooManyRequests, ModelUnavailable, Unauthorized):
+            self._live_refusals.labels(refusal.slug)
         self.live_delay = Histogram(
             "pastiche_live_delay_seconds",
             "Seconds from the arrival of a live frame until its answer was sent.",
@@ -127,6 +135,9 @@ class Metrics:
         """Args: models: labels of those that are served from now on."""
         for model in models:
             self._megapixels.labels(model)
+
+    def count_live_refusal(self, error: PasticheError) -> None:
+        self._live_refusals.labels(error.slug).inc()
 
     def count_painting(self, model: str, megapixels: float, stages: Stages) -> None:
         self._megapixels.labels(model).inc(megapixels)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-Stage = Literal["upload", "queue", "decode", "engine", "colour", "encode"]
+Stage = Literal["upload", "queue", "decode", "engine", "steady", "colour", "encode"]
 
 
 class Stages:

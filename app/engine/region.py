@@ -201,6 +201,12 @@ class Paintings:
     def __init__(self, blends: Sequence[Blend], painted: Sequence[Pixels]) -> None:
         self._painted = {key_of(blend): pixels for blend, pixels in zip(blends, painted, strict=True)}
 
+    def changed(self, change: Callable[[list[Pixels]], list[Pixels]]) -> Paintings:
+        """With what `change` makes of all of them, in the order of their blends."""
+        others = Paintings((), ())
+        others._painted = dict(zip(self._painted, change([*self._painted.values()]), strict=True))
+        return others
+
     def in_blend(self, blend: Blend) -> Pixels:
         return self._painted[key_of(blend)]
 

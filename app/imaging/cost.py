@@ -29,6 +29,8 @@ MASK_SECONDS = 50e-9
 POLYGON_SECONDS, LEAST_POLYGON_SECONDS = 20e-9, 0.015
 # Of any picture: its colours are sampled, and mapped by a table while it is small.
 MATCHING_SECONDS = 0.02
+# 7.7 ms of 384 x 288 pixels; floats of frame, painting and what is kept of both.
+STEADYING_SECONDS, STEADYING_BYTES = 70e-9, 80
 # Bytes a pixel while it is encoded, the file included; measured at 4 megapixels.
 ENCODING_BYTES = {"jpeg": 6, "png": 8, "webp": 16, "avif": 32}
 
@@ -81,6 +83,11 @@ def colour_cost(pixels: int, color: Colour, strength: float, *, masked: bool = F
 def polygon_cost(pixels: int) -> Cost:
     """Cost of drawing a polygon in a picture of so many pixels."""
     return Cost(0, LEAST_POLYGON_SECONDS + POLYGON_SECONDS * pixels)
+
+
+def steadying_cost(pixels: int) -> Cost:
+    """Cost of keeping a live frame's strokes."""
+    return Cost(STEADYING_BYTES * pixels, STEADYING_SECONDS * pixels)
 
 
 def encoding_cost(format: str, pixels: int, quality: int) -> Cost:

@@ -15,7 +15,8 @@ class LiveSettings(BaseModel):
         2,
         ge=1,
         le=1000,
-        description="Most live sessions of one principal: of an API key, or of an address where there are no keys.",
+        description="Most live sessions of one principal in a process: of an API key, or of an address where there are "
+        "no keys.",
     )
     live_share: float = Field(
         0.5,

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from app.imaging.picture import Pixels
-from app.video.motion import found_flow, moved
+from app.video.motion import found_flow, light, lit_as, moved
 
 # Of the share that may be kept: where less than this is kept in the mean, the frame is one of another scene.
 SAME_SCENE = 0.1
@@ -37,10 +37,9 @@ class Keeping:
     window: int = 9
 
     def weight(self, frame: Tensor, before: Tensor) -> Tensor:
-        """(1, 1, H, W), from the frame and the one before in its place, (1, 3, H, W) in 0..1."""
-        light = 255 * frame.mean(1, keepdim=True)
-        steps = F.pad(light.diff(dim=2).abs(), (0, 0, 0, 1)) + F.pad(light.diff(dim=3).abs(), (0, 1))
-        difference = (light - 255 * before.mean(1, keepdim=True)).abs() - self.slack * steps
+        """(1, 1, H, W), from the light of the frame and of the one before in its place, (1, 1, H, W) in levels."""
+        steps = F.pad(frame.diff(dim=2).abs(), (0, 0, 0, 1)) + F.pad(frame.diff(dim=3).abs(), (0, 1))
+        difference = (frame - before).abs() - self.slack * steps
         near = F.avg_pool2d(difference, self.window, 1, self.window // 2, count_include_pad=False)
         weight = self.share * ((self.other - near) / (self.other - self.same)).clamp(0, 1)
         return weight if weight.mean() >= SAME_SCENE * self.share else torch.zeros_like(weight)
@@ -66,9 +65,7 @@ class Steadiness:
     @torch.inference_mode()
     def __call__(self, frame: Pixels, painted: Pixels) -> Pixels:
         """What to show of the next frame and its painting, both (H, W, 3) sRGB of one size."""
-        shown = self.add(as_tensor(frame), as_tensor(painted))
-        rounded = (shown[0] * 255).round().clamp(0, 255).byte()
-        return np.ascontiguousarray(rounded.permute(1, 2, 0).numpy())
+        return as_pixels(self.add(as_tensor(frame), as_tensor(painted)))
 
     def add(self, frame: Tensor, painted: Tensor, flow: Tensor | None = None) -> Tensor:
         """The same for (1, 3, H, W) in 0..1.
@@ -78,9 +75,10 @@ class Steadiness:
         """
         new = torch.cat([frame, painted], 1)
         if self._before is not None and self._before.shape == new.shape:
-            flow = found_flow(self._before[:, :3], frame) if flow is None else flow
-            kept = moved(self._before, flow)
-            new = torch.lerp(new, kept, self._keeping.weight(frame, kept[:, :3]))
+            seen = lit_as(frame, self._before[:, :3])
+            flow = found_flow(seen, frame) if flow is None else flow
+            kept = moved(torch.cat([seen, self._before[:, 3:]], 1), flow)
+            new = torch.lerp(new, kept, self._keeping.weight(light(frame), light(kept[:, :3])))
         self._before = new
         return new[:, 3:]
 
@@ -88,3 +86,9 @@ class Steadiness:
 def as_tensor(pixels: Pixels) -> Tensor:
     """(H, W, 3) -> (1, 3, H, W) in 0..1"""
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None].float() / 255
+
+
+def as_pixels(x: Tensor) -> Pixels:
+    """(1, 3, H, W) in 0..1, which is a little more or less -> (H, W, 3)"""
+    rounded = (x[0] * 255).round_().clamp_(0, 255).byte()
+    return np.ascontiguousarray(rounded.permute(1, 2, 0).numpy())

@@ -15,7 +15,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, quantiles
@@ -90,12 +90,12 @@ def camera(edge: int) -> list[bytes]:
     return frames
 
 
-async def session(port: int, style: str, frames: Sequence[bytes], edge: int, rate: float, end: float) -> list[Answer]:
+async def session(port: int, wishes: Mapping[str, object], frames: Sequence[bytes], end: float) -> list[Answer]:
     """One camera, until the monotonic time `end`."""
     url = f"ws://127.0.0.1:{port}/v1/live"
     async with connect(url, subprotocols=["pastiche.live"], compression=None) as live:  # type: ignore[list-item]
         await heard(live, "ready")
-        await live.send(json.dumps({"styles": style, "size": edge, "rate": rate}))
+        await live.send(json.dumps(wishes))
         await heard(live, "options")
         sent: dict[int, float] = {}
         answers = []
@@ -122,12 +122,11 @@ async def heard(live: ClientConnection, member: str) -> dict[str, int]:
     return found
 
 
-async def measured(server: Contender, style: str, edge: int, sessions: int, rate: float, seconds: float) -> Row:
+async def measured(server: Contender, wishes: Mapping[str, object], edge: int, sessions: int, seconds: float) -> Row:
     frames = camera(edge)
+    wishes = {**wishes, "size": edge}
     start = time.monotonic() + WARM_UP_SECONDS
-    painters = [
-        asyncio.create_task(session(server.port, style, frames, edge, rate, start + seconds)) for _ in range(sessions)
-    ]
+    painters = [asyncio.create_task(session(server.port, wishes, frames, start + seconds)) for _ in range(sessions)]
     await asyncio.sleep(WARM_UP_SECONDS)
     cpu, plain = server.cpu_seconds, server.plain_cpu_seconds
     answers = [answer for answers in await asyncio.gather(*painters) for answer in answers if answer.at >= start]
@@ -150,17 +149,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--edges", type=int, nargs="+", default=[384, 512], help="longer edges in pixels, 4:3")
     parser.add_argument("--sessions", type=int, nargs="+", default=[1, 4], help="at once")
     parser.add_argument("--rate", type=float, default=0, help="frames a second to hold by the size; 0: the size stays")
+    parser.add_argument("--steady", action=argparse.BooleanOptionalAction, default=True, help="strokes that stay")
     parser.add_argument("--style", default="starry_night")
     parser.add_argument("--seconds", type=float, default=10, help="of each row")
     parser.add_argument("--json", type=Path, help="where to write the rows")
     args = parser.parse_args(arguments)
     settings = {"LIVE_SESSIONS": str(MOST_SESSIONS), "LIVE_SESSIONS_EACH": str(MOST_SESSIONS), "LIVE_SHARE": "0.9"}
+    wishes = {"styles": args.style, "rate": args.rate, "steady": args.steady}
     rows = []
     with contender("pastiche", settings) as server:
         print(f"{usable_cores()} cores, load {os.getloadavg()[0]:.1f} before\n\n{table(HEADINGS, [])}")
         for edge in args.edges:
             for sessions in args.sessions:
-                row = asyncio.run(measured(server, args.style, edge, sessions, args.rate, args.seconds))
+                row = asyncio.run(measured(server, wishes, edge, sessions, args.seconds))
                 rows.append(row)
                 print(f"| {' | '.join(row.cells)} |", flush=True)
     if args.json:

@@ -22,6 +22,7 @@ def without_noise(monkeypatch):
 
 def test_along_its_flow_a_clip_is_the_same_in_every_frame(photo, monkeypatch):
     monkeypatch.setattr(video, "ZOOM", 1.05)  # more than interpolation makes of so small a clip
+    monkeypatch.setattr(video, "FLICKER", 0)
     for clip in video.clips([photo, photo.flip(3)], 64, 4):
         assert clip.frames.shape == (4, 3, 48, 64)
         assert 0.8 < clip.seen.mean().item() <= 1
@@ -31,6 +32,13 @@ def test_along_its_flow_a_clip_is_the_same_in_every_frame(photo, monkeypatch):
         if clip.name in ("pan", "zoom"):
             standing = video.Clip("standing", clip.frames, video.grid(48, 64).expand(3, -1, -1, -1), clip.seen)
             assert video.warping_error(clip.frames, standing) > 1.5 * error
+
+
+def test_a_light_that_flickers_comes_and_goes_by_its_share(photo):
+    clip = video.flickering_clip(photo / 2, 64, 7)
+    lights = clip.frames.mean((1, 2, 3)) / clip.frames[0].mean()
+    assert lights.tolist() == pytest.approx([1, 1.069, 0.931, 1, 1.069, 0.931, 1], abs=0.005)
+    assert torch.equal(clip.flow, video.grid(48, 64).expand(6, -1, -1, -1))
 
 
 def test_smoothing_keeps_so_much_of_the_frame_before():

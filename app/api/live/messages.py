@@ -17,6 +17,9 @@ from app.retry_after import seconds_to_wait
 
 MESSAGE_BYTES = 16_384
 MAX_RATE = 60.0
+# Options on which the network's output depends, beside the size; with regions, the strength does too, since what is not
+# seen is not painted.
+PAINTING = ("styles", "model", "stroke", "boldness", "regions")
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,12 @@ class Wishes:
     Attributes:
         options: of `POST /v1/stylize`, as it would have them in a query.
         rate: frames a second to hold by the size; 0 leaves the size as it is.
+        steady: whether strokes stay where nothing changes, and move with what moves.
     """
 
     options: Mapping[str, str]
     rate: float = DEFAULT_RATE
+    steady: bool = True
 
     def changed(self, text: str) -> Wishes:
         """With the members of a JSON object, which name options; null takes one back.
@@ -37,17 +42,24 @@ class Wishes:
         Raises:
             BodyTooLarge, MalformedBody, InvalidOption: the options themselves are not looked at.
         """
-        options, rate = dict(self.options), self.rate
+        options, rate, steady = dict(self.options), self.rate, self.steady
         for name, value in parsed(text).items():
             if name == "rate":
                 rate = read_rate(value)
+            elif name == "steady":
+                steady = read_steady(value)
             elif value is None:
                 options.pop(name, None)
             elif isinstance(value, str) or is_number(value):
                 options[name] = str(value)
             else:
                 raise InvalidOption("An option is a string, a number or null.")
-        return replace(self, options=options, rate=rate)
+        return replace(self, options=options, rate=rate, steady=steady)
+
+    def paints_as(self, other: Wishes) -> bool:
+        """Whether the same frame is painted alike: steady strokes can go on."""
+        names = (*PAINTING, "strength") if "regions" in self.options else PAINTING
+        return all(self.options.get(name) == other.options.get(name) for name in names)
 
 
 def parsed(text: str) -> dict[str, Any]:
@@ -67,6 +79,14 @@ def read_rate(value: Any) -> float:
     if not is_number(value) or not 0 <= value <= MAX_RATE:
         raise InvalidOption(f"`rate` is a number of frames a second from 0 to {MAX_RATE:g}.")
     return float(value)
+
+
+def read_steady(value: Any) -> bool:
+    if value is None:
+        return True
+    if not isinstance(value, bool):
+        raise InvalidOption("`steady` is true or false.")
+    return value
 
 
 def is_number(value: Any) -> bool:

@@ -7,6 +7,7 @@ import base64
 import binascii
 import json
 from contextlib import suppress
+from functools import partial
 
 import structlog
 from fastapi import FastAPI
@@ -65,10 +66,14 @@ class LiveRoute:
 
     async def _serve(self, websocket: WebSocket) -> None:
         try:
-            seat = self._seat(websocket)
+            try:
+                seat = self._seat(websocket)
+            except PasticheError as error:
+                self._service.metrics.count_live_refusal(error)
+                raise
             try:
                 await websocket.send_text(self._greeting())
-                await Session(websocket, self._service, seat).run()
+                await Session(websocket, self._service, seat, partial(self._check_key, websocket)).run()
             finally:
                 self._service.live.leave(seat)
         except PasticheError as error:
@@ -98,6 +103,15 @@ class LiveRoute:
             identify(websocket, credentials, self._keyring)
         except Unauthorized as error:
             raise counted(websocket, error, self._unauthorized) from None
+
+    def _check_key(self, websocket: WebSocket) -> None:
+        """Raises Unauthorized: the key was removed from the service's file after the session was opened."""
+        if not self._service.settings.api_keys:
+            return
+        try:
+            identify(websocket, credentials_of(websocket), self._keyring)
+        except Unauthorized:
+            raise Unauthorized("The key of this session is no longer valid: connect with another one.") from None
 
     def _greeting(self) -> str:
         settings = self._service.settings

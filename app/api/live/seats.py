@@ -13,6 +13,8 @@ RETRY_SECONDS = 10
 ASPECT = 0.75
 # Frames a second of a session that names no rate.
 DEFAULT_RATE = 25.0
+# Frames a second that are still a moving picture: what a session is sure of where more of them want more.
+SURE_RATE = 10.0
 
 
 class Seat:
@@ -30,15 +32,16 @@ class Seat:
 
     @property
     def megapixels_per_second(self) -> float:
-        """What it takes of the engine at its smallest size."""
-        return MIN_EDGE**2 * ASPECT / 1e6 * (self.rate or DEFAULT_RATE)
+        """What it takes of the engine at the least: at its smallest size, and at the rate that it is sure of."""
+        return MIN_EDGE**2 * ASPECT / 1e6 * min(self.rate or DEFAULT_RATE, SURE_RATE)
 
 
 class Seats:
     """All live sessions of the process.
 
-    A session is admitted where all of them can hold their rates at the smallest size in live's share of the engine, as
-    fast as it was measured: so they do beside any number of single pictures.
+    A session is admitted where all of them can have SURE_RATE, or the lower rate that they ask for, at the smallest
+    size in live's share of the engine, as fast as it was measured: so they can beside any number of single pictures.
+    What is left of the engine lets them have more.
 
     Args:
         sessions, each: most of them in all, and of one principal.
@@ -69,22 +72,32 @@ class Seats:
                 retry_after_seconds=RETRY_SECONDS,
             )
         if len(self._taken) >= self._most:
-            raise Overloaded("Too many live sessions are open.", retry_after_seconds=RETRY_SECONDS)
+            raise Overloaded(
+                f"All {self._most} live sessions of this process are taken: connect again when one of them has ended.",
+                retry_after_seconds=RETRY_SECONDS,
+            )
         seat = Seat(principal, DEFAULT_RATE)
-        self._check_speed({*self._taken, seat})
+        if not self._speed_suffices({*self._taken, seat}):
+            raise Overloaded(
+                f"The engine is too slow for another live session beside {len(self._taken)}: connect again when one of "
+                "them has ended.",
+                retry_after_seconds=RETRY_SECONDS,
+            )
         self._taken.add(seat)
         return seat
 
     def change_rate(self, seat: Seat, rate: float) -> None:
         """Raises Overloaded, and leaves the rate as it was, if the engine is too slow for the new one."""
         before, seat.rate = seat.rate, rate
-        if rate <= before:
+        if rate and before and rate <= before:
             return
-        try:
-            self._check_speed(self._taken)
-        except Overloaded:
+        if not self._speed_suffices(self._taken):
             seat.rate = before
-            raise
+            raise Overloaded(
+                f"The engine is too slow for this rate beside the other live sessions: keep `rate` at {before:g}, or "
+                "ask for more when one of them has ended.",
+                retry_after_seconds=RETRY_SECONDS,
+            )
 
     def leave(self, seat: Seat) -> None:
         self._taken.discard(seat)
@@ -100,9 +113,3 @@ class Seats:
         if speed is None or len(seats) == 1:
             return True
         return sum(seat.megapixels_per_second for seat in seats) <= speed * (self._share or 1)
-
-    def _check_speed(self, seats: set[Seat]) -> None:
-        if not self._speed_suffices(seats):
-            raise Overloaded(
-                "The engine is too slow for another live session at this rate.", retry_after_seconds=RETRY_SECONDS
-            )

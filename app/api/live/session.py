@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from app.imaging.content import working_size
 from app.imaging.decode import Header
 from app.imaging.stroke import largest_edge
 from app.serving.catalogue import Catalogue
+from app.video.quick_steadiness import QuickSteadiness
 
 # A frame that takes longer is given up: it would show what has long passed.
 FRAME_SECONDS = 5.0
@@ -45,12 +46,14 @@ class LiveFrame:
         number: counted from 1 over all frames that were sent.
         arrived: on the monotonic clock.
         options: those that were valid when it came; None before there were any.
+        steadiness: of the frames that are painted like this one; None where it is not wanted.
     """
 
     number: int
     data: bytes
     arrived: float
     options: Options | None
+    steadiness: QuickSteadiness | None
 
 
 @dataclass(frozen=True)
@@ -68,14 +71,17 @@ class Session:
 
     Args:
         websocket: accepted.
+        check: raises Unauthorized if the client may no longer paint; asked with each frame.
     """
 
-    def __init__(self, websocket: WebSocket, service: Service, seat: Seat) -> None:
+    def __init__(self, websocket: WebSocket, service: Service, seat: Seat, check: Callable[[], None]) -> None:
         self._websocket = websocket
         self._service = service
         self._seat = seat
+        self._check = check
         self._wishes = Wishes({})
         self._options: Options | None = None
+        self._steadiness: QuickSteadiness | None = None
         self._catalogue: Catalogue | None = None
         self._edge = WorkingEdge(self._wishes.rate)
         self._frames = 0
@@ -90,6 +96,7 @@ class Session:
 
         Raises:
             RequestTimeout: no frame has come for too long.
+            Unauthorized: the key was removed.
             ModelUnavailable: the service stops.
         """
         began = time.monotonic()
@@ -131,6 +138,7 @@ class Session:
         return text if text is not None else data or b""
 
     async def _take(self, data: bytes) -> None:
+        self._check()
         self._frames += 1
         if len(data) > self._service.settings.live_frame_bytes:
             most = self._service.settings.live_frame_megabytes
@@ -139,9 +147,10 @@ class Session:
             return
         if self._catalogue is not self._service.catalogue and self._options is not None:
             await self._choose(self._wishes)  # another version of the model is active
+            self._begin_strokes(self._wishes)
         if self._waiting is not None:
             self._count("dropped")
-        self._waiting = LiveFrame(self._frames, data, time.monotonic(), self._options)
+        self._waiting = LiveFrame(self._frames, data, time.monotonic(), self._options, self._steadiness)
         self._came.set()
 
     async def _change_options(self, text: str) -> None:
@@ -156,8 +165,15 @@ class Session:
             return
         if wishes.rate != self._edge.rate:
             self._edge = WorkingEdge(wishes.rate)
+        if wishes.steady != (self._steadiness is not None) or not wishes.paints_as(self._wishes):
+            self._begin_strokes(wishes)
         self._wishes = wishes
-        await self._say({"options": {**wishes.options, "rate": wishes.rate}, "from": self._frames + 1})
+        now = {**wishes.options, "rate": wishes.rate, "steady": wishes.steady}
+        await self._say({"options": now, "from": self._frames + 1})
+
+    def _begin_strokes(self, wishes: Wishes) -> None:
+        """Frames that are painted otherwise keep nothing of those before."""
+        self._steadiness = QuickSteadiness() if wishes.steady else None
 
     async def _choose(self, wishes: Wishes) -> None:
         """Raises as `options_of`."""
@@ -219,7 +235,10 @@ class Session:
             asked = self._asked_edge(header, frame.options)
             options = replace(frame.options, size=self._edge.of(asked))
             photo = Photo(frame.data, None)
-            image = await paint_probed(service, photo, header, options, deadline, stages, FRAME_SECONDS, live=True)
+            steadiness = frame.steadiness
+            image = await paint_probed(
+                service, photo, header, options, deadline, stages, FRAME_SECONDS, live=True, steadiness=steadiness
+            )
         service.metrics.count_painting(options.model, image.megapixels, stages)
         return Painted(image, working_size(header.width, header.height, options.size, asked), options.format, asked)
 

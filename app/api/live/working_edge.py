@@ -8,8 +8,8 @@ import math
 STEP = 32
 # Smaller pictures would hardly show a style. What is asked for below it is not made smaller.
 MIN_EDGE = 192
-# Of the time between two frames; the rest is for what was not measured.
-BUSY = 0.9
+# Of the time between two frames; the rest is for what was not measured, which is reading the next one.
+BUSY = 0.95
 # The next larger size must be predicted to take less than this of that time, or sizes would swing.
 ROOM = 0.7
 # What an older frame counts for in the mean.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 from app.api.service import Service
@@ -16,7 +17,7 @@ from app.engine.region import Area, Paintings, Region, blends_of
 from app.engine.repainting import Repainting
 from app.imaging.compose import shows_photo
 from app.imaging.content import decode_at, working_size
-from app.imaging.cost import Cost, colour_cost, encoding_cost, polygon_cost, resizing_cost
+from app.imaging.cost import Cost, colour_cost, encoding_cost, polygon_cost, resizing_cost, steadying_cost
 from app.imaging.decode import Header
 from app.imaging.encode import encode
 from app.imaging.mask import check_shape, read_mask
@@ -28,6 +29,9 @@ from app.imaging.stroke import at_size, largest_edge, painted_size, repainted_si
 # is predicted to end within the other might come too late, so it is refused at once.
 FINISHING = 0.03
 SPARE = 0.1
+
+# Of the pixels that the network saw and its paintings of them: what is shown of each.
+Steadiness = Callable[[Pixels, Sequence[Pixels]], list[Pixels]]
 
 NO_HEADERS: Mapping[str, Header] = MappingProxyType({})
 
@@ -63,6 +67,7 @@ async def paint_probed(
     seconds: float,
     *,
     live: bool = False,
+    steadiness: Steadiness | None = None,
     masks: Mapping[str, Header] = NO_HEADERS,
 ) -> StylizedImage:
     """As `paint`, for a photo whose header is known.
@@ -70,6 +75,7 @@ async def paint_probed(
     Args:
         seconds: that there were until the deadline in all.
         live: whether it is a frame of a live session.
+        steadiness: what becomes of the network's paintings; None: they stay as they are.
         masks: headers of the photo's masks by their names.
     """
     settings = service.settings
@@ -81,6 +87,8 @@ async def paint_probed(
     enlarged = None if live else repainted_size(*size, options.stroke, settings.network_edge_pixels)
     repainting = Repainting(options.boldness, enlarged)
     reading, finishing = costs(header, size, network_size, options, masks)
+    if steadiness is not None:
+        finishing += steadying_cost(len(blends) * network_size[0] * network_size[1])
     for decoding in decodings(header, size, network_size, options, masks):
         decoding.check(settings.decode_bytes)
     for name, mask in masks.items():
@@ -107,7 +115,7 @@ async def paint_probed(
             for ticket in tickets:
                 service.engine.cancel(ticket)
         paintings = Paintings(blends, painted)
-        return await work.run(stages, finish, service, photo, seen, paintings, size, options, stages)
+        return await work.run(stages, finish, service, photo, seen, paintings, size, options, stages, steadiness)
 
 
 def whole_photo(options: Options, masks: Mapping[str, Header]) -> bool:
@@ -183,12 +191,16 @@ def finish(
     size: tuple[int, int],
     options: Options,
     stages: Stages,
+    steadiness: Steadiness | None,
 ) -> StylizedImage:
-    """Size, colours, strength, and the encoder. Runs in a codec thread.
+    """Steady strokes, size, colours, strength, and the encoder. Runs in a codec thread.
 
     Args:
         photo: its bytes, where more of it is wanted than was `seen`, else empty; and its masks.
     """
+    if steadiness is not None:
+        with stages.measure("steady"):
+            paintings = paintings.changed(partial(steadiness, seen.rgb))
     content = read(service, photo.data, size, stages) if photo.data else seen
 
     def shares(area: Area) -> Pixels:

@@ -80,6 +80,10 @@ function Options() {
       <button aria-pressed=${live.color.value === "style"} onClick=${() => (live.color.value = "style")}>Of the style</button>
       <button aria-pressed=${live.color.value === "keep"} onClick=${() => (live.color.value = "keep")}>Of the camera</button>
     </div>
+    <label class="check">
+      <input type="checkbox" checked=${live.steady.value} onChange=${(/** @type {any} */ event) => (live.steady.value = event.currentTarget.checked)} />
+      Steady strokes
+    </label>
     <label class="field"
       >Largest size
       <select value=${live.size.value} onChange=${(/** @type {any} */ event) => (live.size.value = Number(event.currentTarget.value))}>

@@ -47,7 +47,7 @@ export class LiveSocket {
     this.socket.send(frame);
   }
 
-  /** @param {Record<string, string|number|null>} options */
+  /** @param {Record<string, string|number|boolean|null>} options */
   choose(options) {
     if (this.ready && this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(options));
   }

@@ -21,6 +21,7 @@ export const shares = signal(/** @type {Share[]} */ ([]));
 export const strength = signal(1);
 export const color = signal(/** @type {"style"|"keep"} */ ("style"));
 export const size = signal(384);
+export const steady = signal(true);
 /** What was seen lately. `delay` is from the camera to the screen, in milliseconds. */
 export const pace = signal(/** @type {{rate: number, delay: number, width: number, height: number}|null} */ (null));
 
@@ -29,6 +30,7 @@ export const wanted = computed(() => ({
   strength: strength.value,
   color: color.value,
   size: size.value,
+  steady: steady.value,
   rate: FRAMES_PER_SECOND,
 }));
 

@@ -4,9 +4,10 @@ import json
 import time
 
 import httpx
+import numpy as np
 import pytest
 from live_painter import GUARD_SECONDS, Painter
-from picture_bytes import pixels
+from picture_bytes import encoded, pixels
 from pydantic import SecretStr
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -53,8 +54,8 @@ def posted(client, frame, **options):
 )
 def test_a_frame_is_painted_as_the_route_paints_it(client, paint_live, frames, options):
     painter = paint_live(client)
-    assert painter.choose(**options, rate=0) == {
-        "options": {**{name: str(value) for name, value in options.items()}, "rate": 0},
+    assert painter.choose(**options, rate=0, steady=False) == {
+        "options": {**{name: str(value) for name, value in options.items()}, "rate": 0, "steady": False},
         "from": 1,
     }
     for number, frame in enumerate(frames[:2], 1):
@@ -78,7 +79,7 @@ def test_a_smaller_working_size_gives_the_picture_of_that_size(client, paint_liv
 
 def test_options_count_for_the_frames_after_them(client, paint_live, frames, brush):
     painter = paint_live(client)
-    painter.choose(styles="great_wave", rate=0)
+    painter.choose(styles="great_wave", rate=0, steady=False)
     brush.gate.clear()
     painter.send(frames[0])
     wait_for(lambda: brush.begun == 1)
@@ -89,15 +90,74 @@ def test_options_count_for_the_frames_after_them(client, paint_live, frames, bru
     assert painter.picture()[1] == posted(client, frames[1], styles="great_wave")
     painter.send(frames[2])
     assert painter.picture()[1] == posted(client, frames[2], styles="great_wave", strength=0.5)
-    assert painter.choose(strength=None)["options"] == {"styles": "great_wave", "rate": 0}
+    assert painter.choose(strength=None)["options"] == {"styles": "great_wave", "rate": 0, "steady": False}
     painter.send(frames[2])
     assert painter.picture()[1] == posted(client, frames[2], styles="great_wave")
+
+
+def test_strokes_stay_where_nothing_changes(client, paint_live, frames):
+    """A still camera: what differs between two frames is their noise, which a network makes something else of."""
+    rng = np.random.default_rng(0)
+    scene = pixels(frames[0]).astype(float)
+    noisy = [encoded(np.clip(scene + rng.normal(0, 3, scene.shape), 0, 255).astype(np.uint8), "png") for _ in range(8)]
+    changes = {}
+    for steady in (True, False):
+        painter = paint_live(client)
+        options = {} if steady else {"steady": False}
+        assert painter.choose(styles="great_wave", rate=0, format="png", **options)["options"]["steady"] is steady
+        shown = []
+        for frame in noisy:
+            painter.send(frame)
+            shown.append(painter.picture()[1])
+        assert shown[0] == posted(client, noisy[0], styles="great_wave", format="png")
+        shown = np.stack([pixels(data) for data in shown]).astype(float)
+        changes[steady] = np.abs(np.diff(shown, axis=0))[4:].mean()
+        painter.socket.close()
+    assert changes[True] < changes[False] / 3
+
+
+def test_nothing_is_kept_of_another_style_and_all_of_another_strength(client, paint_live, frames):
+    painter = paint_live(client)
+    painter.choose(styles="great_wave", rate=0)
+    painter.send(frames[0])
+    painter.picture()
+    painter.choose(styles="the_scream")
+    painter.send(frames[0])
+    assert painter.picture()[1] == posted(client, frames[0], styles="the_scream")
+    painter.choose(strength=0.5)
+    noisy = encoded(pixels(frames[0]) // 2 * 2, "png")
+    painter.send(noisy)
+    said, data = painter.picture()
+    assert data != posted(client, noisy, styles="the_scream", strength=0.5)
+    assert said["milliseconds"]["steady"] > 0
+
+
+def test_regions_of_live_frames_keep_the_strokes_of_their_own_styles(client, paint_live, frames):
+    regions = json.dumps([{"polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]], "styles": "the_scream"}])
+    painter = paint_live(client)
+    painter.choose(styles="great_wave", rate=0, format="png", regions=regions)
+    painter.send(frames[0])
+    first = painter.picture()[1]
+    assert first == posted(client, frames[0], styles="great_wave", format="png", regions=regions)
+    painter.send(frames[0])
+    # The same frame: what is kept of each painting is that painting.
+    assert np.abs(pixels(painter.picture()[1]).astype(int) - pixels(first)).max() <= 1
+    painter.choose(strength=0)
+    painter.send(frames[0])
+    assert painter.picture()[1] == posted(
+        client,
+        frames[0],
+        styles="great_wave",
+        format="png",
+        regions=regions.replace("}]", ', "strength": 0}]'),
+        strength=0,
+    )
 
 
 def test_of_the_frames_that_come_meanwhile_the_newest_is_answered(client, paint_live, frames, brush):
     dropped, answered = (metric(client, f'live_frames_total{{outcome="{it}"}}') for it in ("dropped", "answered"))
     painter = paint_live(client)
-    painter.choose(styles="great_wave", rate=0)
+    painter.choose(styles="great_wave", rate=0, steady=False)
     brush.gate.clear()
     painter.send(frames[0])
     wait_for(lambda: brush.begun == 1)
@@ -115,7 +175,7 @@ def test_of_the_frames_that_come_meanwhile_the_newest_is_answered(client, paint_
 
 def test_a_handle_of_a_style_image_is_refused_where_it_is_unknown_and_the_session_goes_on(client, paint_live, frames):
     painter = paint_live(client)
-    painter.choose(styles="great_wave", rate=0)
+    painter.choose(styles="great_wave", rate=0, steady=False)
     refused = painter.choose(styles="style:" + 32 * "0")["problem"]
     assert refused["status"] == 422
     painter.send(frames[0])
@@ -141,12 +201,14 @@ def test_a_handle_of_a_style_image_is_refused_where_it_is_unknown_and_the_sessio
         ('{"rate": 61}', "invalid-option"),
         ('{"rate": "fast"}', "invalid-option"),
         ('{"rate": true}', "invalid-option"),
+        ('{"steady": "yes"}', "invalid-option"),
+        ('{"steady": 1}', "invalid-option"),
         ('{"styles": "' + 20_000 * "a" + '"}', "body-too-large"),
     ],
 )
 def test_wrong_options_are_told_and_change_nothing(client, paint_live, frames, text, slug):
     painter = paint_live(client)
-    painter.choose(styles="great_wave", rate=0)
+    painter.choose(styles="great_wave", rate=0, steady=False)
     painter.socket.send(text)
     problem = painter.problem()
     assert problem["type"] == f"/problems/{slug}"
@@ -168,7 +230,7 @@ def test_hostile_frames_are_told_one_by_one_and_the_session_goes_on(client, pain
     painter = paint_live(client)
     painter.send(frames[0])
     assert "`styles` is missing" in painter.problem()["detail"]
-    painter.choose(styles="great_wave", rate=0)
+    painter.choose(styles="great_wave", rate=0, steady=False)
     for number, (data, slug) in enumerate(broken(frames).items(), 2):
         painter.send(data)
         problem = painter.problem()
@@ -187,7 +249,7 @@ def test_a_frame_beyond_all_bounds_ends_the_session_and_leaves_nothing(client, p
 
 def test_a_client_that_dies_while_its_frame_is_painted_leaves_nothing(client, paint_live, frames, brush):
     painter = paint_live(client)
-    painter.choose(styles="great_wave", rate=0)
+    painter.choose(styles="great_wave", rate=0, steady=False)
     brush.gate.clear()
     for frame in frames:
         painter.send(frame)
@@ -217,6 +279,7 @@ def test_sessions_are_bounded_for_each_and_in_all(connect, paint_live):
             assert problem["type"] == f"/problems/{slug}"
             assert problem["retry_after"] >= 10
             assert second.end() == (code, slug)
+        assert metric_of(client, "live_refusals_total", slug) == 1
         first.socket.close()
         wait_for(lambda client=client: metric(client, "live_sessions") == 0)
         paint_live(client).socket.close()
@@ -229,7 +292,7 @@ def test_a_key_comes_in_the_header_or_as_a_subprotocol(connect, paint_live, fram
         paint_live(client, additional_headers={"Authorization": f"Bearer {KEY}"}),
     ):
         assert painter.socket.subprotocol == "pastiche.live"
-        painter.choose(styles="great_wave", rate=0)
+        painter.choose(styles="great_wave", rate=0, steady=False)
         painter.send(frames[0])
         painter.picture()
         painter.socket.close()
@@ -241,6 +304,30 @@ def test_without_a_right_key_the_session_is_closed_with_its_reason(connect_once,
     with Painter(str(client.base_url), key) as painter:
         assert painter.problem()["type"] == "/problems/unauthorized"
         assert painter.end() == (4401, "unauthorized")
+
+
+def test_a_session_ends_when_its_key_is_removed_and_others_go_on(connect, paint_live, frames, tmp_path):
+    keys, other = tmp_path / "keys", "another-key-of-1"
+    keys.write_text(f"{KEY},{other}\n")
+    given = tuple(map(SecretStr, (KEY, other)))
+    client = connect(api_keys=given, api_keys_file=keys, data_dir=tmp_path / "data")
+    removed, kept = paint_live(client, KEY), paint_live(client, other)
+    for painter in (removed, kept):
+        painter.choose(styles="great_wave", rate=0)
+        painter.send(frames[0])
+        painter.picture()
+    keys.write_text(f"{other}\n")
+    time.sleep(1.1)  # the file is looked at once a second
+    kept.send(frames[1])
+    kept.picture()
+    removed.send(frames[1])
+    assert "no longer valid" in removed.problem()["detail"]
+    assert removed.end() == (4401, "unauthorized")
+    assert metric_of(client, "live_refusals_total", "unauthorized") == 0
+
+
+def metric_of(client, name, problem):
+    return metric(client, f'{name}{{problem="{problem}"}}')
 
 
 def test_an_offer_that_is_no_base64_is_a_wrong_key(connect, monkeypatch):
@@ -293,14 +380,14 @@ def test_a_session_below_the_prefix_of_a_proxy(connect):
 def test_the_time_for_a_frame_is_not_that_of_a_request(connect, paint_live, frames):
     client = connect(deadline_seconds=3600)
     painter = paint_live(client)
-    painter.choose(styles="great_wave", rate=0)
+    painter.choose(styles="great_wave", rate=0, steady=False)
     painter.send(frames[0])
     assert painter.picture()[1] == posted(client, frames[0], styles="great_wave")
 
 
 def test_the_answers_name_the_time_of_each_stage(client, paint_live, frames):
     painter = paint_live(client)
-    painter.choose(styles="great_wave", rate=0)
+    painter.choose(styles="great_wave", rate=0, steady=False)
     painter.send(frames[0])
     said, _ = painter.picture()
     assert set(said["milliseconds"]) == {"waited", "queue", "decode", "engine", "colour", "encode", "total"}
