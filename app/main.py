@@ -24,6 +24,7 @@ from app.api.http.keyring import Keyring
 from app.api.http.openapi import CompleteDocument, problems
 from app.api.http.problems import answer_errors_as_problems
 from app.api.http.rate_limit import RateLimit
+from app.api.http.rate_limit_fields import RateLimitFields
 from app.api.http.request_id import RequestId
 from app.api.http.request_log import RequestLog
 from app.api.http.security_headers import SecurityHeaders
@@ -107,6 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.root_path = settings.root_path
     # The last middleware added is the outermost.
     app.add_middleware(Head)
+    app.add_middleware(RateLimitFields)
     app.add_middleware(RequestLog, metrics=service.metrics)
     if settings.admin_token:
         app.add_middleware(Audit)

@@ -19,6 +19,8 @@ EXPOSED = (
     "Location",
     "Pastiche-Model",
     "Preference-Applied",
+    "RateLimit",
+    "RateLimit-Policy",
     "Retry-After",
     "Server-Timing",
     "WWW-Authenticate",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -22,6 +23,33 @@ SOCKET_SECONDS = 1
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What a principal has left of `limit` a minute; in `seconds`, there is room for one more again."""
+
+    things: str
+    limit: int
+    remaining: int
+    seconds: int
+    exceeded: bool
+
+    def check(self) -> None:
+        """Raises TooManyRequests."""
+        if self.exceeded:
+            raise TooManyRequests(
+                f"You have reached your limit of {self.limit} {self.things} a minute.", retry_after_seconds=self.seconds
+            )
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """As headers (draft-ietf-httpapi-ratelimit-headers-10)."""
+        name = self.things.replace(" ", "-")
+        return {
+            "RateLimit-Policy": f'"{name}";q={self.limit};w=60',
+            "RateLimit": f'"{name}";r={self.remaining};t={self.seconds}',
+        }
+
+
 class RateLimit:
     """Safe for threads. It may hang for a second or two when Redis does.
 
@@ -37,20 +65,22 @@ class RateLimit:
         self._things = things
         self._limiter = MovingWindowRateLimiter(self._redis or MemoryStorage())
 
-    def hit(self, principal: str) -> None:
-        """Count one request. Raises TooManyRequests, with the time until the window has room again."""
+    def count(self, principal: str) -> Usage | None:
+        """Count one request; beyond the limit it is not counted. None while Redis is away: nothing is limited then."""
         try:
-            if self._limiter.hit(self._item, principal):
-                return
-            reset = self._limiter.get_window_stats(self._item, principal).reset_time
+            exceeded = not self._limiter.hit(self._item, principal)
+            stats = self._limiter.get_window_stats(self._item, principal)
         except StorageError as error:
             # Rather too many jobs for a while, which the quotas still bound, than none.
             _log.warning("rate_limit_passed_over", reason=repr(error))
-            return
-        raise TooManyRequests(
-            f"You have reached your limit of {self._item.amount} {self._things} a minute.",
-            retry_after_seconds=max(1, math.ceil(reset - time.time())),
-        )
+            return None
+        seconds = max(1, math.ceil(stats.reset_time - time.time()))
+        return Usage(self._things, self._item.amount, stats.remaining, seconds, exceeded)
+
+    def hit(self, principal: str) -> None:
+        """Count one request. Raises TooManyRequests, with the time until the window has room again."""
+        if (usage := self.count(principal)) is not None:
+            usage.check()
 
     def close(self) -> None:
         """Give the connections back."""

@@ -17,6 +17,7 @@ from app.api.http.body import Body
 from app.api.http.deadline import finished_by
 from app.api.http.multipart import FORM, is_form, parse_form
 from app.api.http.openapi import IMAGE_PROBLEMS, problems
+from app.api.http.rate_limit_fields import note
 from app.api.jobs.bounds import check_bounds, check_priority, own_size
 from app.api.jobs.form import CONTENT_FIELD, read_job_form
 from app.api.jobs.openapi import accepted_response, creation_body, idempotency_parameter, webhook_parameter
@@ -178,7 +179,10 @@ async def admit(request: Request) -> None:
     """Before an upload is read. Raises InvalidOption, TooManyRequests, TooManyJobs, LedgerUnavailable."""
     key = idempotency_key(request)
     webhook_url(request)  # an invalid one is reported before the upload is read
-    await service_of(request).jobs.admit(principal_of(request), repeatable=key is not None)
+    jobs, principal = service_of(request).jobs, principal_of(request)
+    note(request, await jobs.count(principal))
+    if key is None:  # else its job may be there already, which the creation alone can tell
+        await jobs.check_quota(principal)
 
 
 async def receive_form(request: Request, body: Body) -> tuple[dict[str, list[bytes]], list[tuple[str, str]]]:

@@ -13,7 +13,7 @@ import structlog
 
 from app.api.backend import Backend
 from app.api.http.auth import ADMIN
-from app.api.http.rate_limit import RateLimit
+from app.api.http.rate_limit import RateLimit, Usage
 from app.api.jobs.event_hub import EventHub, Room
 from app.api.jobs.plots import Plots
 from app.engine.device import limit_this_thread
@@ -115,23 +115,13 @@ class JobGateway:
 
         return await self._ledger_threads.call(prepared)
 
-    async def admit(self, principal: str, *, repeatable: bool) -> None:
-        """To be called before an upload is read.
+    async def count(self, principal: str) -> Usage | None:
+        """Count a request that wants a job, before its upload is read."""
+        return await self.ask(self._rate.count, principal)
 
-        Args:
-            repeatable: it has an idempotency key. Its job may be there already, which `create` alone can tell, so the
-                quotas wait until then.
-
-        Raises:
-            TooManyRequests, TooManyJobs.
-        """
-
-        def check() -> None:
-            self._rate.hit(principal)
-            if not repeatable:
-                self.ledger.check_quota(principal, self._quota)
-
-        await self.ask(check)
+    async def check_quota(self, principal: str) -> None:
+        """Raises TooManyJobs; `create` asks again."""
+        await self.ask(self.ledger.check_quota, principal, self._quota)
 
     async def look(self, clip: bytes) -> Look:
         """What a clip is, by a process of its own that decodes one frame. Raises VideoError, EmptyBody, Overloaded."""

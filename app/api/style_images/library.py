@@ -10,7 +10,7 @@ from cachetools import LRUCache
 
 from app.api.backend import Backend
 from app.api.codecs.threads import CodecThreads
-from app.api.http.rate_limit import RateLimit
+from app.api.http.rate_limit import RateLimit, Usage
 from app.api.jobs.gateway import JobGateway
 from app.api.stages import Stages
 from app.api.stylize.result_key import digest
@@ -79,9 +79,9 @@ class StyleImageLibrary:
         self._reading = Backend("style-reader", 1, settings.deadline_seconds, Overloaded)
         self._known: LRUCache[Hashable, Row] = LRUCache(KNOWN_ROWS)
 
-    async def admit(self, principal: str) -> None:
-        """Before an upload is read. Raises TooManyRequests."""
-        await self._gateway.ask(self._rate.hit, principal)
+    async def count(self, principal: str) -> Usage | None:
+        """Count a request, before its upload is read."""
+        return await self._gateway.ask(self._rate.count, principal)
 
     async def keep(
         self, principal: str, data: bytes, encoder: ServedEncoder, deadline: float

@@ -15,6 +15,7 @@ from app.api.http.deadline import finished_by
 from app.api.http.etag import strong_etag
 from app.api.http.multipart import is_form, parse_form
 from app.api.http.openapi import IMAGE_PROBLEMS, REQUEST_ID, problems
+from app.api.http.rate_limit_fields import note
 from app.api.jobs.creation import MAKING, accepted
 from app.api.jobs.openapi import accepted_response
 from app.api.jobs.results import FINAL, answer, picture_response
@@ -97,7 +98,7 @@ async def create_style(request: Request) -> Response:
     """
     service = service_of(request)
     principal = principal_of(request)
-    await service.style_images.admit(principal)
+    note(request, await service.style_images.count(principal))
     body = Body(request, service.settings.body_bytes, service.uploads)
     deadline = deadline_of(service)
     try:

@@ -1,6 +1,7 @@
 """Quotas, each refused with the time after which it is worth trying again; and what goes on without a database."""
 
 import asyncio
+import re
 import socket
 import threading
 import time
@@ -76,6 +77,21 @@ def test_so_many_jobs_may_be_asked_for_in_a_minute(connect, photo, painting, tmp
     assert int(response.headers["retry-after"]) <= 60
     make(client, photo, painting, BERT)
     assert client.get(made["links"]["self"], headers=ANNA).status_code == 200
+
+
+def test_what_is_left_of_the_limit_is_told_with_every_request_that_counts(connect, photo, painting, tmp_path):
+    client = connect(data_dir=tmp_path, jobs_per_minute=2)
+    files = form(photo, painting)
+    made, unread, beyond = (
+        client.post(ROUTE, **sent) for sent in ({"files": files}, {"content": b""}, {"files": files})
+    )
+    assert [each.status_code for each in (made, unread, beyond)] == [202, 400, 429]
+    assert {each.headers["ratelimit-policy"] for each in (made, unread, beyond)} == {'"new-jobs";q=2;w=60'}
+    told = [re.fullmatch(r'"new-jobs";r=(\d+);t=(\d+)', each.headers["ratelimit"]) for each in (made, unread, beyond)]
+    assert [int(each[1]) for each in told] == [1, 0, 0]
+    assert all(1 <= int(each[2]) <= 60 for each in told)
+    assert told[2][2] == beyond.headers["retry-after"]
+    assert "ratelimit" not in client.get(made.json()["links"]["self"]).headers
 
 
 def test_a_shared_rate_limit_is_one(redis_url):
