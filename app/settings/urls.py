@@ -6,6 +6,7 @@ or a parameter should be.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import SplitResult, urlsplit
 
@@ -21,8 +22,7 @@ SQLITE_PARAMETERS = ("cached_statements", "timeout")
 
 def database_url(url: str) -> str:
     """`postgresql://...` or `sqlite:///path`, with every part escaped. Raises ValueError with a sentence."""
-    from psycopg import ProgrammingError, conninfo  # imported here: only needed if a database is set
-    from sqlalchemy.engine import make_url
+    from sqlalchemy.engine import make_url  # imported here: only needed if a database is set
     from sqlalchemy.exc import ArgumentError
 
     scheme, colon, rest = url.partition("://")
@@ -43,11 +43,29 @@ def database_url(url: str) -> str:
     _check_values(parsed)
     spelled = parsed.render_as_string(hide_password=False)
     if kind == "postgresql":
-        try:
-            conninfo.conninfo_to_dict(spelled)
-        except ProgrammingError:
-            raise ValueError(f"it has a parameter that PostgreSQL's client does not know; {ENCODED}") from None
+        _check_postgresql(spelled)
     return spelled
+
+
+def _check_postgresql(url: str) -> None:
+    """What PostgreSQL's own client would refuse: `?sslmod=require`, `?sslmode=always`. Raises ValueError."""
+    from psycopg import ProgrammingError, conninfo, pq
+
+    try:
+        given = conninfo.conninfo_to_dict(url)
+    except ProgrammingError:
+        raise ValueError(f"it has a parameter that PostgreSQL's client does not know; {ENCODED}") from None
+    try:
+        conninfo.timeout_from_conninfo(given)
+    except ProgrammingError:
+        raise ValueError("its connect_timeout has to be a number of seconds") from None
+    # It checks values when it begins to connect: to a socket that cannot be there, since this is no time to wait.
+    values = {name: value for name, value in given.items() if name not in ("host", "hostaddr", "port")}
+    connection = pq.PGconn.connect_start(conninfo.make_conninfo("", host="/dev/null", **values).encode())
+    refused = re.search(rb"invalid ([a-z_]+) value", connection.error_message)
+    connection.finish()
+    if refused and refused[1].decode() in given:
+        raise ValueError(f"PostgreSQL's client does not know the value of its parameter {refused[1].decode()}")
 
 
 def _check_values(parsed: URL) -> None:
