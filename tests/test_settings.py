@@ -29,6 +29,8 @@ TOKEN = "a-token-of-the-operator-of-enough-characters"
         ("database_url", "postgresql://host/name?sslmode=always"),
         ("database_url", "postgresql://host/name?target_session_attrs=best&connect_timeout=3"),
         ("database_url", "postgresql://host/name?connect_timeout=soon"),
+        ("redis_url", "rediss://host/0?ssl_cert_reqs=always"),
+        ("redis_url", "redis://host/0?protocol=9"),
         ("redis_url", "http://host"),
         ("redis_url", "redis://host:port/0"),
         ("redis_url", "redis://host:70000/0"),

@@ -81,7 +81,7 @@ def _check_values(parsed: URL) -> None:
 
 def redis_url(url: str) -> str:
     """`redis://`, `rediss://` or `unix://`. Raises ValueError with a sentence."""
-    from redis import ConnectionPool
+    from redis import ConnectionPool, RedisError
 
     parts = _split(url, ("redis", "rediss", "unix"), "redis://, rediss:// or unix://")
     number = parts.path.strip("/")
@@ -90,7 +90,7 @@ def redis_url(url: str) -> str:
     url = _spelled(url, parts)
     try:
         ConnectionPool.from_url(url).make_connection()  # does not connect yet
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RedisError):
         raise ValueError(f"it has a parameter that Redis's client does not know, or a bad value; {ENCODED}") from None
     return url
 
