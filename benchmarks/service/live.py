@@ -1,6 +1,7 @@
 """Live painting end to end: frames a second, and how far behind they are, of a real server on loopback.
 
-Every session sends a camera's frames as the page does: the newest whenever fewer than two have no answer. The delay is
+Every session sends a camera's frames as the page does: one after an answer, and the next one just before the answer is
+due, so that it need not wait long and the service does not wait for it. `--eager` sends it at once. The delay is
 from the moment at which a frame was sent to the one at which its picture had come; encoding and decoding at the client
 are left out. With `--rate 0`, the default, the size stays as asked for; with another rate it adapts.
 
@@ -19,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, quantiles
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -29,7 +31,8 @@ from benchmarks.markdown_table import table
 from benchmarks.service.contenders import Contender, contender
 from benchmarks.service.latency import PHOTO
 
-UNANSWERED = 2
+# Of what the last answer tells, beside those before it; and how long before the service is free a frame is to be there.
+NEWEST, SPARE_SECONDS = 0.2, 0.012
 DISTINCT_FRAMES = 16
 WARM_UP_SECONDS = 3.0
 QUALITY = 80
@@ -90,43 +93,95 @@ def camera(edge: int) -> list[bytes]:
     return frames
 
 
-async def session(port: int, wishes: Mapping[str, object], frames: Sequence[bytes], end: float) -> list[Answer]:
+class Due:
+    """When to send a frame beside the one that has no answer yet, as `app/web/state/live-socket.js` has it."""
+
+    def __init__(self, eager: bool) -> None:
+        self._eager = eager
+        self._last: float | None = None
+        self._painting = self._way = 0.0
+
+    def seconds(self, now: float) -> float:
+        """Until then; 0: at once."""
+        if self._eager or self._last is None:
+            return 0.0
+        return max(0.0, self._last + self._painting - self._way - SPARE_SECONDS - now)
+
+    def note(self, now: float, delay: float, milliseconds: Mapping[str, float]) -> None:
+        """An answer has come, so long after its frame was sent; the service tells what it took of that."""
+        total, waited = milliseconds["total"] / 1000, milliseconds["waited"] / 1000
+        share = 1.0 if self._last is None else NEWEST
+        self._painting += share * (total - waited - self._painting)
+        self._way += share * (delay - total - self._way)
+        self._last = now
+
+
+class Camera:
+    """Sends its frames, and knows when those without an answer were sent, by their numbers."""
+
+    def __init__(self, live: ClientConnection, frames: Sequence[bytes]) -> None:
+        self._live = live
+        self._frames = frames
+        self._number = 0
+        self.sent: dict[int, float] = {}
+
+    async def send(self, after_seconds: float = 0.0) -> None:
+        await asyncio.sleep(after_seconds)
+        self._number += 1
+        self.sent[self._number] = time.monotonic()
+        await self._live.send(self._frames[self._number % len(self._frames)])
+
+    def answered(self, number: int) -> float:
+        """When it was sent; those before it have no answer any more."""
+        at = self.sent[number]
+        self.sent = {each: sent for each, sent in self.sent.items() if each > number}
+        return at
+
+
+async def session(
+    port: int, wishes: Mapping[str, object], frames: Sequence[bytes], end: float, eager: bool
+) -> list[Answer]:
     """One camera, until the monotonic time `end`."""
     url = f"ws://127.0.0.1:{port}/v1/live"
     async with connect(url, subprotocols=["pastiche.live"], compression=None) as live:  # type: ignore[list-item]
         await heard(live, "ready")
         await live.send(json.dumps(wishes))
         await heard(live, "options")
-        sent: dict[int, float] = {}
-        answers = []
-        number = 0
+        camera, due, answers = Camera(live, frames), Due(eager), []
         while time.monotonic() < end:
-            while len(sent) < UNANSWERED:
-                number += 1
-                sent[number] = time.monotonic()
-                await live.send(frames[number % len(frames)])
+            if not camera.sent:
+                await camera.send()
+            next_one = (
+                asyncio.create_task(camera.send(due.seconds(time.monotonic()))) if len(camera.sent) == 1 else None
+            )
             said = await heard(live, "picture")
             await live.recv()
             now = time.monotonic()
-            answers.append(Answer(now, now - sent.pop(said["frame"]), max(said["width"], said["height"])))
-            for dropped in [each for each in sent if each < said["frame"]]:
-                del sent[dropped]
+            if next_one:
+                next_one.cancel()
+            delay = now - camera.answered(said["frame"])
+            due.note(now, delay, said["milliseconds"])
+            answers.append(Answer(now, delay, max(said["width"], said["height"])))
         return answers
 
 
-async def heard(live: ClientConnection, member: str) -> dict[str, int]:
+async def heard(live: ClientConnection, member: str) -> dict[str, Any]:
     said = json.loads(await live.recv())
     if member not in said:
         raise SystemExit(f"The service said {said} in place of {member}.")
-    found: dict[str, int] = said[member]
+    found: dict[str, Any] = said[member]
     return found
 
 
-async def measured(server: Contender, wishes: Mapping[str, object], edge: int, sessions: int, seconds: float) -> Row:
+async def measured(
+    server: Contender, wishes: Mapping[str, object], edge: int, sessions: int, seconds: float, eager: bool
+) -> Row:
     frames = camera(edge)
     wishes = {**wishes, "size": edge}
     start = time.monotonic() + WARM_UP_SECONDS
-    painters = [asyncio.create_task(session(server.port, wishes, frames, start + seconds)) for _ in range(sessions)]
+    painters = [
+        asyncio.create_task(session(server.port, wishes, frames, start + seconds, eager)) for _ in range(sessions)
+    ]
     await asyncio.sleep(WARM_UP_SECONDS)
     cpu, plain = server.cpu_seconds, server.plain_cpu_seconds
     answers = [answer for answers in await asyncio.gather(*painters) for answer in answers if answer.at >= start]
@@ -150,6 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sessions", type=int, nargs="+", default=[1, 4], help="at once")
     parser.add_argument("--rate", type=float, default=0, help="frames a second to hold by the size; 0: the size stays")
     parser.add_argument("--steady", action=argparse.BooleanOptionalAction, default=True, help="strokes that stay")
+    parser.add_argument("--eager", action="store_true", help="always have two frames without an answer")
     parser.add_argument("--style", default="starry_night")
     parser.add_argument("--seconds", type=float, default=10, help="of each row")
     parser.add_argument("--json", type=Path, help="where to write the rows")
@@ -161,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{usable_cores()} cores, load {os.getloadavg()[0]:.1f} before\n\n{table(HEADINGS, [])}")
         for edge in args.edges:
             for sessions in args.sessions:
-                row = asyncio.run(measured(server, wishes, edge, sessions, args.seconds))
+                row = asyncio.run(measured(server, wishes, edge, sessions, args.seconds, args.eager))
                 rows.append(row)
                 print(f"| {' | '.join(row.cells)} |", flush=True)
     if args.json:

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from benchmarks.service import live
 
 
@@ -20,3 +22,16 @@ def test_it_measures_sessions_side_by_side(tmp_path, models_dir, monkeypatch, ca
 def test_the_camera_moves():
     frames = live.camera(64)
     assert len(set(frames)) == live.DISTINCT_FRAMES
+
+
+def test_the_second_frame_is_due_just_before_the_first_ones_answer():
+    due = live.Due(eager=False)
+    assert due.seconds(5.0) == 0
+    due.note(10.0, 0.150, {"total": 140.0, "waited": 40.0})  # painting takes 100 ms, the way 10
+    assert due.seconds(10.0) == pytest.approx(0.100 - 0.010 - live.SPARE_SECONDS)
+    assert due.seconds(10.2) == 0
+    due.note(10.1, 0.110, {"total": 100.0, "waited": 50.0})
+    assert due.seconds(10.1) == pytest.approx(0.090 - 0.010 - live.SPARE_SECONDS)
+    eager = live.Due(eager=True)
+    eager.note(10.0, 0.150, {"total": 140.0, "waited": 40.0})
+    assert eager.seconds(10.0) == 0

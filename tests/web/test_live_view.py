@@ -76,9 +76,10 @@ def test_the_camera_is_painted_and_styles_change_while_it_runs(visit, small):
     page.get_by_role("button", name="Of the camera").click()
     assert '"steady":true' in texts[-1]
     page.get_by_label("Steady strokes").uncheck()
+    page.get_by_role("button", name="Sharp", exact=True).click()
     expect(page.locator(".live-pace")).to_have_text(PACE)
     expect(page.get_by_role("alert")).to_have_count(0)
-    wait_for(page, lambda: '"steady":false' in texts[-1])
+    wait_for(page, lambda: '"steady":false,"rate":12' in texts[-1])
     assert '"styles":"great_wave:0.8,the_scream:0.2","strength":0.5,"color":"keep"' in texts[-1]
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_role("button", name="Start the camera")).to_be_visible()

@@ -84,6 +84,13 @@ function Options() {
       <input type="checkbox" checked=${live.steady.value} onChange=${(/** @type {any} */ event) => (live.steady.value = event.currentTarget.checked)} />
       Steady strokes
     </label>
+    <div class="field">
+      Where time is short
+      <div class="segments" role="group" aria-label="Where time is short">
+        <button aria-pressed=${live.rather.value === "fluent"} onClick=${() => (live.rather.value = "fluent")}>Fluent</button>
+        <button aria-pressed=${live.rather.value === "sharp"} onClick=${() => (live.rather.value = "sharp")}>Sharp</button>
+      </div>
+    </div>
     <label class="field"
       >Largest size
       <select value=${live.size.value} onChange=${(/** @type {any} */ event) => (live.size.value = Number(event.currentTarget.value))}>

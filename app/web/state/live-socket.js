@@ -4,6 +4,10 @@ import { address, Problem } from "./service.js";
 
 /** Frames without an answer: one is painted, and one waits, so that the service need not wait for the next. */
 const MAX_UNANSWERED = 2;
+/** A second frame is sent so many milliseconds before the first one's answer is due; a camera has a new one every 33. */
+const SPARE_MILLISECONDS = 30;
+/** Of what an answer tells about the next, beside those before it. */
+const NEWEST = 0.2;
 /** After a problem, so that one that lasts is not asked for again and again. */
 const REST_MILLISECONDS = 500;
 const PREFIX = "/problems/";
@@ -23,6 +27,10 @@ export class LiveSocket {
     this.unanswered = new Map();
     this.sent = 0;
     this.restsUntil = 0;
+    /** What painting a frame takes, and what is lost on the way; null before the first answer. @type {{painting: number, way: number}|null} */
+    this.pace = null;
+    /** When a frame that is sent arrives just before the service is free for it. */
+    this.due = 0;
     /** @type {Description|null} of the picture that comes next */
     this.coming = null;
     /** @type {Problem|null} */
@@ -36,8 +44,10 @@ export class LiveSocket {
 
   /** Whether a frame that is sent now would not only wait behind others. */
   get wantsFrame() {
-    const free = this.unanswered.size < MAX_UNANSWERED && performance.now() >= this.restsUntil;
-    return this.ready && this.socket.readyState === WebSocket.OPEN && free;
+    const now = performance.now();
+    if (!this.ready || this.socket.readyState !== WebSocket.OPEN || now < this.restsUntil) return false;
+    // One that waits there shows what was a frame's time ago.
+    return this.unanswered.size === 0 || (this.unanswered.size < MAX_UNANSWERED && now >= this.due);
   }
 
   /** @param {Blob} frame @param {number} takenAt when the camera saw it */
@@ -80,7 +90,19 @@ export class LiveSocket {
     const sentAt = this.unanswered.get(said.frame) ?? performance.now();
     this.last = null;
     this.forget(said.frame);
+    this.note(performance.now(), sentAt, said.milliseconds);
     this.hearer.onPicture(data.slice(0, data.size, `image/${said.format}`), { ...said, sentAt });
+  }
+
+  /** Learn when the next answer is due. @param {number} now @param {number} sentAt @param {Record<string, number>} served */
+  note(now, sentAt, { total, waited }) {
+    const [painting, way] = [total - waited, now - sentAt - total];
+    const before = this.pace ?? { painting, way };
+    this.pace = {
+      painting: before.painting + NEWEST * (painting - before.painting),
+      way: before.way + NEWEST * (way - before.way),
+    };
+    this.due = now + this.pace.painting - this.pace.way - SPARE_MILLISECONDS;
   }
 
   /** The frame and those before it, which will have no answer any more. @param {number} frame */

@@ -10,7 +10,8 @@ import { Problem } from "./service.js";
 export const SIZES = [256, 384, 512, 640];
 /** Of the frames that are sent; what they lose, no painting shows. */
 const QUALITY = 0.8;
-const FRAMES_PER_SECOND = 25;
+/** Frames a second to hold by their size, where there is no time for both. */
+export const RATES = { fluent: 25, sharp: 12 };
 /** Over so many milliseconds rate and delay are measured. */
 const WINDOW = 2000;
 
@@ -22,6 +23,7 @@ export const strength = signal(1);
 export const color = signal(/** @type {"style"|"keep"} */ ("style"));
 export const size = signal(384);
 export const steady = signal(true);
+export const rather = signal(/** @type {keyof typeof RATES} */ ("fluent"));
 /** What was seen lately. `delay` is from the camera to the screen, in milliseconds. */
 export const pace = signal(/** @type {{rate: number, delay: number, width: number, height: number}|null} */ (null));
 
@@ -31,7 +33,7 @@ export const wanted = computed(() => ({
   color: color.value,
   size: size.value,
   steady: steady.value,
-  rate: FRAMES_PER_SECOND,
+  rate: RATES[rather.value],
 }));
 
 /** @type {LiveSocket|null} */
