@@ -55,6 +55,7 @@ def settled(page, view):
     if view == "paint":
         expect(page.get_by_alt_text("The painting")).to_be_visible()
         expect(page.locator(".tile-preview").nth(2)).to_be_visible()
+        expect(page.locator(".regions")).to_be_attached()
     else:
         expect(page.locator(".wall img").nth(5)).to_be_visible()
     page.evaluate(PICTURES_THERE)

@@ -9,11 +9,11 @@ const CHOICES = /** @type {const} */ ([
   ["match", "Palette", "The photo’s palette"],
 ]);
 
-/** @param {{chosen: Colours, onChoose: (colours: Colours) => void}} props */
-export function ColourChoice({ chosen, onChoose }) {
+/** @param {{chosen: Colours, onChoose: (colours: Colours) => void, id?: string}} props `id`: of its title */
+export function ColourChoice({ chosen, onChoose, id = "colour-title" }) {
   return html`<div class="choice">
-    <span id="colour-title">Colours</span>
-    <div class="segments" role="group" aria-labelledby="colour-title">
+    <span id=${id}>Colours</span>
+    <div class="segments" role="group" aria-labelledby=${id}>
       ${CHOICES.map(
         ([value, short, name]) =>
           html`<button key=${value} type="button" title=${name} aria-label=${name} aria-pressed=${chosen === value} onClick=${() => onChoose(value)}>${short}</button>`,

@@ -75,7 +75,9 @@ function ModelChoice() {
     value=${shown}
     onChange=${(/** @type {any} */ event) => {
       const model = event.currentTarget.value;
-      settle({ model: model === models.value[0] ? null : model, styles: [] });
+      // Of styles that the other model may not have.
+      const regions = options.value.regions.map((region) => ({ ...region, style: null }));
+      settle({ model: model === models.value[0] ? null : model, styles: [], regions });
     }}
   >
     ${models.value.map((label) => html`<option key=${label} value=${label}>${label}</option>`)}

@@ -4,14 +4,15 @@ import { FORMATS, options, settle, text } from "../state/options.js";
 import { busy, painting } from "../state/painter.js";
 import { photo, resultSize } from "../state/photo.js";
 import { restroked } from "../state/strokes.js";
-import { AsCode } from "./as-code.js";
-import { codeFor } from "./code.js";
 import { CopyButton } from "./copy-button.js";
 import { Icon } from "./icon.js";
+import { later } from "./later.js";
 import { Slider } from "./slider.js";
 
 const SIZES = [512, 768, 1024, 1536, 2048, 3072, 4096];
-const EXTENSIONS = { jpeg: "jpg" };
+export const EXTENSIONS = { jpeg: "jpg" };
+
+const Code = later(async () => (await import("./photo-code.js")).Code);
 
 export function Output() {
   const how = options.value;
@@ -64,22 +65,6 @@ function DownloadLink() {
     </p>`;
 }
 
-function Code() {
-  if (!photo.value) return null;
-  const file = fileOf();
-  const { file: sent, url } = photo.value;
-  return html`<${AsCode} code=${(/** @type {import("./as-code.js").Language} */ language) => codeFor(language, options.value, file, sent.type)}>
-    <p class="fine soft">It reads <a href=${url} download=${file}>${file}</a>.</p>
-  <//>`;
-}
-
-/** As the code calls what the page sends: photos that are taken, pasted or reduced are no file of the reader's. */
-function fileOf() {
-  const { name, file, reduced } = /** @type {import("../state/photo.js").Photo} */ (photo.value);
-  const type = file.type.replace("image/", "");
-  return name.includes(".") && !reduced ? name : `${stem(name)}.${EXTENSIONS[/** @type {"jpeg"} */ (type)] ?? type}`;
-}
-
 /** @param {number} bytes */
 export function amount(bytes) {
   return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1000))}\u00a0kB` : `${(bytes / 1e6).toFixed(1)}\u00a0MB`;
@@ -91,4 +76,4 @@ function seconds(milliseconds) {
 }
 
 /** @param {string} name */
-const stem = (name) => name.replace(/\.\w+$/, "") || "photo";
+export const stem = (name) => name.replace(/\.\w+$/, "") || "photo";

@@ -4,14 +4,19 @@ import { state, styles, takesImages, titleOf } from "../state/catalogue.js";
 import { canRedo, canUndo, options, redo, settle, undo } from "../state/options.js";
 import { again, busy, painting, trouble } from "../state/painter.js";
 import { photo, loading, refusal, resultSize } from "../state/photo.js";
+import { pointed, tool } from "../state/drawing.js";
 import { Camera, takingPhoto } from "./camera.js";
 import { Gallery } from "./gallery.js";
 import { Icon } from "./icon.js";
 import { hovering } from "./inlet.js";
+import { later } from "./later.js";
 import { Panel } from "./panel.js";
 import { Stage } from "./stage.js";
 import { Start } from "./start.js";
 import { Trouble } from "./trouble.js";
+
+const DrawBar = later(async () => (await import("./draw-bar.js")).DrawBar);
+const RegionSurface = later(async () => (await import("./region-surface.js")).RegionSurface);
 
 export function Paint() {
   useSignalEffect(chooseFirst);
@@ -26,6 +31,7 @@ export function Paint() {
           <div class="middle">
             ${refusal.value &&
             html`<${Trouble} problem=${refusal.value} onClose=${() => (refusal.value = null)} />`}
+            ${tool.value && html`<${DrawBar} />`}
             <${PaintStage} />
           </div>
           <${Panel} />
@@ -63,6 +69,8 @@ function PaintStage() {
     said=${said}
     over=${trouble.value && trouble.value.problem.slug !== "unreachable" && html`<${Trouble} ...${trouble.value} onAgain=${again} />`}
     tools=${html`<${UndoButtons} />`}
+    surface=${what && (tool.value || pointed.value) && html`<${RegionSurface} size=${what} />`}
+    drawing=${tool.value !== null}
   />`;
 }
 

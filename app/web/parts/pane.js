@@ -11,10 +11,10 @@ const HOLD_MILLISECONDS = 180;
 const split = signal(0.5);
 
 /**
- * @param {{showing: "photo"|"painting"|"divider", label: string, photo: string|null, made: string|null, onHold?: Hold|null}} props
- *   `photo` and `made` are addresses of pictures; `onHold` is told while a picture that fits is held
+ * @param {{showing: "photo"|"painting"|"divider", label: string, photo: string|null, made: string|null, onHold?: Hold|null, surface?: any}} props
+ *   `photo` and `made` are addresses of pictures; `onHold` is told while a picture that fits is held; `surface` lies on it
  */
-export function Pane({ showing, label, photo, made, onHold = null }) {
+export function Pane({ showing, label, photo, made, onHold = null, surface = null }) {
   const room = useRef(/** @type {HTMLElement|null} */ (null));
   const holding = useRef(/** @type {Hold|null} */ (null));
   holding.current = onHold;
@@ -34,6 +34,7 @@ export function Pane({ showing, label, photo, made, onHold = null }) {
     <div class="sheet" style=${where}>
       ${photo && html`<img src=${photo} alt="The photo" draggable=${false} class=${made || showing === "photo" ? "" : "waiting"} />`}
       ${made && showing !== "photo" && html`<img src=${made} alt="The painting" draggable=${false} style=${cut} />`}
+      ${surface}
     </div>
     ${showing === "divider" && made && html`<${Divider} room=${room} />`}
     ${label && html`<span class="pane-label" style=${corner}>${label}</span>`}

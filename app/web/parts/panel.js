@@ -11,7 +11,11 @@ import { Icon } from "./icon.js";
 import { CameraButton, PickButton } from "./inlet.js";
 import { OwnImage } from "./own-image.js";
 import { Output } from "./output.js";
+import { later } from "./later.js";
 import { Range, Slider } from "./slider.js";
+import { dress } from "./view.js";
+
+const Regions = later(async () => (await Promise.all([import("./regions.js"), dress("regions")]))[0].Regions);
 
 export function Panel() {
   return html`<aside class="panel" aria-label="Options">
@@ -24,6 +28,7 @@ export function Panel() {
       <${StrokeSize} />
       <${ColourChoice} chosen=${options.value.color} onChoose=${(/** @type {import("./colour-choice.js").Colours} */ color) => settle({ color })} />
     </div>
+    <${Regions} />
     <${Output} />
     <${HistoryStrip} />
     <div class="group row">

@@ -18,9 +18,10 @@ export function Slider({ name, title, min, max, step, say, live = true }) {
 
 /**
  * @param {{title: string, min: number, max: number, step: number, value: number, said: string, reset?: any,
- *   onDrag: (to: number) => void, onRest: (to: number) => void}} props `reset`: shown beside the value
+ *   label?: string, onDrag: (to: number) => void, onRest: (to: number) => void}} props `reset`: shown beside the value; `label`: of the
+ *   field, where the title is too short for one
  */
-export function Range({ title, min, max, step, value, said, reset = null, onDrag, onRest }) {
+export function Range({ title, min, max, step, value, said, reset = null, label = title, onDrag, onRest }) {
   return html`<div class="slider">
     <span class="slider-title">${title}</span>
     <span class="slider-end">${reset}<span class="slider-value" aria-hidden="true">${said}</span></span>
@@ -30,7 +31,7 @@ export function Range({ title, min, max, step, value, said, reset = null, onDrag
       max=${max}
       step=${step}
       value=${value}
-      aria-label=${title}
+      aria-label=${label}
       aria-valuetext=${said}
       style=${{ "--part": String(Math.min(1, Math.max(0, (value - min) / (max - min)))) }}
       onInput=${(/** @type {any} */ event) => onDrag(Number(event.currentTarget.value))}

@@ -13,20 +13,21 @@ const hold = (held) => (holding.value = held);
 
 /**
  * @param {{photo: string|null, made: string|null, size: {width: number, height: number}, busy: boolean,
- *   tools?: any, over?: any, said?: string}} props
- *   `photo` and `made` are addresses; `size` the painting's; `over` lies over the picture; `said` is read out
+ *   tools?: any, over?: any, said?: string, surface?: any, drawing?: boolean}} props
+ *   `photo` and `made` are addresses; `size` the painting's; `over` lies over the picture; `said` is read out;
+ *   `surface` lies on the picture, which stays whole while there is `drawing` on it
  */
-export function Stage({ photo, made, size, busy, tools = null, over = null, said = "" }) {
+export function Stage({ photo, made, size, busy, tools = null, over = null, said = "", surface = null, drawing = false }) {
   useLayoutEffect(() => {
     picture.value = size;
   }, [size.width, size.height]);
-  const comparable = photo !== null && made !== null;
+  const comparable = photo !== null && made !== null && !drawing;
   const how = comparable ? mode.value : "single";
   const showing = how === "divider" ? "divider" : how === "single" && holding.value && photo ? "photo" : "painting";
   return html`<section class="stage" aria-label="Picture" aria-busy=${busy}>
     <div class="panes ${how === "sides" ? "two" : ""}">
       ${how === "sides" && html`<${Pane} key="photo" showing="photo" label="Photo" photo=${photo} made=${made} />`}
-      <${Pane} key="made" showing=${showing} label=${how === "sides" ? "Painting" : ""} photo=${photo} made=${made} onHold=${comparable && how === "single" ? hold : null} />
+      <${Pane} key="made" showing=${showing} label=${how === "sides" ? "Painting" : ""} photo=${photo} made=${made} onHold=${comparable && how === "single" ? hold : null} surface=${surface} />
     </div>
     <div class="working" hidden=${!busy}></div>
     ${over}

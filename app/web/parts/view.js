@@ -17,8 +17,8 @@ async function partOf({ name, load, sheet }) {
   return loaded.get(name);
 }
 
-/** Load a style sheet. @param {string} name @returns {Promise<unknown>} */
-function dress(name) {
+/** Load a style sheet of the page. @param {string} name @returns {Promise<unknown>} */
+export function dress(name) {
   const link = document.createElement("link");
   link.rel = "stylesheet";
   link.href = address(`web/styles/${name}.css`).href;

@@ -14,7 +14,9 @@ export const history = signal(/** @type {Entry[]} */ (stored()));
 /** @returns {Entry[]} */
 function stored() {
   try {
-    return JSON.parse(sessionStorage.getItem(STORED) ?? "[]");
+    const entries = JSON.parse(sessionStorage.getItem(STORED) ?? "[]");
+    // Of a page before there were regions.
+    return entries.map((/** @type {Entry} */ entry) => ({ ...entry, options: { .../** @type {any} */ ({ regions: [] }), ...entry.options } }));
   } catch {
     return [];
   }

@@ -76,7 +76,8 @@ export const forget = (id) =>
   attempt(async () => {
     await call(`v1/styles/${id}`, { method: "DELETE" });
     own.value = own.value.filter((image) => image.id !== id);
-    settle({ styles: options.value.styles.filter((share) => share.id !== id) });
+    const regions = options.value.regions.map((region) => (region.style === id ? { ...region, style: null } : region));
+    settle({ styles: options.value.styles.filter((share) => share.id !== id), regions });
   });
 
 /** Those that were brought before, whenever the styles are read. */

@@ -1,10 +1,11 @@
 /** How to paint: the options of `POST /v1/stylize`, with undo, and as text in the page's address. */
 import { computed, signal } from "../view.js";
+import { readRegions } from "./region.js";
 
 /**
  * @typedef {{id: string, weight: number}} Share a style in a blend
  * @typedef {{styles: Share[], strength: number, boldness: number, color: "style"|"keep"|"match", stroke: number|"auto", size: number|null,
- *   format: string, quality: number, model: string|null}} Options
+ *   format: string, quality: number, model: string|null, regions: import("./region.js").Region[]}} Options
  */
 
 export const FORMATS = ["jpeg", "png", "webp", "avif"];
@@ -14,7 +15,7 @@ const DEFAULTS = { strength: 1, boldness: 0, color: "style", stroke: "auto", siz
 const MAX_STEPS = 100;
 
 /** @type {import("../vendor/signals.js").Signal<Options>} */
-export const options = signal({ styles: [], ...DEFAULTS });
+export const options = signal({ styles: [], regions: [], ...DEFAULTS });
 /** While a slider or the pad is dragged: results are small then, and nothing is kept for undo. */
 export const dragging = signal(false);
 
@@ -72,7 +73,7 @@ export function blendText(styles) {
 /** Never 0: the service takes positive weights only. @param {number} share */
 const round = (share) => Math.max(0.001, Math.round(share * 1000) / 1000);
 
-/** What the service is asked for; defaults are left out. @param {Options} wanted */
+/** What the service is asked for, without regions; defaults are left out. @param {Options} wanted */
 export function parameters(wanted) {
   const given = new URLSearchParams({ styles: blendText(wanted.styles) });
   for (const [name, standard] of Object.entries(DEFAULTS)) {
@@ -83,8 +84,15 @@ export function parameters(wanted) {
   return given;
 }
 
-/** @param {Options} wanted */
-export const text = (wanted) => parameters(wanted).toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
+/** All of them. @param {Options} wanted */
+export function text(wanted) {
+  const given = parameters(wanted);
+  if (wanted.regions.length) given.set("regions", JSON.stringify(wanted.regions));
+  return query(given);
+}
+
+/** @param {URLSearchParams} given */
+export const query = (given) => given.toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
 
 /** Options as an address has them; invalid ones are ignored. @param {URLSearchParams} given @returns {Options} */
 export function read(given) {
@@ -98,6 +106,7 @@ export function read(given) {
     format: FORMATS.includes(given.get("format") ?? "") ? String(given.get("format")) : DEFAULTS.format,
     quality: Math.round(within(given.get("quality"), 1, 100, DEFAULTS.quality)),
     model: given.get("model"),
+    regions: readRegions(given.get("regions")),
   };
 }
 

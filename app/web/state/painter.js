@@ -94,15 +94,27 @@ async function request(wanted, signal) {
   const began = performance.now();
   const how = parameters(wanted.options);
   if (wanted.live) for (const [name, value] of Object.entries(smaller(wanted))) how.set(name, value);
-  const body = wanted.live ? wanted.photo.live : wanted.photo.file;
-  const headers = { "Content-Type": body.type || "application/octet-stream" };
-  const response = await call(`v1/stylize?${how}`, { method: "POST", body, headers, signal });
+  const { path, ...message } = await messageOf(wanted, how);
+  const response = await call(path, { method: "POST", signal, ...message });
   const blob = await response.blob();
   const milliseconds = performance.now() - began;
   const url = URL.createObjectURL(blob);
   const size = await shown(url);
   signal.throwIfAborted();
   return { ...wanted, ...size, url, blob, milliseconds, model: response.headers.get("Pastiche-Model") ?? "" };
+}
+
+/** The photo itself with the options beside it, or a form where there are regions. @param {Wanted} wanted @param {URLSearchParams} how */
+async function messageOf({ photo: what, options: { regions }, live }, how) {
+  const file = live ? what.live : what.file;
+  if (!regions.length) return { path: `v1/stylize?${how}`, body: file, headers: { "Content-Type": file.type || "application/octet-stream" } };
+  const { asked, masks } = await import("./region-form.js");
+  const body = new FormData();
+  body.set("image", file, "photo");
+  for (const [name, value] of how) body.set(name, value);
+  body.set("regions", JSON.stringify(asked(regions)));
+  for (const { name, blob } of await masks(regions, what)) body.append("region_mask", blob, name);
+  return { path: "v1/stylize", body };
 }
 
 /** The same, small: its strokes as large beside the picture. @param {Wanted} wanted */

@@ -58,6 +58,7 @@ export async function take(file, about = {}) {
     const before = photo.value;
     batch(() => {
       if (before && !about.id) keepStrokes(before, read);
+      if (before && !about.id && options.value.regions.length) settle({ regions: [] });
       photo.value = read;
     });
     if (before) revoke(before);
@@ -111,6 +112,7 @@ export function remove() {
   newest += 1;
   if (photo.value) revoke(photo.value);
   photo.value = null;
+  if (options.value.regions.length) settle({ regions: [] });
   loading.value = false;
   sessionStorage.removeItem(CURRENT);
 }
