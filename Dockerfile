@@ -21,7 +21,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY pyproject.toml LICENSE ./
 COPY app/__init__.py app/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    touch README.md && pip install --no-compile -c constraints.txt -e '.[s3,video]'
+    touch README.md && pip install --no-compile -c constraints.txt -e '.[s3,video,otel]'
 # The installer is not needed any more, and much of what it installed is not either.
 RUN --mount=type=bind,source=deploy/image,target=/mnt \
     pip uninstall --yes pip && python /mnt/slim.py

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import Depends, FastAPI
 
-from app import __version__
+from app import __version__, tracing
 from app.api import health, styles, web
 from app.api.admin import models as admin_models
 from app.api.admin import styles as admin_styles
@@ -27,6 +28,7 @@ from app.api.http.rate_limit import RateLimit
 from app.api.http.rate_limit_fields import RateLimitFields
 from app.api.http.request_id import RequestId
 from app.api.http.request_log import RequestLog
+from app.api.http.request_span import request_spans
 from app.api.http.security_headers import SecurityHeaders
 from app.api.jobs import creation, events, results, routes
 from app.api.jobs.gateway import JobGateway
@@ -87,6 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
             yield
         finally:
             await service.stop()
+            await asyncio.to_thread(tracing.stop)
 
     app = FastAPI(
         title="pastiche",
@@ -94,6 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         lifespan=lifespan,
         redirect_slashes=False,
+        telemetry=request_spans(),
         # Operations have the names of their functions, such as `create_job`, which generated clients take over.
         generate_unique_id_function=lambda route: route.name,
         # Ours: app.api.web, from local files, and app.api.http.openapi.
@@ -207,6 +211,7 @@ def serve(settings: Settings) -> None:
     """Serve until a signal comes, then finish the requests in flight. Raises as `create_app`."""
     configure_logging(settings.log_level, settings.log_format)
     let_matplotlib_write(settings.data_dir)
+    tracing.start(settings, "pastiche")
     log_machine(settings, allow_files())
     app = create_app(settings)
     config = ServerConfig(app, settings)

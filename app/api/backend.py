@@ -6,8 +6,10 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
+from app import tracing
 from app.errors import ServiceError
 
 Given = ParamSpec("Given")
@@ -22,13 +24,14 @@ class Backend:
     """A bounded pool with a bounded queue, for one thing that may hang.
 
     Args:
-        name: of the threads.
+        name: of the threads, and of the span of each call.
         threads: how many calls are made at once.
         seconds: how long a caller waits; the call itself may go on.
         unavailable: what is raised when it does not answer.
     """
 
     def __init__(self, name: str, threads: int, seconds: float, unavailable: type[ServiceError]) -> None:
+        self._name = name
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._bound = threads * (1 + WAITING_PER_THREAD)
         self._seconds = seconds
@@ -38,10 +41,14 @@ class Backend:
 
     async def call(self, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
         """What `function` returns or raises; `unavailable` when that takes too long, or too many calls wait."""
+        with tracing.span(self._name):
+            return await self._call(partial(function, *args, **kwargs))
+
+    async def _call(self, function: Callable[[], Result]) -> Result:
         if self._pending >= self._bound:
             raise self._unanswered()
         self._count(1)
-        future = self._pool.submit(function, *args, **kwargs)
+        future = self._pool.submit(function)
         # When the thread is free again, which may be after the caller has given up.
         future.add_done_callback(lambda _: self._count(-1))
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,6 +14,9 @@ from app.api.service import service_of
 from app.errors import LedgerUnavailable, ModelUnavailable, ServiceError
 
 router = APIRouter(tags=["operation"])
+# Prometheus' own, and the one that has exemplars.
+FORMATS = ("text/plain", "application/openmetrics-text")
+TEXT = {"schema": {"type": "string"}}
 # Apart, since an operator may keep the measurements to those with a key.
 metrics_router = APIRouter(tags=["operation"])
 
@@ -51,13 +54,17 @@ def workers_of(alive: dict[str, int] | None) -> dict[str, int] | None:
     "/metrics",
     summary="Measurements in Prometheus' text format",
     response_class=Response,
-    responses={200: {"description": "The measurements.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+    responses={200: {"description": "The measurements.", "content": dict.fromkeys(FORMATS, TEXT)}},
 )
 async def get_metrics(request: Request) -> Response:
-    """Requests, stages, queue, engine, jobs and process at this moment."""
+    """Requests, stages, queue, engine, jobs and process at this moment.
+
+    In OpenMetrics' format where `Accept` asks for it, with the trace of a recent request at each bucket (exemplars).
+    """
     service = service_of(request)
     try:
         service.metrics.jobs.update(await service.jobs.statistics())
     except LedgerUnavailable:
         service.metrics.jobs.update(None)
-    return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    return Response(encode(service.metrics.registry), headers={"Content-Type": content_type, "Vary": "Accept"})

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from app import tracing
 from app.api.codecs.threads import CodecThreads
 from app.api.http.body import UploadBudget
 from app.api.http.problem_pages import kinds
@@ -126,7 +127,7 @@ class Metrics:
         """Status 499: the client closed the connection before the response."""
         # Clients can send any method: unknown ones must not create series.
         self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._seconds.labels(route).observe(seconds, tracing.exemplar())
 
     def count_problem(self, error: PasticheError) -> None:
         self._problems.labels(error.slug).inc()
@@ -141,8 +142,9 @@ class Metrics:
 
     def count_painting(self, model: str, megapixels: float, stages: Stages) -> None:
         self._megapixels.labels(model).inc(megapixels)
+        exemplar = tracing.exemplar()
         for stage, seconds in stages.seconds.items():
-            self._stage_seconds.labels(stage).observe(seconds)
+            self._stage_seconds.labels(stage).observe(seconds, exemplar)
 
     def count_result(self, source: Source | Literal["unchanged"]) -> None:
         self._results.labels(source).inc()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from app import tracing
 from app.cli.failure import failures_told
 from app.engine.memory import collector_paused
 from app.errors import LedgerUnavailable
@@ -35,13 +36,17 @@ def worker(
 
     with failures_told("worker", SchemaOutdated, LedgerUnavailable):
         configure_logging(settings.log_level, settings.log_format)
-        if trainings:
-            run_worker(
-                settings,
-                training_tasks(settings),
-                until_stdin_closes=until_stdin_closes,
-                niceness=settings.training_niceness,
-                queue=TrainingQueue(settings),
-            )
-        else:
-            run_worker(settings, tasks(settings), until_stdin_closes=until_stdin_closes)
+        tracing.start(settings, "pastiche-worker")
+        try:
+            if trainings:
+                run_worker(
+                    settings,
+                    training_tasks(settings),
+                    until_stdin_closes=until_stdin_closes,
+                    niceness=settings.training_niceness,
+                    queue=TrainingQueue(settings),
+                )
+            else:
+                run_worker(settings, tasks(settings), until_stdin_closes=until_stdin_closes)
+        finally:
+            tracing.stop()

@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import structlog
 
+from app import tracing
 from app.engine.health import EngineHealth, Vitals
 from app.engine.recovery import Outcome, paint_or_explain
 from app.engine.repainting import ONCE, Repainting
@@ -18,6 +20,9 @@ from app.engine.scheduler import Batch, Scheduler, Ticket
 from app.engine.stylizer import Blend, Stylizer, check_blend
 from app.errors import DeadlineExceeded, EngineFailed, ModelUnavailable, OutOfMemory, PasticheError
 from app.imaging.picture import Pixels
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
 
 # How often the idle thread reports that it is alive.
 BEAT_SECONDS = 0.5
@@ -37,6 +42,7 @@ class Work:
     blend: Blend
     repainting: Repainting
     future: Future[Pixels]
+    trace: Context | None = field(default_factory=tracing.here)
 
 
 @dataclass(frozen=True)
@@ -282,9 +288,12 @@ class Engine:
                 pictures, blends = [w.picture for w in works], [w.blend for w in works]
                 outcomes = paint_or_explain(works[0].stylizer, pictures, blends, works[0].repainting)
         finally:
+            seconds = self._clock() - began
+            for work in works:
+                tracing.record("network", seconds, work.trace)
             painted = len(works) == len(batch.jobs) and not any(isinstance(o, PasticheError) for o in outcomes)
             with self._wake:
-                self._scheduler.finish(batch, self._clock() - began if painted and outcomes else None)
+                self._scheduler.finish(batch, seconds if painted and outcomes else None)
             self._judge(works, outcomes)
             deliver(works, outcomes)
 

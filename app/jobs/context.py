@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from app import tracing
 from app.errors import InputLost, LedgerUnavailable, StorageUnavailable
 from app.jobs.curve import LossCurve
 from app.jobs.job import Job, JobProgress, LossPoint, attempt_key
@@ -171,7 +172,8 @@ class JobContext:
         key = attempt_key(self.job, "checkpoint")
         self._checkpointed_at = time.monotonic()
         try:
-            self._storage.put(key, hashlib.sha256(data).digest() + data)
+            with tracing.span("checkpoint"):
+                self._storage.put(key, hashlib.sha256(data).digest() + data)
             self._set(checkpoint_key=key)
         except StorageUnavailable as error:
             _log.warning("checkpoint_not_stored", job=self.job.id, reason=error.private)

@@ -48,6 +48,7 @@ class NewJob:
         body_hash: SHA-256 in hex of the request, to tell a repetition from another request.
         inputs: keys of the images by name.
         webhook_url: where its end is reported; None: nowhere.
+        traceparent: of the request (W3C Trace Context); None: it has no trace.
     """
 
     id: str
@@ -60,6 +61,7 @@ class NewJob:
     body_hash: str | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
     webhook_url: str | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Job:
     finished_at: int | None
     expires_at: int | None
     blobs_deleted: bool
+    traceparent: str | None
 
     @property
     def ended(self) -> bool:

@@ -10,12 +10,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
+from app import tracing
 from app.engine.memory import is_out_of_memory, release_memory, spare_collector
 from app.errors import InputLost, LedgerUnavailable, OutOfMemory, PasticheError, RequestError, StorageUnavailable
 from app.jobs.context import HandedOver, JobCancelled, JobContext
@@ -129,7 +130,7 @@ class Worker:
         return None if self._stopping.is_set() else self._leases.claim_next(self.name, self._tasks)
 
     def _work(self, job: Job) -> None:
-        with structlog.contextvars.bound_contextvars(job=job.id, kind=job.kind, attempt=job.attempt):
+        with tracing.attempt(job.kind, job.id, job.attempt, job.traceparent), told_in_log(job):
             _log.info("job_started")
             try:
                 self._attempt(job)
@@ -165,7 +166,8 @@ class Worker:
         """Run the task, and write into the ledger how it ended. Raises LeaseLost, LedgerUnavailable."""
         job = context.job
         try:
-            result = self._tasks[job.kind](context)
+            with tracing.span("task"):
+                result = self._tasks[job.kind](context)
             key = sealed(attempt_key(job, "result"), result.data)
             self._store(context, key, result.data)
         except JobCancelled:
@@ -226,6 +228,13 @@ class Worker:
                         raise
                 context.waits()
                 time.sleep(OUTAGE_SECONDS)
+
+
+def told_in_log(job: Job) -> AbstractContextManager[None]:
+    """Every line within names the attempt and, where it has one, its trace."""
+    trace = tracing.trace_id()
+    named = {} if trace is None else {"trace_id": trace}
+    return structlog.contextvars.bound_contextvars(job=job.id, kind=job.kind, attempt=job.attempt, **named)
 
 
 def webhook_thread(settings: Settings, database: Database) -> WebhookThread | None:

@@ -79,6 +79,8 @@ jobs = Table(
     Column("finished_at", BigInteger),
     Column("expires_at", BigInteger),
     Column("blobs_deleted", Boolean, nullable=False),
+    # Of the request that made it, as in W3C Trace Context.
+    Column("traceparent", String(55)),
     UniqueConstraint("principal", "idempotency_key"),
     Index(None, "principal", "id"),
     Index(None, "status", "priority", "queued_at"),

@@ -11,6 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from app import tracing
 from app.errors import StorageUnavailable
 from app.storage.blobs import RETRY_AFTER_SECONDS, BlobNotFound, check_key, check_prefix
 
@@ -89,7 +90,8 @@ class Bucket:
 @contextmanager
 def _as_storage(key: str) -> Iterator[None]:
     try:
-        yield
+        with tracing.span("storage"):
+            yield
     except ClientError as error:
         # A missing bucket is a mistake of the operator, not a missing blob.
         if error.response.get("Error", {}).get("Code") in MISSING:

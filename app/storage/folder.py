@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from app import tracing
 from app.errors import StorageUnavailable
 from app.storage.atomic import sync
 from app.storage.blobs import RETRY_AFTER_SECONDS, BlobNotFound, check_key, check_prefix
@@ -123,7 +124,8 @@ def _unless_gone(error: OSError) -> None:
 @contextmanager
 def _as_storage() -> Iterator[None]:
     try:
-        yield
+        with tracing.span("storage"):
+            yield
     except OSError as error:
         raise StorageUnavailable(
             "The storage of images does not work.", private=repr(error), retry_after_seconds=RETRY_AFTER_SECONDS

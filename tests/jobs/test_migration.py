@@ -24,7 +24,7 @@ from app.sql.database import RETRY_AFTER_SECONDS, Database
 from app.sql.migration import VERSION_TABLE, SchemaOutdated, check_schema, migrate, prepare
 from app.sql.schema import metadata
 
-HEAD = "0005"
+HEAD = "0006"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -11,6 +11,8 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app import tracing
+
 HEADER = "X-Request-ID"
 # What proxies make: UUIDs, hex, base64url, trace ids. Anything else could forge log lines or headers.
 SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", re.ASCII)
@@ -41,6 +43,8 @@ class RequestId:
         # Cleared first: a keep-alive connection may hand its context to the next request.
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=name)
+        if (trace := tracing.trace_id()) is not None:
+            structlog.contextvars.bind_contextvars(trace_id=trace)
 
         async def send_named(message: Message) -> None:
             if message["type"] in ANSWERS:

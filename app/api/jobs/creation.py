@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from app import tracing
 from app.api.http.auth import is_admin, principal_of
 from app.api.http.body import Body
 from app.api.http.deadline import finished_by
@@ -245,6 +246,7 @@ async def make_job(
         idempotency_key=idempotency_key(request),
         body_hash=await asyncio.to_thread(hash_of, kind, [asked, url] if url else asked, pictures, priority),
         webhook_url=url,
+        traceparent=tracing.traceparent(),
     )
     job, made = await service.jobs.create(new, pictures)
     return await described(request, job), made

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import Context
 
 import structlog
 
@@ -127,7 +128,8 @@ class EventHub:
         watch = self._watches.setdefault(job.id, FollowedJob(job.events, job.ended))
         watch.readers += 1
         if self._polling is None or self._polling.done():
-            self._polling = asyncio.create_task(self._poll())
+            # In a context of its own: it polls for all readers, and outlives the request of the first.
+            self._polling = asyncio.create_task(self._poll(), context=Context())
         try:
             yield watch
         finally:

@@ -85,7 +85,7 @@ class JobGateway:
         self._quota = Quota(settings.waiting_jobs, settings.waiting_jobs_each)
         self._ledger_threads = Backend("ledger", LEDGER_THREADS, LEDGER_SECONDS, LedgerUnavailable)
         self._storage_threads = Backend("storage", STORAGE_THREADS, STORAGE_SECONDS, StorageUnavailable)
-        self._queue_thread = Backend("queue", 1, QUEUE_SECONDS, ServiceError)
+        self._queue_thread = Backend("dispatch", 1, QUEUE_SECONDS, ServiceError)
         self._work_thread = Backend("work", 1, WORK_SECONDS, Overloaded)
         self._clip_threads = Backend("clips", CLIP_THREADS, CLIP_SECONDS, Overloaded)
         self._prepared = self._limited = False
