@@ -32,6 +32,11 @@ def moved(picture: Tensor, flow: Tensor) -> Tensor:
     return F.grid_sample(picture, flow, "bicubic", "border", align_corners=False)
 
 
+def inside(flow: Tensor) -> Tensor:
+    """Where `moved` finds something, and not what comes into the picture: (1, 1, H, W) of 0 and 1."""
+    return (flow.abs() <= 1).all(3)[:, None].float()
+
+
 def found_flow(before: Tensor, frame: Tensor) -> Tensor:
     """Where each pixel of `frame` was `before`, both (1, 3, H, W) in 0..1: (1, H, W, 2) as `grid_sample` takes it."""
     return at_size(found_offsets(light(before), light(frame), STEPS), *frame.shape[2:])

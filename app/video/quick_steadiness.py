@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from app.imaging.picture import Pixels
-from app.video.motion import at_size, found_offsets, light, lit_as, moved
+from app.video.crispness import crisp
+from app.video.motion import at_size, found_offsets, inside, light, lit_as, moved
 from app.video.steadiness import Keeping, as_pixels, as_tensor
 
 # Of the half size. More steps take longer and find no more.
@@ -49,10 +50,11 @@ class QuickSteadiness:
         if self._before is not None and self._before[1].shape == painted.shape:
             seen_before, shown_before = lit_as(seen, self._before[0]), self._before[1]
             offsets = found_offsets(seen_before, seen, STEPS)
-            kept = moved(seen_before, at_size(offsets, *seen.shape[2:]))
-            weight = self._keeping.weight(seen, kept)
+            flow = at_size(offsets, *seen.shape[2:])
+            kept = moved(seen_before, flow)
+            weight = inside(flow) * self._keeping.weight(seen, kept)
             seen = torch.lerp(seen, kept, weight)
             kept = moved(shown_before, at_size(offsets, *painted.shape[2:]).expand(len(painted), -1, -1, -1))
             shown = torch.lerp(painted, kept, F.interpolate(weight, painted.shape[2:], mode="bilinear"))
         self._before = seen, shown
-        return shown
+        return crisp(shown, painted)

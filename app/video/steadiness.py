@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from app.imaging.picture import Pixels
-from app.video.motion import found_flow, light, lit_as, moved
+from app.video.crispness import crisp
+from app.video.motion import found_flow, inside, light, lit_as, moved
 
 # Of the share that may be kept: where less than this is kept in the mean, the frame is one of another scene.
 SAME_SCENE = 0.1
@@ -78,9 +79,9 @@ class Steadiness:
             seen = lit_as(frame, self._before[:, :3])
             flow = found_flow(seen, frame) if flow is None else flow
             kept = moved(torch.cat([seen, self._before[:, 3:]], 1), flow)
-            new = torch.lerp(new, kept, self._keeping.weight(light(frame), light(kept[:, :3])))
+            new = torch.lerp(new, kept, inside(flow) * self._keeping.weight(light(frame), light(kept[:, :3])))
         self._before = new
-        return new[:, 3:]
+        return crisp(new[:, 3:], painted)
 
 
 def as_tensor(pixels: Pixels) -> Tensor:

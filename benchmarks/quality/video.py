@@ -16,9 +16,10 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 
 import skimage
@@ -26,14 +27,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from app.imaging.resize import fitted, resize
 from app.losses import balanced_style_loss, gram
 from app.nets.norm import EPSILON, InstanceNorm
 from app.registry.descriptors import SHIPPED_DESCRIPTOR, load_published
 from app.settings import SHIPPED_MODELS
 from app.training.photos import read_picture
-from app.video.motion import grid, moved
+from app.video.bounds import Bounds
+from app.video.motion import found_flow, grid, moved
 from app.video.quick_steadiness import QuickSteadiness
-from app.video.steadiness import Keeping, Steadiness
+from app.video.reading import open_clip
+from app.video.steadiness import Keeping, Steadiness, as_tensor
 from benchmarks.markdown_table import table
 from benchmarks.quality.subject import Subject, add_model_options
 
@@ -46,6 +50,8 @@ FLICKER, FLICKER_FRAMES = (
     0.08,
     3.0,
 )  # of the light, and its period: a lamp's 100 Hz beside a camera's 33 frames a second
+
+EXPLAINED = 8  # levels that a pixel of a film may differ by from where its motion comes from
 
 Painting = Callable[[Tensor], Tensor]
 
@@ -117,6 +123,17 @@ def finished(name: str, pictures: Tensor, flows: Tensor) -> Clip:
     # Interpolation asks two pixels on each side.
     inside = 1 - torch.tensor([4 / frames.shape[3], 4 / frames.shape[2]])
     return Clip(name, frames, flows, (flows.abs() < inside).all(3).float()[:, None])
+
+
+def real_clip(path: Path, edge: int, frames: int) -> Clip:
+    """The first frames of a film, whose flow is not known but found; what it does not explain is left out."""
+    with closing(open_clip(path, Bounds())) as film:
+        size = fitted(film.width, film.height, edge)
+        pictures = [resize(frame.picture, *size).rgb for frame in islice(film.frames(), frames)]
+    tensors = torch.cat([as_tensor(picture) for picture in pictures])
+    flows = torch.cat([found_flow(before[None], after[None]) for before, after in pairwise(tensors)])
+    apart = (tensors[1:] - moved(tensors[:-1], flows)).abs().mean(1, keepdim=True)
+    return Clip(path.stem, tensors, flows, (255 * apart < EXPLAINED).float())
 
 
 def clips(photos: Sequence[Tensor], edge: int, frames: int) -> Iterator[Clip]:
@@ -214,7 +231,8 @@ def measured(args: argparse.Namespace) -> Iterator[Row]:
     def grams(frames: Tensor) -> list[Tensor]:
         return [gram(feature) / feature[0, 0].numel() for feature in eye(frames[len(frames) // 2 :: 3]).values()]
 
-    for clip in clips(photos[: args.photos], args.edge, args.frames):
+    films = [real_clip(path, args.edge, args.frames) for path in args.films]
+    for clip in chain(clips(photos[: args.photos], args.edge, args.frames), films):
         yield Row("the clip itself", clip.name, warping_error(clip.frames, clip), 1, 0)
         for style in args.styles:
             paint = partial(subject.paint, blend={style: 1.0})
@@ -267,6 +285,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--edge", type=int, default=256, help="longer edge of the clips in pixels")
     parser.add_argument("--frames", type=int, default=12, help="of each clip")
     parser.add_argument("--photos", type=int, default=len(PHOTOS), help="how many photos")
+    parser.add_argument("--films", nargs="*", type=Path, default=[], help="clips of one's own, beside those of photos")
     parser.add_argument("--json", type=Path, help="where to write the rows")
     args = parser.parse_args(arguments)
     began = time.monotonic()

@@ -1,10 +1,16 @@
 """What the benchmark of clips measures: exact flows, and what each way keeps."""
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from app.imaging.picture import Picture
 from app.nets.norm import InstanceNorm
+from app.video.frame import Frame
+from app.video.writing import write_clip
 from benchmarks.quality import video
 
 
@@ -69,9 +75,13 @@ def test_norms_are_smoothed_within_the_context_and_are_themselves_after_it():
     assert torch.equal(norm(other, gamma, beta), plain)
 
 
-def test_it_runs_and_prints_a_row_for_each_way(models_dir, tmp_path, capsys):
+def test_it_runs_and_prints_a_row_for_each_way(models_dir, astronaut, tmp_path, capsys):
+    views = [np.ascontiguousarray(astronaut[100:196, 4 * t : 4 * t + 128]) for t in range(4)]
+    frames = (Frame(Picture(view), Fraction(t, 10), Fraction(1, 10)) for t, view in enumerate(views))
+    write_clip(tmp_path / "film.mp4", "mp4", frames, 90)
     given = ["--models", str(models_dir), "--styles", "great_wave", "--edge", "64", "--frames", "3", "--photos", "1"]
-    video.main([*given, "--json", str(tmp_path / "rows.json")])
+    video.main([*given, "--films", str(tmp_path / "film.mp4"), "--json", str(tmp_path / "rows.json")])
     printed = capsys.readouterr().out
     assert "| one by one |" in printed
+    assert "| film |" in printed
     assert (tmp_path / "rows.json").exists()

@@ -145,6 +145,16 @@ def test_a_live_frame_of_another_size_begins_anew(scene):
     assert steadiness(odd, odd).shape == (119, 157, 3)
 
 
+@pytest.mark.parametrize("way", [Steadiness, OfOne])
+def test_what_comes_into_the_picture_is_not_smeared_over_its_edge(scene, way):
+    steadiness, strokes = way(), 255 - scene
+    for by in range(0, 24, 3):
+        shown = steadiness(shifted(scene, by), shifted(strokes, by))
+    # As it is painted, up to what is found in the last steps.
+    edge = np.abs(shown[8:-8, -3:].astype(int) - shifted(strokes, 21)[8:-8, -3:]).mean()
+    assert edge < 2
+
+
 def test_each_painting_of_a_live_frame_keeps_its_own_strokes(scene):
     steadiness = QuickSteadiness(Keeping(share=0.75, window=5))
     steadiness(scene, [flat(200, scene), flat(40, scene)])
