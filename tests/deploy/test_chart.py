@@ -133,8 +133,8 @@ def test_every_pod_may_run_in_a_restricted_namespace(values: Path) -> None:
 @each_values
 def test_every_pod_gets_the_same_settings_and_the_service_knows_them(values: Path) -> None:
     [config] = manifests(values, "ConfigMap")
-    known = {f"PASTICHE_{name.upper()}" for name in Settings.model_fields} | {"AWS_DEFAULT_REGION"}
-    assert config["data"].keys() <= known
+    known = {f"PASTICHE_{name.upper()}" for name in Settings.model_fields}
+    assert config["data"].keys() <= known | {"AWS_DEFAULT_REGION", "OTEL_EXPORTER_OTLP_ENDPOINT"}
     for part, pod in pods(values).items():
         [container] = pod["containers"]
         if part == "migration":

@@ -141,7 +141,7 @@ def test_a_request_and_its_job_are_traces_of_two_processes(launch, collector, ph
 
     asked = collector.spans(OTHER_TRACE)
     making = asked["POST /v1/stylize"]
-    assert {asked[name].parent for name in ("storage", "ledger", "dispatch")} == {making.id}
+    assert {asked[name].parent for name in ("queue", "decode", "storage", "ledger", "dispatch")} == {making.id}
     assert not collector.spans(UNSAMPLED_TRACE)
 
     [attempt] = [each for each in collector.received if each.span.name == "job stylize"]

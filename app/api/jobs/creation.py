@@ -219,10 +219,16 @@ async def check_pictures(
     for name, cost in costs.items():
         with naming(name):
             cost.check(most_bytes)
+    stages = Stages()
+
+    def check(data: bytes, edge: int) -> None:
+        with stages.measure("decode"):
+            decode(data, most, edge, max_bytes=most_bytes)
+
     with service.codecs.admit(list(costs.values()), deadline) as work:
         for name, data in pictures.items():
             with naming(name):
-                await work.run(Stages(), decode, data, most, edges[name], max_bytes=most_bytes)
+                await work.run(stages, check, data, edges[name])
 
 
 async def make_job(

@@ -46,6 +46,10 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
 {{- $_ := set $all (printf "PASTICHE_%s_FILE" (snakecase $file | upper)) (printf "/run/secrets/pastiche/%s" .) }}
 {{- end }}
 {{- end }}
+{{- with .Values.traces.endpoint }}
+{{- $_ := set $all "PASTICHE_TRACES" "otlp" }}
+{{- $_ := set $all "OTEL_EXPORTER_OTLP_ENDPOINT" . }}
+{{- end }}
 {{- range $name, $value := .Values.settings }}
 {{- $_ := set $all (printf "PASTICHE_%s" $name) $value }}
 {{- end }}
