@@ -128,9 +128,14 @@ def build_trainer(training: FullTraining) -> StyleTrainer:
 
 
 def build_objective(training: FullTraining, descriptor: Descriptor) -> Objective:
-    paintings = [read_picture(work.path, training.recipe.stroke) for work in training.works]
+    paintings = read_style_images(training)
     weights = [training.recipe.style_weights.get(style, 1.0) for style in training.ids]
     return Objective(descriptor, paintings, weights, training.recipe)
+
+
+def read_style_images(training: FullTraining) -> list[Tensor]:
+    """(1, 3, H, W) each, in 0..1."""
+    return [read_picture(work.path, training.recipe.stroke) for work in training.works]
 
 
 def start_from(trainer: StyleTrainer, base: Model) -> None:
@@ -149,7 +154,7 @@ def sample_pictures(training: FullTraining) -> Sequence[Tensor]:
 def finish(training: FullTraining, trainer: StyleTrainer, watch: GatesWatch) -> Candidate:
     """The candidate that a training has led to."""
     watch(0)
-    generator, rows = trainer.averaged()
+    generator, rows = trainer.finished(read_style_images(training))
     # Not the training's own, which may be in bfloat16: scores and gates are computed in float32.
     objective = build_objective(training, training.descriptor).to(training.device)
     scores = score(objective, generator, rows, training.ids, training.unseen, training.device)

@@ -119,6 +119,10 @@ class Recipe(Aim):
     # Relative frequencies of styles by style id, 1 by default. Hard styles need more steps.
     style_shares: dict[StyleId, Factor] = {}
 
+    # At the end, gamma and beta of the last norm move by this share towards those with the style images' palettes (see
+    # app.training.palette).
+    palette_share: float = Field(0.0, ge=0, le=1)
+
     # A published model to start from, `name@version`: its weights, and its rows of styles that are trained.
     base: str | None = None
 
@@ -139,6 +143,12 @@ class Recipe(Aim):
     def buildable(self) -> Recipe:
         with torch.device("meta"):  # checked now, without allocating memory for it
             build_generator(self.architecture, self.options, self.norm)
+        return self
+
+    @model_validator(mode="after")
+    def fits_palettes_of_samples(self) -> Recipe:
+        if self.palette_share and self.norm != "instance":
+            raise ValueError("`palette_share` needs instance normalisation")
         return self
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ from app.nets.noise import NOISES
 from app.nets.norm import MIN_BATCH, BatchNorm, StyleRows
 from app.nets.texture import MultiScale
 from app.training.objective import Objective
+from app.training.palette import fit_palettes
 from app.training.photos import Photos, Sample
 from app.training.recipe import Recipe, UnusableRecipe
 from app.training.row_adam import RowAdam
@@ -26,6 +27,10 @@ from app.training.trainer import Optimiser, Trainer
 SETTLING_STEPS = 24
 # Salts the draw of their photos; the number of rollbacks never gets so high.
 SETTLING_SALT = 3_000_000
+
+# Draws of photos on which palettes are fitted, and the salt of these draws.
+PALETTE_STEPS = 8
+PALETTE_SALT = 4_000_000
 
 # Prefixes of the names of rows and of an hourglass, and the norm at the end of the latter.
 ROWS = "rows."
@@ -132,6 +137,15 @@ class StyleTrainer(Trainer):
         if self.statistics:
             self.settle(generator, rows)
         return generator.eval(), rows.eval()
+
+    def finished(self, style_images: Sequence[Tensor]) -> tuple[Generator, StyleRows]:
+        """As `averaged`, with colours fitted to the palettes of the style images, (1, 3, H, W) each in 0..1."""
+        generator, rows = self.averaged()
+        if self.recipe.palette_share:
+            crops = [self.photos.sample(step, PALETTE_SALT).photos for step in range(PALETTE_STEPS)]
+            images = [image.to(self.device) for image in style_images]
+            fit_palettes(generator, rows, images, torch.cat(crops).to(self.device), self.recipe.palette_share)
+        return generator, rows
 
     @torch.no_grad()
     def settle(self, generator: Generator, rows: StyleRows) -> None:
