@@ -35,7 +35,7 @@ from app.training.recipe import EncoderRecipe, inherited
 
 
 def encoder(
-    base: Annotated[str, typer.Option(help="Model that it is for, such as compact@10; in the repository.")],
+    base: Annotated[str, typer.Option(help="Model that it is for, such as compact@11; in the repository.")],
     paintings: Annotated[
         list[Path],
         typer.Option(help="Folder of style images; several times, for several.", exists=True, file_okay=False),

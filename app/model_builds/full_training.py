@@ -111,7 +111,8 @@ def learn(
 def build_trainer(training: FullTraining) -> StyleTrainer:
     """Everything of a training but its folder."""
     recipe = training.recipe
-    if unknown := sorted({*recipe.style_weights, *recipe.style_shares}.difference(training.ids)):
+    weighed = {*recipe.style_weights, *recipe.style_shares, *recipe.palette_shares}
+    if unknown := sorted(weighed.difference(training.ids)):
         raise UnusableRecipe(f"The recipe weighs a style without a style image: {', '.join(unknown)}.")
     styles, shares = len(training.works), [recipe.style_shares.get(style, 1.0) for style in training.ids]
     photos = (

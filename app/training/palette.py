@@ -26,7 +26,7 @@ UNSEEN = 1e-6
 
 
 def fit_palettes(
-    generator: Generator, rows: StyleRows, style_images: Sequence[Tensor], photos: Tensor, share: float
+    generator: Generator, rows: StyleRows, style_images: Sequence[Tensor], photos: Tensor, shares: Sequence[float]
 ) -> None:
     """Move gamma and beta of the last norm, in place, towards those with which colours are the style images'.
 
@@ -34,10 +34,10 @@ def fit_palettes(
         generator: one whose norms are over the sample, and whose last layer is a norm and a sigmoid.
         style_images: (1, 3, H, W) in 0..1, one for each row.
         photos: (B, 3, H, W) in 0..1; all of them together are fitted.
-        share: how far to move, 0 to 1.
+        shares: how far to move each row, 0 to 1.
     """
     width = generator.widths[-1]
-    for row, style_image in enumerate(style_images):
+    for row, (style_image, share) in enumerate(zip(style_images, shares, strict=True)):
         gamma, beta = rows.gamma[row, -width:], rows.beta[row, -width:]
         values = torch.stack([gamma, beta]).detach()
         fitted = fit(values, last_inputs(generator, rows, row, photos), moments(pixels(style_image)))

@@ -14,6 +14,7 @@ from app.nets.norm import MIN_BATCH, NormName
 from app.style_id import StyleId
 
 Factor = Annotated[float, Field(gt=0, le=100)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 # Members that keep flat areas free of the network's artifacts.
 TRACES = ("grid_weight", "spectrum_weight", "border_weight", "halo_weight", "plain")
@@ -121,7 +122,9 @@ class Recipe(Aim):
 
     # At the end, gamma and beta of the last norm move by this share towards those with the style images' palettes (see
     # app.training.palette).
-    palette_share: float = Field(0.0, ge=0, le=1)
+    palette_share: Share = 0.0
+    # The same by style id, in place of `palette_share`.
+    palette_shares: dict[StyleId, Share] = {}
 
     # A published model to start from, `name@version`: its weights, and its rows of styles that are trained.
     base: str | None = None
@@ -147,7 +150,7 @@ class Recipe(Aim):
 
     @model_validator(mode="after")
     def fits_palettes_of_samples(self) -> Recipe:
-        if self.palette_share and self.norm != "instance":
+        if (self.palette_share or self.palette_shares) and self.norm != "instance":
             raise ValueError("`palette_share` needs instance normalisation")
         return self
 

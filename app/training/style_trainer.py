@@ -141,10 +141,11 @@ class StyleTrainer(Trainer):
     def finished(self, style_images: Sequence[Tensor]) -> tuple[Generator, StyleRows]:
         """As `averaged`, with colours fitted to the palettes of the style images, (1, 3, H, W) each in 0..1."""
         generator, rows = self.averaged()
-        if self.recipe.palette_share:
+        shares = [self.recipe.palette_shares.get(style, self.recipe.palette_share) for style in self.targets]
+        if any(shares):
             crops = [self.photos.sample(step, PALETTE_SALT).photos for step in range(PALETTE_STEPS)]
             images = [image.to(self.device) for image in style_images]
-            fit_palettes(generator, rows, images, torch.cat(crops).to(self.device), self.recipe.palette_share)
+            fit_palettes(generator, rows, images, torch.cat(crops).to(self.device), shares)
         return generator, rows
 
     @torch.no_grad()
