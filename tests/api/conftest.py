@@ -42,7 +42,7 @@ def plain_log() -> None:
     structlog.configure(processors=[structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level, plain])
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def small_warm_up() -> Iterator[None]:
     """Pictures of the usual size took a third of these tests' time, for every application that they start."""
     with pytest.MonkeyPatch.context() as patch:
