@@ -115,8 +115,10 @@ def test_with_a_number_as_the_stroke_it_is_what_one_pass_would_paint(stylizer, p
     wanted = rendering(stylizer, 400, 1.0, boldness=boldness, edge_pixels=640, network_edge_pixels=640)
     tiled = rendering(stylizer, 400, 1.0, boldness=boldness, edge_pixels=320, network_edge_pixels=320)
     difference = np.abs(tiled.of_photo(coded(photo), large()).rgb.astype(int) - wanted.of_photo(coded(photo)).rgb)
-    # What is painted over has been rounded first: then a step may become two.
-    assert difference.max() <= (2 if boldness else 1)
+    # Sums of floats in another order: a hundredth of the values is off by a step. Where two such steps meet, or what is
+    # painted over has been rounded first, one may become two.
+    assert np.mean(difference > 1) < 1e-4
+    assert difference.max() <= 2
     assert difference.mean() < 0.05
 
 
